@@ -1,0 +1,318 @@
+//! Unknown lengths: the chain rule on tensor definitions.
+//!
+//! The derivative of one definition by another is a sum of terms, deltas times dense factors, by
+//! the one rule `∂t[e]/∂t[k] = δ(e, k)`. Terms are composed along the program, forward from the
+//! inputs or, where the results are scalars, backward from them. A delta that meets a sum removes
+//! it, so nothing is multiplied by a matrix that is mostly zeros; a dense derivative that really is
+//! summed over becomes a definition of its own and is computed once.
+
+use super::{block_name, partial};
+use crate::ir::{Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Set, Symbol, Tensor, Term};
+
+/// The derivative of one tensor by another: terms over the indices of both.
+#[derive(Clone)]
+struct Derivative {
+    /// The indices of the far end: an input when going forward, an output when going backward.
+    far: Vec<Index>,
+    /// The indices of the near end, where the chain goes on.
+    near: Vec<Index>,
+    terms: Vec<Term>,
+    /// The dense terms as a definition, over `far ++ near`.
+    stored: Option<Tensor>,
+}
+
+/// Differentiates a program by every parameter in `wrt`.
+pub fn differentiate(mut program: Program) -> Program {
+    let definitions = std::mem::take(&mut program.definitions);
+    let rank = |ts: &[Tensor]| ts.iter().map(|t| program.info(*t).shape.len()).sum::<usize>();
+    let backward = rank(&program.outputs) < rank(&program.wrt);
+    let mut blocks: Map<(usize, Tensor), Derivative> = Map::default();
+    if backward {
+        program.definitions.clone_from(&definitions);
+        for (output, tensor) in program.outputs.clone().into_iter().enumerate() {
+            let mut reached = backward_from(&mut program, &definitions, tensor);
+            for input in program.wrt.clone() {
+                if let Some(derivative) = reached.swap_remove(&input) {
+                    blocks.insert((output, input), derivative);
+                }
+            }
+        }
+    } else {
+        for input in program.wrt.clone() {
+            let mut reached: Map<Tensor, Derivative> = Map::default();
+            let identity = identity(&mut program, input);
+            reached.insert(input, identity);
+            for definition in &definitions {
+                if !program.definitions.iter().any(|d| d.tensor == definition.tensor) {
+                    program.definitions.push(definition.clone());
+                }
+                if let Some(derivative) = forward_to(&mut program, definition, &mut reached) {
+                    reached.insert(definition.tensor, derivative);
+                }
+            }
+            for (output, tensor) in program.outputs.clone().into_iter().enumerate() {
+                if let Some(d) = reached.get(&tensor).cloned() {
+                    // the near end is the output now
+                    blocks.insert((output, input), Derivative { far: d.near, near: d.far, ..d });
+                }
+            }
+        }
+        sort_definitions(&mut program);
+    }
+    for output in 0..program.outputs.len() {
+        for input in program.wrt.clone() {
+            let name = block_name(&program, output, input);
+            let (indices, body) = match blocks.swap_remove(&(output, input)) {
+                Some(d) => {
+                    let terms = program.collect(d.terms);
+                    (d.far.into_iter().chain(d.near).collect(), program.sum(&terms))
+                }
+                None => {
+                    let y = program.info(program.outputs[output]).shape.clone();
+                    let x = program.info(input).shape.clone();
+                    let shape: Vec<Affine> = y.into_iter().chain(x).collect();
+                    (program.axes(&shape), program.arena.constant(0))
+                }
+            };
+            let tensor = program.define(&name, indices, body);
+            program.blocks.push(Block { output, input, tensor });
+        }
+    }
+    program
+}
+
+/// Stored derivatives may have been defined before what they read; puts definitions in order.
+fn sort_definitions(program: &mut Program) {
+    let mut waiting = std::mem::take(&mut program.definitions);
+    let mut placed: Set<Tensor> = program.params().collect();
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut rest = Vec::new();
+        for definition in waiting {
+            let ready = program.arena.reachable(definition.body.roots().iter().copied()).iter().all(|e| match &program.arena[*e] {
+                Node::Access(t, _) => placed.contains(t),
+                _ => true,
+            });
+            if ready {
+                placed.insert(definition.tensor);
+                program.definitions.push(definition);
+            } else {
+                rest.push(definition);
+            }
+        }
+        assert!(rest.len() < before, "definitions do not depend on themselves");
+        waiting = rest;
+    }
+}
+
+/// `∂t/∂t`: a delta for each axis.
+fn identity(program: &mut Program, t: Tensor) -> Derivative {
+    let shape = program.info(t).shape.clone();
+    let (near, far) = (program.axes(&shape), program.axes(&shape));
+    let deltas = near.iter().zip(&far).map(|(i, k)| (Affine::from(*i), Affine::from(*k))).collect();
+    Derivative { far, near, terms: vec![Term { deltas, ..Term::default() }], stored: None }
+}
+
+fn forward_to(program: &mut Program, definition: &Definition, reached: &mut Map<Tensor, Derivative>) -> Option<Derivative> {
+    let mut terms = Vec::new();
+    let mut far = None;
+    let mut near = None;
+    for source in accessed(program, definition) {
+        let Some(mut inner) = reached.get(&source).cloned() else { continue };
+        let shape = program.info(source).shape.clone();
+        let middle = program.axes(&shape);
+        let (indices, local) = derive(program, definition, source, &middle);
+        let near = near.get_or_insert_with(|| indices.clone());
+        rename(program, &mut inner.terms, &[], &[]);
+        let mut local = local;
+        rename(program, &mut local, &indices, near);
+        far.get_or_insert_with(|| inner.far.clone());
+        terms.extend(compose(program, &local, &mut inner, &middle, source));
+        reached.insert(source, inner);
+    }
+    let terms = program.collect(terms);
+    match (far, near) {
+        (Some(far), Some(near)) if !terms.is_empty() => Some(Derivative { far, near, terms, stored: None }),
+        _ => None,
+    }
+}
+
+fn backward_from(program: &mut Program, definitions: &[Definition], output: Tensor) -> Map<Tensor, Derivative> {
+    let mut reached: Map<Tensor, Derivative> = Map::default();
+    let start = identity(program, output);
+    let far = start.far.clone();
+    reached.insert(output, start);
+    for definition in definitions.iter().rev() {
+        let Some(mut outer) = reached.get(&definition.tensor).cloned() else { continue };
+        for source in accessed(program, definition) {
+            let near = match reached.get(&source) {
+                Some(d) => d.near.clone(),
+                None => {
+                    let shape = program.info(source).shape.clone();
+                    program.axes(&shape)
+                }
+            };
+            let (indices, local) = derive(program, definition, source, &near);
+            let terms = compose(program, &local, &mut outer, &indices, definition.tensor);
+            let entry = reached.entry(source).or_insert_with(|| Derivative { far: far.clone(), near, terms: Vec::new(), stored: None });
+            entry.terms.extend(terms);
+            let all = std::mem::take(&mut entry.terms);
+            let all = program.collect(all);
+            if let Some(entry) = reached.get_mut(&source) {
+                entry.terms = all;
+            }
+        }
+        reached.insert(definition.tensor, outer);
+    }
+    reached
+}
+
+/// The tensors that a definition reads, in the order of first use.
+fn accessed(program: &Program, definition: &Definition) -> Vec<Tensor> {
+    let mut found: Set<Tensor> = Set::default();
+    for e in program.arena.reachable(definition.body.roots().iter().copied()) {
+        if let Node::Access(t, _) = &program.arena[e] {
+            found.insert(*t);
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// `Σ_middle local · inner`. The dense terms of `inner` are stored as a definition where they are
+/// really summed over and cost something.
+fn compose(program: &mut Program, local: &[Term], inner: &mut Derivative, middle: &[Index], through: Tensor) -> Vec<Term> {
+    let mut out = Vec::new();
+    for l in local {
+        let mentions = |i: &Index| l.deltas.iter().any(|(a, b)| a.as_index() == Some(*i) || b.as_index() == Some(*i));
+        let pointwise = middle.iter().all(mentions);
+        let mut terms = Vec::new();
+        for t in inner.terms.clone() {
+            let sparse = t.deltas.iter().any(|(a, b)| a.indices().chain(b.indices()).any(|i| inner.near.contains(&i)));
+            let cheap = t.sums.is_empty() && t.factors.iter().all(|e| program.arena[*e].children().is_empty()) && t.factors.len() <= 1;
+            if pointwise || sparse || cheap {
+                terms.push(t);
+            }
+        }
+        if terms.len() < inner.terms.len() {
+            let stored = stored(program, inner, &terms, through);
+            let at = inner.far.iter().chain(&inner.near).map(|i| Affine::from(*i)).collect();
+            let access = program.arena.insert(Node::Access(stored, at));
+            terms.push(Term::dense(access));
+        }
+        for t in &mut terms {
+            let mut copy = vec![t.clone()];
+            rename(program, &mut copy, &inner.near.clone(), middle);
+            let mut product = l.clone();
+            product.refresh(program);
+            let mut product = product.times(&copy[0]);
+            product.sums.extend(middle);
+            out.push(product);
+        }
+    }
+    program.collect(out)
+}
+
+/// The definition of the dense terms of `inner`: those that are not in `kept`.
+fn stored(program: &mut Program, inner: &mut Derivative, kept: &[Term], through: Tensor) -> Tensor {
+    if let Some(t) = inner.stored {
+        return t;
+    }
+    let dense: Vec<Term> = inner.terms.iter().filter(|t| !kept.contains(t)).cloned().collect();
+    let fresh_far: Vec<Index> = inner.far.iter().map(|i| program.index(program.length(*i).clone())).collect();
+    let fresh_near: Vec<Index> = inner.near.iter().map(|i| program.index(program.length(*i).clone())).collect();
+    let mut terms = dense;
+    let from: Vec<Index> = inner.far.iter().chain(&inner.near).copied().collect();
+    let to: Vec<Index> = fresh_far.iter().chain(&fresh_near).copied().collect();
+    rename(program, &mut terms, &from, &to);
+    let body = program.sum(&terms);
+    let name = format!("d_{}", program.info(through).name);
+    let tensor = program.define(&name, to, body);
+    inner.stored = Some(tensor);
+    tensor
+}
+
+/// Replaces indices in terms, and their bound ones by fresh ones.
+fn rename(program: &mut Program, terms: &mut [Term], from: &[Index], to: &[Index]) {
+    let map: Map<Index, Affine> = from.iter().copied().zip(to.iter().map(|i| Affine::from(*i))).collect();
+    for t in terms {
+        t.refresh(program);
+        t.substitute(program, &|s| match s {
+            Symbol::Index(i) => map.get(&i).cloned(),
+            Symbol::Size(_) => None,
+        });
+    }
+}
+
+/// The derivative of a definition by one of the tensors it reads, over fresh indices of its own
+/// and the given `axes` of the tensor.
+fn derive(program: &mut Program, definition: &Definition, by: Tensor, axes: &[Index]) -> (Vec<Index>, Vec<Term>) {
+    match &definition.body {
+        Body::Each(indices, e) => {
+            let own: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
+            let mut terms = tangent(program, *e, by, axes);
+            rename(program, &mut terms, indices, &own);
+            let terms = program.collect(terms);
+            (own, terms)
+        }
+        Body::Elements(es) => {
+            let shape = program.info(definition.tensor).shape.clone();
+            let known: Vec<usize> = shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect();
+            let own = program.axes(&shape);
+            let mut terms = Vec::new();
+            for (at, e) in crate::ir::positions(&known).zip(es) {
+                for mut t in tangent(program, *e, by, axes) {
+                    t.deltas.extend(at.iter().zip(&own).map(|(k, i)| (Affine::from(*k as i64), Affine::from(*i))));
+                    terms.push(t);
+                }
+            }
+            let terms = program.collect(terms);
+            (own, terms)
+        }
+    }
+}
+
+/// The derivative of a scalar expression by the tensor `by` at `axes`.
+fn tangent(program: &mut Program, e: Expr, by: Tensor, axes: &[Index]) -> Vec<Term> {
+    let mut tangents: Map<Expr, Vec<Term>> = Map::default();
+    for n in program.arena.reachable([e]) {
+        let terms = match program.arena[n].clone() {
+            Node::Access(t, at) if t == by => {
+                let deltas = at.into_iter().zip(axes).map(|(a, k)| (a, Affine::from(*k))).collect();
+                vec![Term { deltas, ..Term::default() }]
+            }
+            Node::Sum(i, body) => tangents
+                .get(&body)
+                .map(|ts| {
+                    let mut ts = ts.clone();
+                    ts.iter_mut().for_each(|t| t.sums.push(i));
+                    ts
+                })
+                .unwrap_or_default(),
+            Node::Apply(op, args) => {
+                let mut out = Vec::new();
+                for (k, a) in args.iter().enumerate() {
+                    let Some(inner) = tangents.get(a).cloned() else { continue };
+                    let local = partial(program, n, op, &args, k);
+                    for l in program.expand(local) {
+                        for t in &inner {
+                            let mut t = t.clone();
+                            if t.sums.iter().any(|i| l.sums.contains(i)) {
+                                t.refresh(program);
+                            }
+                            let product = l.times(&t);
+                            if product.coefficient != Constant::from(0) {
+                                out.push(product);
+                            }
+                        }
+                    }
+                }
+                out
+            }
+            _ => Vec::new(),
+        };
+        if !terms.is_empty() {
+            tangents.insert(n, terms);
+        }
+    }
+    tangents.swap_remove(&e).unwrap_or_default()
+}

@@ -1,0 +1,198 @@
+//! Known lengths: vertex elimination on the linearised graph of scalars.
+//!
+//! Every edge of the graph carries a local partial derivative. Eliminating a vertex joins its
+//! incoming edges to its outgoing ones; when no intermediate vertex is left, the edges are the
+//! Jacobian (Griewank & Walther, *Evaluating Derivatives*, chapter 9). The order decides the cost
+//! and no order is always best, so several are tried and the cheapest is kept.
+
+use super::{block_name, partial};
+use crate::ir::{Affine, Block, Body, Definition, Expr, Map, Node, Program, Role, Set};
+
+/// The orders of elimination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Order {
+    Reverse,
+    Forward,
+    Markowitz,
+}
+
+/// A vertex: a node of the arena, or an output.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Vertex {
+    Node(Expr),
+    Output(usize),
+}
+
+#[derive(Clone, Default)]
+struct Graph {
+    /// For each vertex the vertices it depends on, with the local partial.
+    below: Map<Vertex, Map<Vertex, Expr>>,
+    /// For each vertex those that depend on it.
+    above: Map<Vertex, Set<Vertex>>,
+}
+
+impl Graph {
+    fn connect(&mut self, program: &mut Program, from: Vertex, to: Vertex, weight: Expr) {
+        if program.arena.is(weight, 0) {
+            return;
+        }
+        let edges = self.below.entry(from).or_default();
+        let sum = match edges.get(&to) {
+            Some(known) => program.arena.add(*known, weight),
+            None => weight,
+        };
+        edges.insert(to, sum);
+        self.above.entry(to).or_default().insert(from);
+    }
+
+    /// Removes a vertex; returns the number of products.
+    fn eliminate(&mut self, program: &mut Program, v: Vertex) -> usize {
+        let below = self.below.swap_remove(&v).unwrap_or_default();
+        let above = self.above.swap_remove(&v).unwrap_or_default();
+        for to in below.keys() {
+            if let Some(set) = self.above.get_mut(to) {
+                set.shift_remove(&v);
+            }
+        }
+        for from in &above {
+            let Some(upper) = self.below.get_mut(from).and_then(|edges| edges.shift_remove(&v)) else { continue };
+            for (to, lower) in &below {
+                let weight = program.arena.mul(upper, *lower);
+                self.connect(program, *from, *to, weight);
+            }
+        }
+        below.len() * above.len()
+    }
+
+    fn markowitz(&self, v: Vertex) -> usize {
+        self.below.get(&v).map_or(0, Map::len) * self.above.get(&v).map_or(0, Set::len)
+    }
+}
+
+/// Differentiates an unrolled program by every parameter in `wrt`.
+pub fn differentiate(mut program: Program) -> Program {
+    let outputs: Vec<Vec<Expr>> =
+        program.outputs.iter().map(|t| program.definition(*t).map(|d| d.body.roots().to_vec()).unwrap_or_default()).collect();
+    let roots: Vec<Expr> = outputs.iter().flatten().copied().collect();
+    let (graph, inner) = linearise(&mut program, &roots);
+    let mut best: Option<(u64, Map<(usize, Expr), Expr>)> = None;
+    let mut work = usize::MAX;
+    for order in [Order::Reverse, Order::Forward, Order::Markowitz] {
+        // an order that does several times the work of another does not end up cheaper
+        let Some((entries, done)) = run(&mut program, graph.clone(), &inner, order, work.saturating_mul(3)) else { continue };
+        work = work.min(done.max(1000));
+        let cost = cost(&program, entries.values().chain(&roots).copied());
+        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+            best = Some((cost, entries));
+        }
+    }
+    let entries = best.map(|(_, entries)| entries).unwrap_or_default();
+    let zero = program.arena.constant(0);
+    let mut first = 0;
+    for (output, elements) in outputs.iter().enumerate() {
+        for input in program.wrt.clone() {
+            let name = block_name(&program, output, input);
+            let y = program.info(program.outputs[output]).shape.clone();
+            let x = program.info(input).shape.clone();
+            let positions = leaves(&mut program, &x, input);
+            let mut block = Vec::new();
+            for row in first..first + elements.len() {
+                block.extend(positions.iter().map(|leaf| entries.get(&(row, *leaf)).copied().unwrap_or(zero)));
+            }
+            let block = unbracketed(&mut program, &block);
+            let tensor = program.tensor(&name, y.into_iter().chain(x).collect(), Role::Defined);
+            program.definitions.push(Definition { tensor, body: Body::Elements(block) });
+            program.blocks.push(Block { output, input, tensor });
+        }
+        first += elements.len();
+    }
+    program
+}
+
+fn cost(program: &Program, roots: impl Iterator<Item = Expr>) -> u64 {
+    program.arena.reachable(roots).iter().filter_map(|e| program.arena.as_apply(*e)).map(|(op, _)| u64::from(op.entry().cost)).sum()
+}
+
+/// The elements of a parameter, as expressions.
+fn leaves(program: &mut Program, shape: &[Affine], input: crate::ir::Tensor) -> Vec<Expr> {
+    let shape: Vec<usize> = shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect();
+    let at: Vec<Vec<usize>> = crate::ir::positions(&shape).collect();
+    at.into_iter().map(|at| program.arena.insert(Node::Access(input, at.into_iter().map(|k| Affine::from(k as i64)).collect()))).collect()
+}
+
+/// The graph of local partials, and its intermediate vertices in the order of evaluation.
+fn linearise(program: &mut Program, roots: &[Expr]) -> (Graph, Vec<Expr>) {
+    let mut graph = Graph::default();
+    let mut inner = Vec::new();
+    let mut active: Set<Expr> = Set::default();
+    for e in program.arena.reachable(roots.iter().copied()) {
+        match program.arena[e].clone() {
+            Node::Access(t, _) if program.wrt.contains(&t) => {
+                active.insert(e);
+            }
+            Node::Apply(op, args) if args.iter().any(|a| active.contains(a)) => {
+                active.insert(e);
+                inner.push(e);
+                for (k, a) in args.iter().enumerate() {
+                    if active.contains(a) {
+                        let weight = partial(program, e, op, &args, k);
+                        graph.connect(program, Vertex::Node(e), Vertex::Node(*a), weight);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let one = program.arena.constant(1);
+    for (row, e) in roots.iter().enumerate() {
+        if active.contains(e) {
+            graph.connect(program, Vertex::Output(row), Vertex::Node(*e), one);
+        }
+    }
+    (graph, inner)
+}
+
+/// Eliminates every intermediate vertex; `None` once that takes more than `most` products.
+fn run(program: &mut Program, mut graph: Graph, inner: &[Expr], order: Order, most: usize) -> Option<(Map<(usize, Expr), Expr>, usize)> {
+    let mut left: Vec<Vertex> = inner.iter().map(|e| Vertex::Node(*e)).collect();
+    let mut work = 0;
+    if order == Order::Forward {
+        left.reverse();
+    }
+    while !left.is_empty() {
+        let v = match order {
+            Order::Reverse | Order::Forward => left.pop()?,
+            Order::Markowitz => {
+                let at = (0..left.len()).min_by_key(|k| graph.markowitz(left[*k]))?;
+                left.remove(at)
+            }
+        };
+        work += graph.eliminate(program, v);
+        if work > most {
+            return None;
+        }
+    }
+    let mut entries = Map::default();
+    for (from, edges) in &graph.below {
+        if let Vertex::Output(row) = from {
+            for (to, weight) in edges {
+                if let Vertex::Node(leaf) = to {
+                    entries.insert((*row, *leaf), *weight);
+                }
+            }
+        }
+    }
+    Some((entries, work))
+}
+
+/// Brackets that are left stand for 1 and 0.
+fn unbracketed(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
+    program.arena.map(roots, |arena, e, node| match node {
+        Node::Bracket(c) => {
+            let (one, zero) = (arena.constant(1), arena.constant(0));
+            arena.select(c, one, zero)
+        }
+        node if arena[e] == node => e,
+        node => arena.rebuild(node),
+    })
+}

@@ -1,0 +1,646 @@
+//! Statements and expressions as tokens.
+
+use super::{local, Kind};
+use crate::interface::{Interface, ParamKind, Ty};
+use crate::ir::{Affine, Constant, Expr, Float, Index, Map, Node, Program, Role, Size, SizeKind, Symbol, Tensor};
+use crate::lower::{Plan, Stmt};
+use crate::ops::{Op, Syntax};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
+
+/// Binding strengths of Rust's expressions.
+const ATOM: u8 = 9;
+const PREFIX: u8 = 7;
+const WEAKEST: u8 = 0;
+
+/// The type that a generated function returns.
+pub fn result_type(interface: &Interface, kind: Kind) -> TokenStream {
+    let inputs = differentiated(interface);
+    let blocks: Vec<TokenStream> = interface
+        .outputs
+        .iter()
+        .map(|y| tuple(inputs.iter().map(|x| block_type(interface, &block_ty(y, x))).collect(), inputs.len() > 1))
+        .collect();
+    let jacobian = tuple(blocks, interface.tuple);
+    match (kind, &interface.item.sig.output) {
+        (Kind::ValueAndJacobian, syn::ReturnType::Type(_, y)) => quote!((#y, #jacobian)),
+        _ => jacobian,
+    }
+}
+
+fn tuple(items: Vec<TokenStream>, tuple: bool) -> TokenStream {
+    match (tuple, items.as_slice()) {
+        (false, [single]) => single.clone(),
+        (true, [single]) => quote!((#single,)),
+        _ => quote!((#(#items),*)),
+    }
+}
+
+fn differentiated(interface: &Interface) -> Vec<Ty> {
+    interface
+        .wrt
+        .iter()
+        .filter_map(|t| {
+            interface.params.iter().find_map(|p| match &p.kind {
+                ParamKind::Float(ty, tensor, _) if tensor == t => Some(ty.clone()),
+                _ => None,
+            })
+        })
+        .collect()
+}
+
+/// The shape law: the axes of the output, then those of the input.
+fn block_ty(y: &Ty, x: &Ty) -> Ty {
+    match (y, x) {
+        (Ty::Scalar, other) | (other, Ty::Scalar) => match other {
+            Ty::Nd(0) => Ty::Scalar,
+            other => other.clone(),
+        },
+        (Ty::Array(a), Ty::Array(b)) => Ty::Array(a.iter().chain(b).cloned().collect()),
+        (a, b) if a.rank() + b.rank() == 0 => Ty::Scalar,
+        (a, b) => Ty::Nd(a.rank() + b.rank()),
+    }
+}
+
+fn block_type(interface: &Interface, ty: &Ty) -> TokenStream {
+    let float = float_type(interface.float);
+    match ty {
+        Ty::Scalar => float,
+        Ty::Array(lengths) => lengths.iter().rev().fold(float, |inner, n| quote!([#inner; #n])),
+        Ty::Nd(rank) => {
+            let ndarray = &interface.ndarray;
+            let name = if *rank <= 6 { format!("Array{rank}") } else { "ArrayD".to_owned() };
+            let name = local(&name);
+            quote!(#ndarray::#name<#float>)
+        }
+    }
+}
+
+fn float_type(float: Float) -> TokenStream {
+    match float {
+        Float::F64 => quote!(::core::primitive::f64),
+        Float::F32 => quote!(::core::primitive::f32),
+    }
+}
+
+/// The body of a generated function.
+pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
+    let mut tys: Map<Tensor, Ty> = Map::default();
+    for (t, ty) in plan.program.outputs.iter().zip(&interface.outputs) {
+        tys.insert(*t, ty.clone());
+    }
+    let inputs = differentiated(interface);
+    for block in &plan.program.blocks {
+        let x = interface.wrt.iter().position(|t| *t == block.input).map(|k| inputs[k].clone());
+        if let Some(x) = x {
+            tys.insert(block.tensor, block_ty(&interface.outputs[block.output], &x));
+        }
+    }
+    let emitter = Emitter { interface, plan, program: &plan.program, tys, indices: Map::default() };
+    let mut out = emitter.lengths();
+    let mut emitter = emitter;
+    out.extend(emitter.statements(&plan.body));
+    let variable = |t: Tensor| {
+        let name = emitter.tensor(t);
+        quote!(#name)
+    };
+    let mut rows: Vec<Vec<TokenStream>> = vec![Vec::new(); interface.outputs.len()];
+    for block in &plan.program.blocks {
+        rows[block.output].push(variable(block.tensor));
+    }
+    let rows = rows.into_iter().map(|row| tuple(row, inputs.len() > 1)).collect();
+    let jacobian = tuple(rows, interface.tuple);
+    out.extend(match kind {
+        Kind::Jacobian => jacobian,
+        Kind::ValueAndJacobian => {
+            // an output that is also read as a whole is an array, and arrays are moved only once
+            let values = plan.program.outputs.iter().map(|t| variable(*t)).collect();
+            let values = tuple(values, interface.tuple);
+            quote!((#values, #jacobian))
+        }
+    });
+    out
+}
+
+struct Emitter<'a> {
+    interface: &'a Interface,
+    plan: &'a Plan,
+    program: &'a Program,
+    /// The Rust types of the results.
+    tys: Map<Tensor, Ty>,
+    indices: Map<Index, Ident>,
+}
+
+impl Emitter<'_> {
+    fn tensor(&self, t: Tensor) -> Ident {
+        local(&format!("__{}", self.program.info(t).name))
+    }
+
+    /// How a tensor is laid out in Rust.
+    fn ty(&self, t: Tensor) -> Ty {
+        if let Some(ty) = self.tys.get(&t) {
+            return ty.clone();
+        }
+        let shape = &self.program.info(t).shape;
+        let fixed: Option<Vec<TokenStream>> = shape
+            .iter()
+            .map(|n| match (n.known(), n.as_size()) {
+                (Some(k), _) => Some(self.usize(k)),
+                (None, Some(size)) => self.interface.items.get(&size).cloned(),
+                _ => None,
+            })
+            .collect();
+        match fixed {
+            Some(lengths) if lengths.is_empty() => Ty::Scalar,
+            Some(lengths) => Ty::Array(lengths),
+            None => Ty::Nd(shape.len()),
+        }
+    }
+
+    fn usize(&self, k: i64) -> TokenStream {
+        let literal = Literal::i64_unsuffixed(k);
+        quote!(#literal)
+    }
+
+    fn size(&self, s: Size) -> TokenStream {
+        match self.interface.items.get(&s) {
+            Some(tokens) => tokens.clone(),
+            None => {
+                let name = local(&format!("__{}", self.program.size_name(s)));
+                quote!(#name)
+            }
+        }
+    }
+
+    /// Reads the run-time lengths and checks every axis of every ndarray parameter.
+    fn lengths(&self) -> TokenStream {
+        let mut out = TokenStream::new();
+        let mut source: Map<Size, String> = Map::default();
+        for p in &self.interface.params {
+            if let ParamKind::Integer(size, reference) = &p.kind {
+                let (name, ident) = (self.size(*size), &p.ident);
+                let value = if *reference { quote!(*#ident) } else { quote!(#ident) };
+                let is_usize = matches!(&p.ty, syn::Type::Path(t) if t.path.is_ident("usize"));
+                let value = if is_usize { value } else { quote!(#value as ::core::primitive::usize) };
+                if self.uses(*size) {
+                    out.extend(quote!(let #name = #value;));
+                }
+                source.insert(*size, format!("`{ident}`"));
+            }
+        }
+        let arrays = || {
+            self.interface.params.iter().filter_map(|p| match &p.kind {
+                ParamKind::Float(Ty::Nd(_), tensor, _) => Some((&p.ident, *tensor)),
+                _ => None,
+            })
+        };
+        let mut read: Vec<(Tensor, usize)> = Vec::new();
+        for (ident, t) in arrays() {
+            for (axis, n) in self.program.info(t).shape.iter().enumerate() {
+                let Some(size) = n.as_size() else { continue };
+                if source.contains_key(&size) || self.interface.items.contains_key(&size) {
+                    continue;
+                }
+                let name = self.size(size);
+                out.extend(quote!(let #name = #ident.shape()[#axis];));
+                source.insert(size, format!("axis {axis} of `{ident}`"));
+                read.push((t, axis));
+            }
+        }
+        for (ident, t) in arrays() {
+            for (axis, n) in self.program.info(t).shape.iter().enumerate() {
+                if read.contains(&(t, axis)) {
+                    continue;
+                }
+                let expected = self.affine(n);
+                let runtime = &self.interface.runtime;
+                let function = self.program.name.as_str();
+                let param = ident.to_string();
+                let why = n.as_size().and_then(|s| source.get(&s)).map_or_else(String::new, |s| format!("the length of {s}"));
+                out.extend(quote! {
+                    #runtime::__private::check_length(#function, #param, #axis, #ident.shape()[#axis], #expected, #why);
+                });
+            }
+        }
+        out
+    }
+
+    fn uses(&self, size: Size) -> bool {
+        let mentions = |a: &Affine| a.coefficient(Symbol::Size(size)) != 0;
+        self.program.indices.iter().any(mentions)
+            || self.program.tensors.iter().flat_map(|t| &t.shape).any(mentions)
+            || self.program.arena.reachable(self.program.roots()).iter().any(|e| self.program.arena[*e].affines().iter().any(mentions))
+    }
+
+    fn statements(&mut self, statements: &[Stmt]) -> TokenStream {
+        statements.iter().map(|s| self.statement(s)).collect()
+    }
+
+    fn variable(&self, e: Expr) -> Ident {
+        local(&self.plan.locals[&e])
+    }
+
+    fn statement(&mut self, statement: &Stmt) -> TokenStream {
+        match statement {
+            Stmt::Let(e) => {
+                let (name, value) = (self.variable(*e), self.compute(*e, WEAKEST));
+                quote!(let #name = #value;)
+            }
+            Stmt::SinCos(sin, cos) => {
+                let (s, c) = (self.variable(*sin), self.variable(*cos));
+                let argument = self.receiver(self.program.arena[*sin].children()[0]);
+                quote!(let (#s, #c) = #argument.sin_cos();)
+            }
+            Stmt::Branch(e, then, otherwise) => {
+                let args = self.program.arena[*e].children().to_vec();
+                let name = self.variable(*e);
+                let condition = self.expr(args[0], WEAKEST);
+                let (then, otherwise) = (self.statements(then), self.statements(otherwise));
+                let (a, b) = (self.expr(args[1], WEAKEST), self.expr(args[2], WEAKEST));
+                quote!(let #name = if #condition { #then #a } else { #otherwise #b };)
+            }
+            Stmt::Total(e, inner) => {
+                let Node::Sum(i, body) = self.program.arena[*e].clone() else { return TokenStream::new() };
+                let name = self.variable(*e);
+                let (index, range) = self.open(i);
+                let inner = self.statements(inner);
+                let body = self.expr(body, WEAKEST);
+                self.indices.swap_remove(&i);
+                let zero = self.zero();
+                quote! {
+                    let mut #name = #zero;
+                    for #index in #range { #inner #name += #body; }
+                }
+            }
+            Stmt::Scalar(t, e) => {
+                let (name, value) = (self.tensor(*t), self.expr(*e, WEAKEST));
+                match self.ty(*t) {
+                    Ty::Nd(0) => {
+                        let ndarray = &self.interface.ndarray;
+                        quote!(let #name = #ndarray::arr0(#value);)
+                    }
+                    _ => {
+                        let float = float_type(self.program.float);
+                        quote!(let #name: #float = #value;)
+                    }
+                }
+            }
+            Stmt::Allocate(t) => self.allocate(*t),
+            Stmt::Literal(t, es) => self.literal(*t, es),
+            Stmt::Loop(i, inner) => {
+                let (index, range) = self.open(*i);
+                let inner = self.statements(inner);
+                self.indices.swap_remove(i);
+                quote!(for #index in #range { #inner })
+            }
+            Stmt::Guard(c, inner) => {
+                let condition = self.expr(*c, WEAKEST);
+                let inner = self.statements(inner);
+                quote!(if #condition { #inner })
+            }
+            Stmt::Store { tensor, at, value, add } => {
+                let target = self.element(*tensor, at);
+                let value = self.expr(*value, WEAKEST);
+                if *add {
+                    quote!(#target += #value;)
+                } else {
+                    quote!(#target = #value;)
+                }
+            }
+        }
+    }
+
+    /// Names an index and gives its range.
+    fn open(&mut self, i: Index) -> (Ident, TokenStream) {
+        let used: Vec<String> = self.indices.values().map(ToString::to_string).collect();
+        let letters = ["i", "j", "k", "l", "p", "q", "r", "s"].map(str::to_owned).into_iter();
+        let free = letters.chain((1..).map(|k| format!("i{k}"))).map(|n| format!("__{n}"));
+        let name = free.into_iter().find(|n| !used.contains(n)).expect("some name is free");
+        let name = local(&name);
+        let length = self.affine(self.program.length(i));
+        self.indices.insert(i, name.clone());
+        (name, quote!(0..#length))
+    }
+
+    fn zero(&self) -> TokenStream {
+        match self.program.float {
+            Float::F64 => quote!(0.0_f64),
+            Float::F32 => quote!(0.0_f32),
+        }
+    }
+
+    fn allocate(&self, t: Tensor) -> TokenStream {
+        let name = self.tensor(t);
+        let zero = self.zero();
+        match self.ty(t) {
+            Ty::Scalar => quote!(let mut #name = #zero;),
+            Ty::Array(lengths) => {
+                let zeros = lengths.iter().rev().fold(zero, |inner, n| quote!([#inner; #n]));
+                quote!(let mut #name = #zeros;)
+            }
+            Ty::Nd(rank) => {
+                let ndarray = &self.interface.ndarray;
+                let float = float_type(self.program.float);
+                let lengths: Vec<TokenStream> = self.program.info(t).shape.iter().map(|n| self.affine(n)).collect();
+                let shape = match lengths.as_slice() {
+                    [n] => n.clone(),
+                    ns if rank <= 6 => quote!((#(#ns),*)),
+                    ns => quote!(#ndarray::IxDyn(&[#(#ns),*])),
+                };
+                let class = local(&if rank <= 6 { format!("Array{rank}") } else { "ArrayD".to_owned() });
+                quote!(let mut #name = #ndarray::#class::<#float>::zeros(#shape);)
+            }
+        }
+    }
+
+    fn literal(&self, t: Tensor, es: &[Expr]) -> TokenStream {
+        let name = self.tensor(t);
+        let shape: Vec<usize> = self.program.info(t).shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect();
+        if let Ty::Array(_) = self.ty(t) {
+            let values = es.iter().map(|e| self.expr(*e, WEAKEST)).collect();
+            let nested = nest(values, &shape);
+            let float = float_type(self.program.float);
+            let ty = shape.iter().rev().fold(float, |inner, n| {
+                let n = Literal::usize_unsuffixed(*n);
+                quote!([#inner; #n])
+            });
+            return quote!(let #name: #ty = #nested;);
+        }
+        let mut out = self.allocate(t);
+        for (at, e) in crate::ir::positions(&shape).zip(es) {
+            if !self.program.arena.is(*e, 0) {
+                let at: Vec<Affine> = at.into_iter().map(|k| Affine::from(k as i64)).collect();
+                let (target, value) = (self.element(t, &at), self.expr(*e, WEAKEST));
+                out.extend(quote!(#target = #value;));
+            }
+        }
+        out
+    }
+
+    /// A position or length as `usize`; what is subtracted comes last.
+    fn affine(&self, a: &Affine) -> TokenStream {
+        let mut out = TokenStream::new();
+        let mut push = |sign: i64, tokens: TokenStream| {
+            let first = out.is_empty();
+            out.extend(match (first, sign < 0) {
+                (true, false) => tokens,
+                (true, true) => quote!(0 - #tokens),
+                (false, false) => quote!(+ #tokens),
+                (false, true) => quote!(- #tokens),
+            });
+        };
+        let (added, taken): (Vec<_>, Vec<_>) = a.terms().iter().partition(|(_, c)| *c > 0);
+        let term = |(symbol, c): &(Symbol, i64)| {
+            let name = self.symbol(*symbol);
+            match c.abs() {
+                1 => name,
+                c => {
+                    let c = self.usize(c);
+                    quote!(#c * #name)
+                }
+            }
+        };
+        for t in &added {
+            push(1, term(t));
+        }
+        if a.constant() > 0 || added.is_empty() && a.constant() == 0 {
+            push(1, self.usize(a.constant()));
+        }
+        for t in &taken {
+            push(-1, term(t));
+        }
+        if a.constant() < 0 {
+            push(-1, self.usize(-a.constant()));
+        }
+        out
+    }
+
+    fn symbol(&self, s: Symbol) -> TokenStream {
+        match s {
+            Symbol::Index(i) => {
+                let name = &self.indices[&i];
+                quote!(#name)
+            }
+            Symbol::Size(n) => self.size(n),
+        }
+    }
+
+    /// An integer as a float; each symbol is converted alone, so that a difference may be negative.
+    fn integer(&self, a: &Affine, strength: u8) -> TokenStream {
+        let float = float_type(self.program.float);
+        let mut out = TokenStream::new();
+        for (symbol, c) in a.terms() {
+            let name = match symbol {
+                // the parameter itself, which may be negative
+                Symbol::Size(n) if self.program.sizes[n.0 as usize].kind == SizeKind::Integer => {
+                    let found = self.interface.params.iter().find_map(|p| match &p.kind {
+                        ParamKind::Integer(size, reference) if size == n => {
+                            let ident = &p.ident;
+                            Some(if *reference { quote!(*#ident) } else { quote!(#ident) })
+                        }
+                        _ => None,
+                    });
+                    found.unwrap_or_else(|| self.symbol(*symbol))
+                }
+                _ => self.symbol(*symbol),
+            };
+            let factor = self.number(&Constant::from(c.abs()), ATOM);
+            let term = if c.abs() == 1 { quote!(#name as #float) } else { quote!(#factor * (#name as #float)) };
+            out = match (out.is_empty(), *c < 0) {
+                (true, false) => term,
+                (true, true) => quote!(-(#term)),
+                (false, false) => quote!(#out + #term),
+                (false, true) => quote!(#out - (#term)),
+            };
+        }
+        if a.constant() != 0 {
+            let c = self.number(&Constant::from(a.constant().abs()), ATOM);
+            out = if a.constant() < 0 { quote!(#out - #c) } else { quote!(#out + #c) };
+        }
+        if strength > WEAKEST {
+            quote!((#out))
+        } else {
+            out
+        }
+    }
+
+    fn number(&self, c: &Constant, strength: u8) -> TokenStream {
+        let negative = c.is_negative();
+        let c = if negative { c.neg() } else { c.clone() };
+        let x = c.to_f64();
+        let text = match self.program.float {
+            Float::F64 => format!("{x:?}"),
+            Float::F32 => format!("{:?}", x as f32),
+        };
+        let finite = match self.program.float {
+            Float::F64 => x.is_finite(),
+            Float::F32 => (x as f32).is_finite(),
+        };
+        let float = float_type(self.program.float);
+        let magnitude = match text.parse::<Literal>() {
+            Ok(literal) if finite => quote!(#literal),
+            _ => quote!(<#float>::INFINITY),
+        };
+        match (negative, strength > PREFIX) {
+            (false, _) => magnitude,
+            (true, false) => quote!(-#magnitude),
+            (true, true) => quote!((-#magnitude)),
+        }
+    }
+
+    fn element(&self, t: Tensor, at: &[Affine]) -> TokenStream {
+        let at: Vec<TokenStream> = at.iter().map(|a| self.affine(a)).collect();
+        let (name, ty) = match self.program.info(t).role {
+            Role::Defined => {
+                let name = self.tensor(t);
+                (quote!(#name), self.ty(t))
+            }
+            _ => {
+                let param = self.interface.params.iter().find_map(|p| match &p.kind {
+                    ParamKind::Float(ty, tensor, reference) if *tensor == t => Some((&p.ident, ty.clone(), *reference)),
+                    ParamKind::Truth(tensor, reference) if *tensor == t => Some((&p.ident, Ty::Scalar, *reference)),
+                    _ => None,
+                });
+                let Some((ident, ty, reference)) = param else { return TokenStream::new() };
+                match ty {
+                    Ty::Scalar if reference => return quote!(*#ident),
+                    ty => (quote!(#ident), ty),
+                }
+            }
+        };
+        let ndarray = &self.interface.ndarray;
+        match ty {
+            Ty::Scalar => name,
+            Ty::Array(_) => quote!(#name #([#at])*),
+            Ty::Nd(0) => quote!(#name[()]),
+            Ty::Nd(1) => quote!(#name #([#at])*),
+            Ty::Nd(rank) if rank <= 6 => quote!(#name[[#(#at),*]]),
+            Ty::Nd(_) => quote!(#name[#ndarray::IxDyn(&[#(#at),*])]),
+        }
+    }
+
+    /// The expression, or the variable it was computed into.
+    fn expr(&self, e: Expr, strength: u8) -> TokenStream {
+        if self.plan.locals.contains_key(&e) {
+            let name = self.variable(e);
+            return quote!(#name);
+        }
+        self.compute(e, strength)
+    }
+
+    /// The receiver of a method call; a literal gets its type.
+    fn receiver(&self, e: Expr) -> TokenStream {
+        match self.program.arena.as_const(e) {
+            Some(c) => {
+                let number = self.number(c, WEAKEST);
+                let float = float_type(self.program.float);
+                quote!((#number as #float))
+            }
+            None => self.expr(e, ATOM),
+        }
+    }
+
+    fn compute(&self, e: Expr, strength: u8) -> TokenStream {
+        match &self.program.arena[e] {
+            Node::Const(c) => self.number(c, strength),
+            Node::Integer(a) => self.integer(a, strength),
+            Node::Access(t, at) => {
+                let element = self.element(*t, at);
+                let reads = self.program.info(*t).role != Role::Defined
+                    && at.is_empty()
+                    && self
+                        .interface
+                        .params
+                        .iter()
+                        .any(|p| matches!(&p.kind, ParamKind::Float(Ty::Scalar, u, true) | ParamKind::Truth(u, true) if u == t));
+                parenthesise(element, if reads { PREFIX } else { ATOM }, strength)
+            }
+            Node::Apply(op, args) => self.operation(*op, args, strength),
+            // lowering leaves no delta, bracket or sum outside a variable
+            Node::Delta(..) | Node::Bracket(_) | Node::Sum(..) => TokenStream::new(),
+        }
+    }
+
+    fn operation(&self, op: Op, args: &[Expr], strength: u8) -> TokenStream {
+        match op.entry().syntax {
+            Syntax::Infix(symbol, own) => {
+                let operator: TokenStream = symbol.parse().unwrap_or_default();
+                // positions are compared as integers
+                let integers: Option<Vec<TokenStream>> =
+                    op.entry().truth.then(|| args.iter().map(|a| self.position(*a)).collect()).flatten();
+                let (left, right) = match integers.as_deref() {
+                    Some([a, b]) => (a.clone(), b.clone()),
+                    _ => (self.expr(args[0], if own == 3 { own + 1 } else { own }), self.expr(args[1], own + 1)),
+                };
+                parenthesise(quote!(#left #operator #right), own, strength)
+            }
+            Syntax::Prefix(symbol) => {
+                let operator: TokenStream = symbol.parse().unwrap_or_default();
+                let inner = self.expr(args[0], PREFIX + 1);
+                parenthesise(quote!(#operator #inner), PREFIX, strength)
+            }
+            Syntax::Select => {
+                let (c, a, b) = (self.expr(args[0], WEAKEST), self.expr(args[1], WEAKEST), self.expr(args[2], WEAKEST));
+                // a statement may not begin with an `if` that is meant as an operand
+                parenthesise(quote!(if #c { #a } else { #b }), WEAKEST, strength)
+            }
+            Syntax::Keep => self.expr(args[0], strength),
+            Syntax::Method if op == Op::Pow => self.power(args),
+            Syntax::Method => {
+                let name = local(op.name());
+                let receiver = self.receiver(args[0]);
+                let rest = args[1..].iter().map(|a| self.expr(*a, WEAKEST));
+                quote!(#receiver.#name(#(#rest),*))
+            }
+        }
+    }
+
+    fn power(&self, args: &[Expr]) -> TokenStream {
+        let base = self.receiver(args[0]);
+        let exponent = self.program.arena.as_const(args[1]).and_then(Constant::to_integer).and_then(|n| i32::try_from(n).ok());
+        match (exponent, &self.program.arena[args[1]]) {
+            (Some(n), _) => {
+                let n = Literal::i32_unsuffixed(n);
+                quote!(#base.powi(#n))
+            }
+            (None, Node::Integer(a)) => {
+                let n = self.integer(a, ATOM);
+                quote!(#base.powi(#n as ::core::primitive::i32))
+            }
+            _ => {
+                let b = self.expr(args[1], WEAKEST);
+                quote!(#base.powf(#b))
+            }
+        }
+    }
+
+    /// The operand of a comparison as an integer, if it is one.
+    fn position(&self, e: Expr) -> Option<TokenStream> {
+        match &self.program.arena[e] {
+            Node::Integer(a) => Some(self.affine(a)),
+            Node::Const(c) => c.to_integer().filter(|n| *n >= 0).map(|n| self.usize(n)),
+            _ => None,
+        }
+    }
+}
+
+fn parenthesise(tokens: TokenStream, own: u8, strength: u8) -> TokenStream {
+    if own < strength {
+        quote!((#tokens))
+    } else {
+        tokens
+    }
+}
+
+/// A nested array literal.
+fn nest(values: Vec<TokenStream>, shape: &[usize]) -> TokenStream {
+    match shape {
+        [] => values.into_iter().collect(),
+        [_] => quote!([#(#values),*]),
+        [rows, rest @ ..] => {
+            let size: usize = rest.iter().product();
+            let rows = (0..*rows).map(|r| nest(values[r * size..(r + 1) * size].to_vec(), rest));
+            quote!([#(#rows),*])
+        }
+    }
+}

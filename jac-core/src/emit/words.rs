@@ -1,0 +1,56 @@
+//! The doc comment of a generated function: the closed form, in the user's own names.
+
+use super::Kind;
+use crate::interface::{Interface, ParamKind, Ty};
+use crate::ir::Program;
+use crate::simplify::Report;
+use proc_macro2::TokenStream;
+use quote::quote;
+
+/// Longer formulas are cut.
+const LINES: usize = 40;
+const WIDTH: usize = 200;
+
+/// The `#[doc]` attributes, one a line.
+pub fn docs(interface: &Interface, kind: Kind, program: &Program, report: Report) -> Vec<TokenStream> {
+    let f = &interface.item.sig.ident;
+    let by: Vec<String> = interface.wrt.iter().map(|t| format!("`{}`", program.info(*t).name)).collect();
+    let mut lines = vec![match kind {
+        Kind::Jacobian => format!("The Jacobian of [`{f}`] with respect to {}.", by.join(", ")),
+        Kind::ValueAndJacobian => format!("The value of [`{f}`] and its Jacobian with respect to {}.", by.join(", ")),
+    }];
+    lines.push(String::new());
+    lines.push("```text".to_owned());
+    let formulas = program.to_formulas();
+    let shown = formulas.len().min(LINES);
+    lines.extend(formulas[..shown].iter().map(|line| {
+        if line.chars().count() > WIDTH {
+            let cut: String = line.chars().take(WIDTH).collect();
+            format!("{cut} …")
+        } else {
+            line.clone()
+        }
+    }));
+    if shown < formulas.len() {
+        lines.push(format!("… and {} lines more", formulas.len() - shown));
+    }
+    lines.push("```".to_owned());
+    lines.push(String::new());
+    if program.is_known() {
+        lines.push(format!("{} operations, {} before simplification.", report.after, report.before));
+    } else {
+        lines.push(format!("{} operations in the loops, {} before simplification.", report.after, report.before));
+    }
+    if interface.params.iter().any(|p| matches!(p.kind, ParamKind::Float(Ty::Nd(1..), ..))) {
+        lines.push(String::new());
+        lines.push("# Panics".to_owned());
+        lines.push("If the lengths of the arguments do not fit each other.".to_owned());
+    }
+    lines
+        .into_iter()
+        .map(|line| {
+            let line = if line.is_empty() { line } else { format!(" {line}") };
+            quote!(#[doc = #line])
+        })
+        .collect()
+}

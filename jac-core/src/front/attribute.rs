@@ -1,0 +1,142 @@
+//! The options of the attribute: `#[jacobian(wrt(x, y), value, shape(m = [n, n]), crate = path)]`.
+
+use crate::diag::{did_you_mean, Diagnostics};
+use proc_macro2::TokenStream;
+use quote::{quote, ToTokens};
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{bracketed, parenthesized, Ident, Token};
+
+/// One axis in `shape(…)`.
+#[derive(Clone, Debug)]
+pub enum AxisLength {
+    /// Any length.
+    Any,
+    /// A name: axes of one name have one length.
+    Named(Ident),
+    /// A fixed length.
+    Fixed(i64),
+}
+
+/// The options, as written.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The parameters to differentiate by, if named.
+    pub wrt: Option<Vec<Ident>>,
+    /// The axes of ndarray parameters.
+    pub shape: Vec<(Ident, Vec<AxisLength>)>,
+    /// Whether to generate `f_value_and_jacobian`.
+    pub value: bool,
+    /// The path of the runtime crate.
+    pub runtime: TokenStream,
+}
+
+const OPTIONS: [&str; 4] = ["wrt", "value", "shape", "crate"];
+
+/// Reads the tokens in the attribute's parentheses. A mistake leaves its option out.
+pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
+    let mut options = Options { wrt: None, shape: Vec::new(), value: false, runtime: quote!(::jac_runtime) };
+    let mut seen: Vec<String> = Vec::new();
+    let parser = |input: ParseStream| -> syn::Result<()> {
+        while !input.is_empty() {
+            let span = input.span();
+            let name = if input.peek(Token![crate]) {
+                input.parse::<Token![crate]>()?;
+                "crate".to_owned()
+            } else {
+                input.parse::<Ident>()?.to_string()
+            };
+            if seen.contains(&name) {
+                diagnostics.error(span, format!("duplicate option `{name}`"));
+            }
+            option(input, &name, span, &mut options, diagnostics)?;
+            seen.push(name);
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = parser.parse2(tokens) {
+        diagnostics.error(error.span(), error.to_string());
+    }
+    options
+}
+
+fn option(
+    input: ParseStream,
+    name: &str,
+    span: proc_macro2::Span,
+    options: &mut Options,
+    diagnostics: &mut Diagnostics,
+) -> syn::Result<()> {
+    match name {
+        "value" => options.value = true,
+        "wrt" => {
+            let content;
+            parenthesized!(content in input);
+            let names: Vec<Ident> = Punctuated::<Ident, Token![,]>::parse_terminated(&content)?.into_iter().collect();
+            if names.is_empty() {
+                diagnostics.error(span, "`wrt()` names no parameter").help("leave it out to differentiate by every parameter of floats");
+            }
+            options.wrt = Some(names);
+        }
+        "shape" => {
+            let content;
+            parenthesized!(content in input);
+            while !content.is_empty() {
+                let param: Ident = content.parse()?;
+                content.parse::<Token![=]>()?;
+                let axes;
+                bracketed!(axes in content);
+                let axes = axes.call(Punctuated::<AxisLength, Token![,]>::parse_terminated)?;
+                options.shape.push((param, axes.into_iter().collect()));
+                if !content.is_empty() {
+                    content.parse::<Token![,]>()?;
+                }
+            }
+        }
+        "crate" => {
+            input.parse::<Token![=]>()?;
+            options.runtime = if let Ok(text) = input.parse::<syn::LitStr>() {
+                text.parse::<syn::Path>()?.into_token_stream()
+            } else {
+                input.call(syn::Path::parse_mod_style)?.into_token_stream()
+            };
+        }
+        unknown => {
+            let error = diagnostics.error(span, format!("no option named `{unknown}`"));
+            match did_you_mean(unknown, OPTIONS) {
+                Some(near) => error.help(format!("an option with a similar name exists: `{near}`")),
+                None => error.help(format!("the options are {}", OPTIONS.map(|o| format!("`{o}`")).join(", "))),
+            };
+            // skip what belongs to it
+            if input.peek(syn::token::Paren) {
+                let content;
+                parenthesized!(content in input);
+                content.parse::<TokenStream>()?;
+            } else if input.peek(Token![=]) {
+                input.parse::<Token![=]>()?;
+                input.parse::<syn::Expr>()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl syn::parse::Parse for AxisLength {
+    fn parse(input: ParseStream) -> syn::Result<Self> {
+        if input.peek(Token![_]) {
+            input.parse::<Token![_]>()?;
+            Ok(AxisLength::Any)
+        } else if input.peek(syn::LitInt) {
+            let literal: syn::LitInt = input.parse()?;
+            Ok(AxisLength::Fixed(literal.base10_parse()?))
+        } else if input.peek(Ident) {
+            Ok(AxisLength::Named(input.parse()?))
+        } else {
+            let rest: proc_macro2::TokenTree = input.parse()?;
+            Err(syn::Error::new(rest.span(), "expected a name, a length or `_`"))
+        }
+    }
+}

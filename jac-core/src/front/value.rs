@@ -1,0 +1,104 @@
+//! What an expression of the body stands for while it is read.
+
+use crate::ir::{Affine, Expr, Index};
+use std::rc::Rc;
+
+/// The value of an expression.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A float.
+    Float(Expr),
+    /// An integer.
+    Int(Affine),
+    /// A truth value.
+    Truth(Truth),
+    /// An array whose elements are one expression: ndarray, or a fixed array of generic length.
+    Tensor(Tensor),
+    /// A fixed array of known length.
+    Array(Vec<Value>),
+    /// A tuple.
+    Tuple(Vec<Value>),
+    /// A range of integers, the upper end not included.
+    Range(Affine, Affine),
+    /// The rows of an ndarray position or of `s![…]`.
+    Slices(Vec<Slice>),
+    /// `Axis(k)`.
+    Axis(usize),
+    /// A closure.
+    Closure(Rc<Closure>),
+    /// `Some(value)`, as `mean` returns it.
+    Some(Box<Value>),
+    /// Follows a mistake that was reported.
+    Poison,
+}
+
+/// A truth value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Truth {
+    /// Decided while compiling.
+    Known(bool),
+    /// Decided at run time.
+    Open(Expr),
+}
+
+/// An array over index variables.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// The length of each axis.
+    pub shape: Vec<Affine>,
+    /// Its elements.
+    pub elements: Elements,
+    /// Whether it is an ndarray (it broadcasts, and rows are `row(i)`) or a fixed array.
+    pub ndarray: bool,
+}
+
+/// The elements of a tensor.
+#[derive(Clone, Debug)]
+pub enum Elements {
+    /// One expression over an index for each axis.
+    Each(Vec<Index>, Expr),
+    /// One expression an element, row-major; the lengths are known.
+    List(Vec<Expr>),
+}
+
+/// One axis of a slice.
+#[derive(Clone, Debug)]
+pub enum Slice {
+    /// A single position; the axis goes.
+    At(Affine),
+    /// From, to (`None`: the end), step; a negative end counts from the back.
+    Range(Affine, Option<Affine>, i64),
+    /// `NewAxis`.
+    New,
+}
+
+/// A closure or a nested function, with the scope it was written in.
+#[derive(Debug)]
+pub struct Closure {
+    /// The patterns of its parameters.
+    pub inputs: Vec<syn::Pat>,
+    /// Its body.
+    pub body: syn::Expr,
+    /// The variables it sees.
+    pub scope: Vec<(String, usize)>,
+}
+
+impl Value {
+    /// What it is, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::Float(_) => "a float",
+            Value::Int(_) => "an integer",
+            Value::Truth(_) => "a truth value",
+            Value::Tensor(t) if t.ndarray => "an ndarray",
+            Value::Tensor(_) | Value::Array(_) => "an array",
+            Value::Tuple(_) => "a tuple",
+            Value::Range(..) => "a range",
+            Value::Slices(_) => "a slice",
+            Value::Axis(_) => "an axis",
+            Value::Closure(_) => "a closure",
+            Value::Some(_) => "an option",
+            Value::Poison => "a mistake",
+        }
+    }
+}

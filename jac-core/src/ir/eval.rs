@@ -1,0 +1,141 @@
+//! The interpreter: the reference meaning of a program, in `f64`.
+//!
+//! A structural zero (a delta or a bracket that does not hold) annihilates: its product with
+//! anything, a NaN too, is a structural zero, and adding it changes nothing. All other arithmetic
+//! is that of `f64`.
+
+use super::affine::{Affine, Index, Size, Symbol};
+use super::expr::{Expr, Map, Node, Tensor};
+use super::program::{positions, Body, Program};
+use crate::ops::Op;
+
+/// Values for the parameters of a program.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// The elements of each parameter, in row-major order; truth values are 1 and 0.
+    pub tensors: Map<Tensor, Vec<f64>>,
+    /// The run-time lengths and integers.
+    pub sizes: Map<Size, i64>,
+}
+
+/// A value, and whether it is a structural zero.
+#[derive(Clone, Copy)]
+struct Value(f64, bool);
+
+const NOTHING: Value = Value(0.0, true);
+
+struct Evaluator<'a> {
+    program: &'a Program,
+    inputs: &'a Inputs,
+    tensors: Map<Tensor, Vec<f64>>,
+}
+
+/// Evaluates every definition; returns the elements of all tensors, in row-major order.
+///
+/// # Panics
+/// On a program that does not verify, a missing input, or an access out of range.
+pub fn eval(program: &Program, inputs: &Inputs) -> Map<Tensor, Vec<f64>> {
+    let mut evaluator = Evaluator { program, inputs, tensors: inputs.tensors.clone() };
+    for definition in &program.definitions {
+        let env = Map::default();
+        let values = match &definition.body {
+            Body::Elements(elements) => evaluator.scope(elements, &env).into_iter().map(|v| v.0).collect(),
+            Body::Each(indices, body) => {
+                let shape = evaluator.shape(definition.tensor);
+                positions(&shape)
+                    .map(|at| {
+                        let env = indices.iter().copied().zip(at.iter().map(|p| *p as i64)).collect();
+                        evaluator.scope(&[*body], &env)[0].0
+                    })
+                    .collect()
+            }
+        };
+        evaluator.tensors.insert(definition.tensor, values);
+    }
+    evaluator.tensors
+}
+
+impl Evaluator<'_> {
+    fn affine(&self, a: &Affine, env: &Map<Index, i64>) -> i64 {
+        let value = a.substitute(|s| {
+            Some(Affine::from(match s {
+                Symbol::Index(i) => env[&i],
+                Symbol::Size(n) => self.inputs.sizes[&n],
+            }))
+        });
+        value.known().expect("every symbol has a value")
+    }
+
+    fn shape(&self, t: Tensor) -> Vec<usize> {
+        let empty = Map::default();
+        self.program.info(t).shape.iter().map(|n| self.affine(n, &empty) as usize).collect()
+    }
+
+    /// The values of `roots`; a sum's body is evaluated once a position.
+    fn scope(&self, roots: &[Expr], env: &Map<Index, i64>) -> Vec<Value> {
+        let arena = &self.program.arena;
+        let mut seen = vec![false; arena.len()];
+        let mut stack = roots.to_vec();
+        while let Some(e) = stack.pop() {
+            if !std::mem::replace(&mut seen[e.at()], true) && !matches!(arena[e], Node::Sum(..)) {
+                stack.extend(arena[e].children());
+            }
+        }
+        let mut values: Vec<Value> = vec![NOTHING; arena.len()];
+        for k in 0..arena.len() {
+            if seen[k] {
+                values[k] = self.node(&arena[Expr(k as u32)], env, &values);
+            }
+        }
+        roots.iter().map(|e| values[e.at()]).collect()
+    }
+
+    fn node(&self, node: &Node, env: &Map<Index, i64>, values: &[Value]) -> Value {
+        match node {
+            Node::Const(c) => Value(c.to_f64(), false),
+            Node::Integer(a) => Value(self.affine(a, env) as f64, false),
+            Node::Access(t, at) => {
+                let shape = self.shape(*t);
+                let mut flat = 0;
+                for (a, n) in at.iter().zip(&shape) {
+                    let at = self.affine(a, env);
+                    assert!((0..*n as i64).contains(&at), "position {at} of `{}`, whose axis has length {n}", self.program.info(*t).name);
+                    flat = flat * n + at as usize;
+                }
+                Value(self.tensors[t][flat], false)
+            }
+            Node::Delta(a, b) if self.affine(a, env) == self.affine(b, env) => Value(1.0, false),
+            Node::Delta(..) => NOTHING,
+            Node::Bracket(c) if values[c.at()].0 != 0.0 => Value(1.0, false),
+            Node::Bracket(_) => NOTHING,
+            Node::Sum(i, body) => {
+                let mut sum = NOTHING;
+                let mut env = env.clone();
+                for at in 0..self.affine(self.program.length(*i), &env) {
+                    env.insert(*i, at);
+                    let term = self.scope(&[*body], &env)[0];
+                    sum = apply(Op::Add, &[sum, term]);
+                }
+                sum
+            }
+            Node::Apply(op, args) => {
+                let args: Vec<Value> = args.iter().map(|a| values[a.at()]).collect();
+                apply(*op, &args)
+            }
+        }
+    }
+}
+
+fn apply(op: Op, args: &[Value]) -> Value {
+    match (op, args) {
+        (Op::Add, [Value(_, true), v]) | (Op::Add | Op::Sub, [v, Value(_, true)]) => *v,
+        (Op::Sub, [Value(_, true), v]) => Value(-v.0, v.1),
+        (Op::Mul, [Value(_, a), Value(_, b)]) if *a || *b => NOTHING,
+        (Op::Div | Op::Neg, [Value(_, true), ..]) => NOTHING,
+        (Op::Select, [c, a, b]) => *if c.0 != 0.0 { a } else { b },
+        _ => {
+            let plain: Vec<f64> = args.iter().map(|v| v.0).collect();
+            Value((op.entry().value)(&plain), false)
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! Scalar expressions: hash-consed nodes in an arena.
+//!
+//! Children always stand before their parents, so a pass over an expression is a loop over
+//! ascending ids and never recurses, however deep the user's code was.
+
+use super::affine::{Affine, Index, Symbol};
+use super::constant::Constant;
+use crate::ops::Op;
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
+
+/// A set that remembers the order of insertion.
+pub type Set<T> = IndexSet<T, FxBuildHasher>;
+/// A map that remembers the order of insertion.
+pub type Map<K, V> = indexmap::IndexMap<K, V, FxBuildHasher>;
+
+/// A node of the arena.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Expr(pub u32);
+
+impl Expr {
+    /// The position in the arena.
+    pub fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A parameter or a defined tensor of the program.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Tensor(pub u32);
+
+/// A scalar expression.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Node {
+    /// An exact constant.
+    Const(Constant),
+    /// An integer, converted to floating point.
+    Integer(Affine),
+    /// An element of a tensor.
+    Access(Tensor, Vec<Affine>),
+    /// Kronecker's delta: 1 where both are equal, else a structural 0, which annihilates even a NaN.
+    Delta(Affine, Affine),
+    /// Iverson's bracket of a truth value: 1, or a structural 0.
+    Bracket(Expr),
+    /// The sum over an index.
+    Sum(Index, Expr),
+    /// An operator of the table.
+    Apply(Op, Vec<Expr>),
+}
+
+impl Node {
+    /// The operands.
+    pub fn children(&self) -> &[Expr] {
+        match self {
+            Node::Bracket(e) | Node::Sum(_, e) => std::slice::from_ref(e),
+            Node::Apply(_, args) => args,
+            Node::Const(_) | Node::Integer(_) | Node::Access(..) | Node::Delta(..) => &[],
+        }
+    }
+
+    /// The same node over other operands.
+    #[must_use]
+    pub fn with_children(&self, mut f: impl FnMut(Expr) -> Expr) -> Node {
+        match self {
+            Node::Bracket(e) => Node::Bracket(f(*e)),
+            Node::Sum(i, e) => Node::Sum(*i, f(*e)),
+            Node::Apply(op, args) => Node::Apply(*op, args.iter().map(|e| f(*e)).collect()),
+            leaf => leaf.clone(),
+        }
+    }
+
+    /// The affine expressions in it.
+    pub fn affines(&self) -> &[Affine] {
+        match self {
+            Node::Integer(a) => std::slice::from_ref(a),
+            Node::Access(_, at) => at,
+            _ => &[],
+        }
+    }
+}
+
+/// The nodes of a program.
+#[derive(Clone, Debug, Default)]
+pub struct Arena {
+    nodes: Set<Node>,
+}
+
+impl std::ops::Index<Expr> for Arena {
+    type Output = Node;
+
+    fn index(&self, e: Expr) -> &Node {
+        &self.nodes[e.at()]
+    }
+}
+
+impl Arena {
+    /// The number of nodes.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Adds a node as it is; equal nodes are one.
+    pub fn insert(&mut self, node: Node) -> Expr {
+        Expr(u32::try_from(self.nodes.insert_full(node).0).expect("fewer than 2³² nodes"))
+    }
+
+    /// Applies an operator without simplifying: the operations of the user.
+    pub fn apply(&mut self, op: Op, args: Vec<Expr>) -> Expr {
+        debug_assert_eq!(op.entry().arity, args.len(), "{}", op.name());
+        self.insert(Node::Apply(op, args))
+    }
+
+    /// A constant.
+    pub fn constant(&mut self, c: impl Into<Constant>) -> Expr {
+        self.insert(Node::Const(c.into()))
+    }
+
+    /// An integer as a float: a constant, if it is known.
+    pub fn integer(&mut self, a: Affine) -> Expr {
+        match a.known() {
+            Some(n) => self.constant(n),
+            None => self.insert(Node::Integer(a)),
+        }
+    }
+
+    /// Kronecker's delta, decided where it can be.
+    pub fn delta(&mut self, a: &Affine, b: &Affine) -> Expr {
+        match a.plus(b, -1).known() {
+            Some(0) => self.constant(1),
+            Some(_) => self.constant(0),
+            None => self.insert(Node::Delta(a.clone(), b.clone())),
+        }
+    }
+
+    /// The constant, if the node is one.
+    pub fn as_const(&self, e: Expr) -> Option<&Constant> {
+        match &self[e] {
+            Node::Const(c) => Some(c),
+            _ => None,
+        }
+    }
+
+    /// Whether the node is the constant `n`.
+    pub fn is(&self, e: Expr, n: i64) -> bool {
+        self.as_const(e).is_some_and(|c| c.to_integer() == Some(n))
+    }
+
+    /// The operator and operands, if the node is an application.
+    pub fn as_apply(&self, e: Expr) -> Option<(Op, &[Expr])> {
+        match &self[e] {
+            Node::Apply(op, args) => Some((*op, args)),
+            _ => None,
+        }
+    }
+
+    /// `a + b` with exact constants folded and structural zeros dropped. Two masks of the same
+    /// condition are joined.
+    pub fn add(&mut self, a: Expr, b: Expr) -> Expr {
+        if self.is(a, 0) {
+            return b;
+        }
+        if self.is(b, 0) {
+            return a;
+        }
+        if let (Some(x), Some(y)) = (self.as_const(a), self.as_const(b)) {
+            let sum = x.add(y);
+            return self.constant(sum);
+        }
+        if let (Some((c, [p, q])), Some((d, [r, s]))) = (self.mask(a), self.mask(b)) {
+            if c == d {
+                let (then, other) = (self.add(p, r), self.add(q, s));
+                return self.select(c, then, other);
+            }
+        }
+        if let Some((Op::Neg, &[b])) = self.as_apply(b) {
+            return self.apply(Op::Sub, vec![a, b]);
+        }
+        if let Some((Op::Neg, &[a])) = self.as_apply(a) {
+            return self.apply(Op::Sub, vec![b, a]);
+        }
+        self.apply(Op::Add, vec![a, b])
+    }
+
+    /// `a - b`, as [`Arena::add`].
+    pub fn sub(&mut self, a: Expr, b: Expr) -> Expr {
+        if a == b {
+            return self.constant(0);
+        }
+        let b = self.neg(b);
+        self.add(a, b)
+    }
+
+    /// `-a`; moves inwards over constants, products and differences.
+    pub fn neg(&mut self, a: Expr) -> Expr {
+        match self[a].clone() {
+            Node::Const(c) => self.constant(c.neg()),
+            Node::Integer(n) => self.integer(n.times(-1)),
+            Node::Apply(Op::Neg, args) => args[0],
+            Node::Apply(Op::Sub, args) => self.apply(Op::Sub, vec![args[1], args[0]]),
+            _ => match self.mask(a) {
+                Some((c, [p, q])) => {
+                    let (p, q) = (self.neg(p), self.neg(q));
+                    self.select(c, p, q)
+                }
+                None => self.apply(Op::Neg, vec![a]),
+            },
+        }
+    }
+
+    /// `a · b` with structural zeros and ones folded. A mask, a branch with a structural zero in an
+    /// arm, takes the other factor into its arms: `(if c {1} else {0}) · w` is `if c {w} else {0}`,
+    /// so that a NaN in `w` does not get past a branch that was not taken.
+    pub fn mul(&mut self, a: Expr, b: Expr) -> Expr {
+        if self.is(a, 0) || self.is(b, 0) {
+            return self.constant(0);
+        }
+        if self.is(a, 1) {
+            return b;
+        }
+        if self.is(b, 1) {
+            return a;
+        }
+        if self.is(a, -1) {
+            return self.neg(b);
+        }
+        if self.is(b, -1) {
+            return self.neg(a);
+        }
+        if let (Some(x), Some(y)) = (self.as_const(a), self.as_const(b)) {
+            let product = x.mul(y);
+            return self.constant(product);
+        }
+        for (mask, w) in [(a, b), (b, a)] {
+            if let Some((c, [p, q])) = self.mask(mask) {
+                let (p, q) = (self.mul(p, w), self.mul(q, w));
+                return self.select(c, p, q);
+            }
+        }
+        if let Some((Op::Neg, &[a])) = self.as_apply(a) {
+            let product = self.mul(a, b);
+            return self.neg(product);
+        }
+        if let Some((Op::Neg, &[b])) = self.as_apply(b) {
+            let product = self.mul(a, b);
+            return self.neg(product);
+        }
+        self.apply(Op::Mul, vec![a, b])
+    }
+
+    /// `a / b`, with constants folded.
+    pub fn div(&mut self, a: Expr, b: Expr) -> Expr {
+        if self.is(a, 0) && !self.is(b, 0) || self.is(b, 1) {
+            return a;
+        }
+        if let (Some(x), Some(y)) = (self.as_const(a), self.as_const(b).and_then(Constant::recip)) {
+            let quotient = x.mul(&y);
+            return self.constant(quotient);
+        }
+        if let Some((Op::Neg, &[a])) = self.as_apply(a) {
+            let quotient = self.div(a, b);
+            return self.neg(quotient);
+        }
+        self.apply(Op::Div, vec![a, b])
+    }
+
+    /// `a` to the power `b`, with the exponents 0 and 1 folded.
+    pub fn pow(&mut self, a: Expr, b: Expr) -> Expr {
+        if self.is(b, 0) {
+            return self.constant(1);
+        }
+        if self.is(b, 1) {
+            return a;
+        }
+        let folded = self.as_const(b).and_then(Constant::to_integer).and_then(|n| i32::try_from(n).ok());
+        if let (Some(c), Some(n)) = (self.as_const(a), folded) {
+            if let Some(power) = c.pow(n).filter(|_| n.abs() < 64) {
+                return self.constant(power);
+            }
+        }
+        self.apply(Op::Pow, vec![a, b])
+    }
+
+    /// A branch, decided where both arms are one.
+    pub fn select(&mut self, condition: Expr, then: Expr, otherwise: Expr) -> Expr {
+        if then == otherwise {
+            return then;
+        }
+        if let Some(c) = self.as_const(condition) {
+            return if c.is_zero() { otherwise } else { then };
+        }
+        // a branch inside a branch on the same condition is decided
+        let arm = |arena: &Arena, e: Expr, taken: usize| match arena.as_apply(e) {
+            Some((Op::Select, args)) if args[0] == condition => args[1 + taken],
+            _ => e,
+        };
+        let (then, otherwise) = (arm(self, then, 0), arm(self, otherwise, 1));
+        self.apply(Op::Select, vec![condition, then, otherwise])
+    }
+
+    /// The condition and arms of a mask: a bracket, or a branch with a structural zero in an arm.
+    fn mask(&mut self, e: Expr) -> Option<(Expr, [Expr; 2])> {
+        if let Node::Bracket(c) = self[e] {
+            return Some((c, [self.constant(1), self.constant(0)]));
+        }
+        match self.as_apply(e) {
+            Some((Op::Select, &[c, p, q])) if self.is_masked(p) || self.is_masked(q) => Some((c, [p, q])),
+            _ => None,
+        }
+    }
+
+    fn is_masked(&self, e: Expr) -> bool {
+        let mut arm = e;
+        loop {
+            match self.as_apply(arm) {
+                Some((Op::Select, args)) if self.is(args[1], 0) => return true,
+                Some((Op::Select, args)) => arm = args[2],
+                _ => return self.is(arm, 0),
+            }
+        }
+    }
+
+    /// Applies an operator, folding what [`Arena::add`] and its kin fold.
+    pub fn fold(&mut self, op: Op, args: &[Expr]) -> Expr {
+        match (op, args) {
+            (Op::Add, &[a, b]) => self.add(a, b),
+            (Op::Sub, &[a, b]) => self.sub(a, b),
+            (Op::Mul, &[a, b]) => self.mul(a, b),
+            (Op::Div, &[a, b]) => self.div(a, b),
+            (Op::Neg, &[a]) => self.neg(a),
+            (Op::Pow, &[a, b]) => self.pow(a, b),
+            (Op::Select, &[c, a, b]) => self.select(c, a, b),
+            (Op::Not, &[c]) => match self.as_apply(c) {
+                Some((Op::Not, args)) => args[0],
+                _ => self.apply(op, args.to_vec()),
+            },
+            _ => self.apply(op, args.to_vec()),
+        }
+    }
+
+    /// Adds a node, folding applications, brackets and deltas.
+    pub fn rebuild(&mut self, node: Node) -> Expr {
+        match node {
+            Node::Apply(op, args) => self.fold(op, &args),
+            Node::Integer(a) => self.integer(a),
+            Node::Delta(a, b) => self.delta(&a, &b),
+            Node::Bracket(c) => match self.as_const(c) {
+                Some(known) => {
+                    let bit = i64::from(!known.is_zero());
+                    self.constant(bit)
+                }
+                None => self.insert(Node::Bracket(c)),
+            },
+            Node::Sum(i, body) if self.is(body, 0) => {
+                debug_assert!(!self.mentions(body, i));
+                body
+            }
+            node => self.insert(node),
+        }
+    }
+
+    /// The nodes that `roots` need, themselves included, ascending (operands first).
+    pub fn reachable(&self, roots: impl IntoIterator<Item = Expr>) -> Vec<Expr> {
+        let mut seen = vec![false; self.len()];
+        let mut stack: Vec<Expr> = roots.into_iter().collect();
+        while let Some(e) = stack.pop() {
+            if !std::mem::replace(&mut seen[e.at()], true) {
+                stack.extend(self[e].children());
+            }
+        }
+        (0..self.nodes.len()).filter(|&k| seen[k]).map(|k| Expr(k as u32)).collect()
+    }
+
+    /// Rebuilds `roots` bottom-up: `with` is given every node over already rebuilt operands.
+    pub fn map(&mut self, roots: &[Expr], mut with: impl FnMut(&mut Arena, Expr, Node) -> Expr) -> Vec<Expr> {
+        let order = self.reachable(roots.iter().copied());
+        let mut new: Map<Expr, Expr> = Map::default();
+        for e in order {
+            let node = self[e].with_children(|c| new[&c]);
+            let built = with(self, e, node);
+            new.insert(e, built);
+        }
+        roots.iter().map(|e| new[e]).collect()
+    }
+
+    /// Replaces symbols in every affine expression under `root`; folds what becomes known.
+    pub fn substitute(&mut self, root: Expr, with: &dyn Fn(Symbol) -> Option<Affine>) -> Expr {
+        self.map(&[root], |arena, _, node| {
+            let node = match node {
+                Node::Integer(a) => Node::Integer(a.substitute(with)),
+                Node::Access(t, at) => Node::Access(t, at.iter().map(|a| a.substitute(with)).collect()),
+                Node::Delta(a, b) => Node::Delta(a.substitute(with), b.substitute(with)),
+                other => other,
+            };
+            match node {
+                Node::Apply(op, args) => arena.apply(op, args),
+                other => arena.rebuild(other),
+            }
+        })[0]
+    }
+
+    /// Whether the free index `i` occurs under `e`.
+    pub fn mentions(&self, e: Expr, i: Index) -> bool {
+        self.free_indices(e).contains(&i)
+    }
+
+    /// The index variables under `e` that no sum there binds.
+    pub fn free_indices(&self, e: Expr) -> Set<Index> {
+        let order = self.reachable([e]);
+        if !order.iter().any(|n| matches!(self[*n], Node::Sum(..))) {
+            return order.iter().flat_map(|n| self.own_indices(*n)).collect();
+        }
+        let mut free: Map<Expr, Set<Index>> = Map::default();
+        for n in order {
+            let mut found: Set<Index> = self.own_indices(n).into_iter().collect();
+            for c in self[n].children() {
+                found.extend(&free[c]);
+            }
+            if let Node::Sum(i, _) = &self[n] {
+                found.shift_remove(i);
+            }
+            free.insert(n, found);
+        }
+        free.swap_remove(&e).unwrap_or_default()
+    }
+
+    /// The index variables in the node itself.
+    fn own_indices(&self, e: Expr) -> Vec<Index> {
+        match &self[e] {
+            Node::Delta(a, b) => a.indices().chain(b.indices()).collect(),
+            node => node.affines().iter().flat_map(Affine::indices).collect(),
+        }
+    }
+}

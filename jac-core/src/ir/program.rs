@@ -1,0 +1,261 @@
+//! Programs: a list of tensor definitions.
+
+use super::affine::{Affine, Index, Size};
+use super::expr::{Arena, Expr, Map, Node, Tensor};
+
+/// The floating-point type of a program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Float {
+    /// `f64`.
+    #[default]
+    F64,
+    /// `f32`.
+    F32,
+}
+
+impl Float {
+    /// Its name in Rust.
+    pub fn name(self) -> &'static str {
+        match self {
+            Float::F64 => "f64",
+            Float::F32 => "f32",
+        }
+    }
+}
+
+/// Where a run-time length comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SizeKind {
+    /// The axis of a parameter: it is read from the first one that has exactly this length.
+    Axis,
+    /// An integer parameter.
+    Integer,
+    /// A const generic or a `const` item, in scope wherever the function is.
+    Item,
+}
+
+/// A length or integer known only at run time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SizeVar {
+    /// Its name in the text form.
+    pub name: String,
+    /// Where it comes from.
+    pub kind: SizeKind,
+}
+
+/// What a tensor is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// A parameter of floats.
+    Param,
+    /// A parameter of type `bool`.
+    Truth,
+    /// Defined by the program.
+    Defined,
+}
+
+/// A parameter or a definition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TensorInfo {
+    /// Its name, unique in the program.
+    pub name: String,
+    /// The length of each axis; empty for a scalar.
+    pub shape: Vec<Affine>,
+    /// What it is.
+    pub role: Role,
+}
+
+/// What a tensor's elements are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Body {
+    /// One expression for all elements, over the given indices.
+    Each(Vec<Index>, Expr),
+    /// One expression an element, in row-major order; every axis has a known length.
+    Elements(Vec<Expr>),
+}
+
+impl Body {
+    /// The expressions in it.
+    pub fn roots(&self) -> &[Expr] {
+        match self {
+            Body::Each(_, e) => std::slice::from_ref(e),
+            Body::Elements(es) => es,
+        }
+    }
+}
+
+/// `t[i, j] := body`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Definition {
+    /// What is defined.
+    pub tensor: Tensor,
+    /// Its elements.
+    pub body: Body,
+}
+
+/// The block of one output and one input in a derivative program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Block {
+    /// The position among the function's outputs.
+    pub output: usize,
+    /// The parameter differentiated by.
+    pub input: Tensor,
+    /// The tensor of partial derivatives, of shape `y.shape ++ x.shape`.
+    pub tensor: Tensor,
+}
+
+/// A function, or its derivative, as tensor definitions.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// The function's name.
+    pub name: String,
+    /// Its floating-point type.
+    pub float: Float,
+    /// The expressions.
+    pub arena: Arena,
+    /// Run-time lengths.
+    pub sizes: Vec<SizeVar>,
+    /// The length of each index variable.
+    pub indices: Vec<Affine>,
+    /// Parameters first, in order, then what is defined.
+    pub tensors: Vec<TensorInfo>,
+    /// The parameters to differentiate by.
+    pub wrt: Vec<Tensor>,
+    /// In the order of evaluation.
+    pub definitions: Vec<Definition>,
+    /// The function's results.
+    pub outputs: Vec<Tensor>,
+    /// The Jacobian's blocks, outputs outermost; empty before differentiation.
+    pub blocks: Vec<Block>,
+    /// The user's names of scalars.
+    pub names: Map<Expr, String>,
+    /// Indices that terms in canonical form share as their summed ones.
+    pub(super) shared: Vec<Index>,
+}
+
+impl Program {
+    /// A new index variable over `length` positions.
+    pub fn index(&mut self, length: Affine) -> Index {
+        self.indices.push(length);
+        Index(self.indices.len() as u32 - 1)
+    }
+
+    /// Fresh index variables over the axes of a shape.
+    pub fn axes(&mut self, shape: &[Affine]) -> Vec<Index> {
+        shape.iter().map(|n| self.index(n.clone())).collect()
+    }
+
+    /// The length of an index.
+    pub fn length(&self, i: Index) -> &Affine {
+        &self.indices[i.0 as usize]
+    }
+
+    /// What is known of a tensor.
+    pub fn info(&self, t: Tensor) -> &TensorInfo {
+        &self.tensors[t.0 as usize]
+    }
+
+    /// The name of a run-time length.
+    pub fn size_name(&self, s: Size) -> &str {
+        &self.sizes[s.0 as usize].name
+    }
+
+    /// A new tensor, its name made unique by a number.
+    pub fn tensor(&mut self, name: &str, shape: Vec<Affine>, role: Role) -> Tensor {
+        let taken = |name: &str| self.tensors.iter().any(|t| t.name == name) || self.sizes.iter().any(|s| s.name == name);
+        let name = if taken(name) {
+            (2..).map(|k| format!("{name}{k}")).find(|n| !taken(n)).expect("some number is free")
+        } else {
+            name.to_owned()
+        };
+        self.tensors.push(TensorInfo { name, shape, role });
+        Tensor(self.tensors.len() as u32 - 1)
+    }
+
+    /// Defines a new tensor by one expression for all elements.
+    pub fn define(&mut self, name: &str, indices: Vec<Index>, body: Expr) -> Tensor {
+        let shape = indices.iter().map(|i| self.length(*i).clone()).collect();
+        let tensor = self.tensor(name, shape, Role::Defined);
+        self.definitions.push(Definition { tensor, body: Body::Each(indices, body) });
+        tensor
+    }
+
+    /// The parameters.
+    pub fn params(&self) -> impl Iterator<Item = Tensor> + '_ {
+        (0..self.tensors.len() as u32).map(Tensor).filter(|t| self.info(*t).role != Role::Defined)
+    }
+
+    /// The definition of a tensor; `None` for a parameter.
+    pub fn definition(&self, t: Tensor) -> Option<&Definition> {
+        self.definitions.iter().find(|d| d.tensor == t)
+    }
+
+    /// What the program returns: outputs and blocks.
+    pub fn results(&self) -> impl Iterator<Item = Tensor> + '_ {
+        self.outputs.iter().copied().chain(self.blocks.iter().map(|b| b.tensor))
+    }
+
+    /// The expressions of all definitions.
+    pub fn roots(&self) -> Vec<Expr> {
+        self.definitions.iter().flat_map(|d| d.body.roots().iter().copied()).collect()
+    }
+
+    /// Replaces the expressions of all definitions, in the order of [`Program::roots`].
+    pub fn set_roots(&mut self, roots: &[Expr]) {
+        let mut next = roots.iter().copied();
+        for definition in &mut self.definitions {
+            match &mut definition.body {
+                Body::Each(_, e) => *e = next.next().expect("a root for each"),
+                Body::Elements(es) => es.fill_with(|| next.next().expect("a root for each")),
+            }
+        }
+    }
+
+    /// Drops definitions that no result needs.
+    pub fn prune(&mut self) {
+        let mut needed: Vec<bool> = vec![false; self.tensors.len()];
+        for t in self.results().collect::<Vec<_>>() {
+            needed[t.0 as usize] = true;
+        }
+        for definition in self.definitions.iter().rev() {
+            if needed[definition.tensor.0 as usize] {
+                for e in self.arena.reachable(definition.body.roots().iter().copied()) {
+                    if let Node::Access(t, _) = self.arena[e] {
+                        needed[t.0 as usize] = true;
+                    }
+                }
+            }
+        }
+        self.definitions.retain(|d| needed[d.tensor.0 as usize]);
+    }
+
+    /// Whether every axis of every tensor has a known length, and every definition can be unrolled.
+    pub fn is_known(&self) -> bool {
+        self.tensors.iter().flat_map(|t| &t.shape).chain(&self.indices).all(|n| n.known().is_some())
+    }
+
+    /// The operations of all definitions as written, each shared node once (a sum's body once).
+    pub fn operations(&self) -> usize {
+        let reached = self.arena.reachable(self.roots());
+        reached.iter().filter(|e| self.arena.as_apply(**e).is_some_and(|(op, _)| op.entry().cost > 0)).count()
+    }
+
+    /// The weighted cost of all definitions, each shared node once.
+    pub fn cost(&self) -> u64 {
+        let reached = self.arena.reachable(self.roots());
+        reached.iter().filter_map(|e| self.arena.as_apply(*e)).map(|(op, _)| u64::from(op.entry().cost)).sum()
+    }
+}
+
+/// Row-major positions of a shape of known lengths.
+pub fn positions(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> + '_ {
+    let count: usize = shape.iter().product();
+    (0..count).map(move |mut flat| {
+        let mut at = vec![0; shape.len()];
+        for (position, length) in at.iter_mut().zip(shape).rev() {
+            *position = flat % length;
+            flat /= length;
+        }
+        at
+    })
+}

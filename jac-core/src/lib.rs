@@ -1,0 +1,35 @@
+//! The compiler behind jac: from a function over scalars and matrices to its Jacobian.
+//!
+//! Users depend on `jac-runtime`, whose attribute calls [`compile`]. The modules in the order of
+//! the pipe: [`front`] reads the function's tokens into a [`Program`](ir::Program) of the
+//! intermediate representation [`ir`]; [`unroll`] writes programs of known lengths as scalars;
+//! [`diff`] differentiates; [`simplify`] makes the result cheaper; [`lower`] arranges it in loops
+//! and statements; [`emit`] prints Rust. [`pipeline`] alone sees them all; [`ops`] is the table of
+//! operators that they share, [`interface`] the Rust side of a program, [`diag`] what is said to
+//! the user.
+//!
+//! ```
+//! let compiled = jac_core::compile(
+//!     "".parse()?,
+//!     "fn area(r: f64) -> f64 { 3.14 * r * r }".parse()?,
+//! );
+//! let stages = compiled.stages.expect("no mistake");
+//! assert_eq!(stages.simplified.to_formulas().last().unwrap(), "J = 6.28·r");
+//! # Ok::<(), proc_macro2::LexError>(())
+//! ```
+
+pub mod pipeline;
+
+pub mod diag;
+pub mod interface;
+pub mod ir;
+pub mod ops;
+
+pub mod diff;
+pub mod emit;
+pub mod front;
+pub mod lower;
+pub mod simplify;
+pub mod unroll;
+
+pub use pipeline::{compile, Compiled, Stages};

@@ -1,0 +1,34 @@
+//! The `#[jacobian]` attribute. Depend on `jac-runtime`, which re-exports it.
+
+use proc_macro::TokenStream;
+
+/// Generates the Jacobian of a function beside it.
+///
+/// ```ignore
+/// use jac_runtime::jacobian;
+///
+/// #[jacobian]
+/// fn polar(r: f64, phi: f64) -> [f64; 2] {
+///     [r * phi.cos(), r * phi.sin()]
+/// }
+///
+/// let (by_r, by_phi): ([f64; 2], [f64; 2]) = polar_jacobian(2.0, 0.5);
+/// ```
+///
+/// *Shapes.* The block of an output `y` and an input `x` has the shape `y.shape ++ x.shape`; a
+/// scalar adds no axis. It is a nested fixed array where all its axes are those of fixed arrays,
+/// else an ndarray. Several inputs make a tuple of blocks, several outputs a tuple of those.
+///
+/// *Generated.* `f_jacobian(args)`, and `f_jacobian_ir()`, the derivative as text for snapshot
+/// tests.
+///
+/// *Options.*
+/// - `wrt(x, y)`: differentiate by these parameters only;
+/// - `value`: generate `f_value_and_jacobian(args)` too, which returns `(y, J)`;
+/// - `shape(m = [n, n], x = [3])`: name or fix the lengths of ndarray parameters; equal names are
+///   equal lengths, and `_` is any length;
+/// - `crate = path`: where `jac-runtime` is, if it is renamed or re-exported.
+#[proc_macro_attribute]
+pub fn jacobian(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    jac_core::compile(attribute.into(), item.into()).tokens.into()
+}

@@ -1,0 +1,42 @@
+//! Compiled symbolic Jacobians: put [`macro@jacobian`] on a function and call `f_jacobian`.
+//!
+//! ```
+//! use jac_runtime::jacobian;
+//!
+//! #[jacobian]
+//! fn polar(r: f64, phi: f64) -> [f64; 2] {
+//!     [r * phi.cos(), r * phi.sin()]
+//! }
+//!
+//! let (by_r, by_phi) = polar_jacobian(2.0, 0.0);
+//! assert_eq!(by_r, [1.0, 0.0]);
+//! assert_eq!(by_phi, [0.0, 2.0]);
+//! ```
+//!
+//! The generated code is plain Rust: no tape, no dual numbers, nothing allocated but the result.
+
+#![no_std]
+
+pub use jac_macro::jacobian;
+
+#[doc(hidden)]
+pub mod __private {
+    //! What generated code calls. Of one version with the macro, and no part of the interface.
+
+    /// Panics unless the axis of a parameter has the length that the function needs.
+    #[inline]
+    #[track_caller]
+    pub fn check_length(function: &str, parameter: &str, axis: usize, length: usize, expected: usize, why: &str) {
+        if length != expected {
+            wrong_length(function, parameter, axis, length, expected, why);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn wrong_length(function: &str, parameter: &str, axis: usize, length: usize, expected: usize, why: &str) -> ! {
+        let comma = if why.is_empty() { "" } else { ", " };
+        panic!("`{function}`: axis {axis} of `{parameter}` has length {length}, expected {expected}{comma}{why}")
+    }
+}
