@@ -2,7 +2,7 @@
 //!
 //! Shared by the front, which reads it, and emission, which writes it.
 
-use crate::ir::{Float, Size, Tensor};
+use crate::ir::{Size, Tensor};
 use proc_macro2::TokenStream;
 use std::collections::BTreeMap;
 
@@ -65,8 +65,8 @@ pub struct Interface {
     pub tuple: bool,
     /// The parameters to differentiate by.
     pub wrt: Vec<Tensor>,
-    /// The floating-point type.
-    pub float: Float,
+    /// The floating-point type, as the user writes it.
+    pub float: TokenStream,
     /// What a const generic or `const` item is written as.
     pub items: BTreeMap<Size, TokenStream>,
     /// The path of the user's ndarray.

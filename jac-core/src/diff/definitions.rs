@@ -64,8 +64,13 @@ pub fn differentiate(mut program: Program) -> Program {
             let name = block_name(&program, output, input);
             let (indices, body) = match blocks.swap_remove(&(output, input)) {
                 Some(d) => {
-                    let terms = program.collect(d.terms);
-                    (d.far.into_iter().chain(d.near).collect(), program.sum(&terms))
+                    let mut terms = program.collect(d.terms);
+                    let from: Vec<Index> = d.far.into_iter().chain(d.near).collect();
+                    let to: Vec<Index> = from.iter().map(|i| program.index(program.length(*i).clone())).collect();
+                    // every definition has indices of its own
+                    rename(&mut program, &mut terms, &from, &to);
+                    let terms = program.collect(terms);
+                    (to, program.sum(&terms))
                 }
                 None => {
                     let y = program.info(program.outputs[output]).shape.clone();

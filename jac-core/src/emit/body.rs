@@ -63,7 +63,7 @@ fn block_ty(y: &Ty, x: &Ty) -> Ty {
 }
 
 fn block_type(interface: &Interface, ty: &Ty) -> TokenStream {
-    let float = float_type(interface.float);
+    let float = interface.float.clone();
     match ty {
         Ty::Scalar => float,
         Ty::Array(lengths) => lengths.iter().rev().fold(float, |inner, n| quote!([#inner; #n])),
@@ -73,13 +73,6 @@ fn block_type(interface: &Interface, ty: &Ty) -> TokenStream {
             let name = local(&name);
             quote!(#ndarray::#name<#float>)
         }
-    }
-}
-
-fn float_type(float: Float) -> TokenStream {
-    match float {
-        Float::F64 => quote!(::core::primitive::f64),
-        Float::F32 => quote!(::core::primitive::f32),
     }
 }
 
@@ -280,7 +273,7 @@ impl Emitter<'_> {
                         quote!(let #name = #ndarray::arr0(#value);)
                     }
                     _ => {
-                        let float = float_type(self.program.float);
+                        let float = self.interface.float.clone();
                         quote!(let #name: #float = #value;)
                     }
                 }
@@ -340,7 +333,7 @@ impl Emitter<'_> {
             }
             Ty::Nd(rank) => {
                 let ndarray = &self.interface.ndarray;
-                let float = float_type(self.program.float);
+                let float = self.interface.float.clone();
                 let lengths: Vec<TokenStream> = self.program.info(t).shape.iter().map(|n| self.affine(n)).collect();
                 let shape = match lengths.as_slice() {
                     [n] => n.clone(),
@@ -359,7 +352,7 @@ impl Emitter<'_> {
         if let Ty::Array(_) = self.ty(t) {
             let values = es.iter().map(|e| self.expr(*e, WEAKEST)).collect();
             let nested = nest(values, &shape);
-            let float = float_type(self.program.float);
+            let float = self.interface.float.clone();
             let ty = shape.iter().rev().fold(float, |inner, n| {
                 let n = Literal::usize_unsuffixed(*n);
                 quote!([#inner; #n])
@@ -427,7 +420,7 @@ impl Emitter<'_> {
 
     /// An integer as a float; each symbol is converted alone, so that a difference may be negative.
     fn integer(&self, a: &Affine, strength: u8) -> TokenStream {
-        let float = float_type(self.program.float);
+        let float = self.interface.float.clone();
         let mut out = TokenStream::new();
         for (symbol, c) in a.terms() {
             let name = match symbol {
@@ -476,7 +469,7 @@ impl Emitter<'_> {
             Float::F64 => x.is_finite(),
             Float::F32 => (x as f32).is_finite(),
         };
-        let float = float_type(self.program.float);
+        let float = self.interface.float.clone();
         let magnitude = match text.parse::<Literal>() {
             Ok(literal) if finite => quote!(#literal),
             _ => quote!(<#float>::INFINITY),
@@ -533,7 +526,7 @@ impl Emitter<'_> {
         match self.program.arena.as_const(e) {
             Some(c) => {
                 let number = self.number(c, WEAKEST);
-                let float = float_type(self.program.float);
+                let float = self.interface.float.clone();
                 quote!((#number as #float))
             }
             None => self.expr(e, ATOM),

@@ -15,7 +15,7 @@ const INTEGERS: [&str; 12] = ["usize", "isize", "u8", "u16", "u32", "u64", "u128
 
 /// A type as far as a signature tells.
 enum Seen {
-    Float(Ty, Float, Option<TokenStream>),
+    Float(Ty, (Float, TokenStream), Option<TokenStream>),
     Integer,
     Truth,
     Other,
@@ -69,7 +69,8 @@ pub fn read(
     }
     let (outputs, tuple) = reader.outputs(&sig.output, sig.ident.span());
     let Reader { items, float, ndarray, .. } = reader;
-    program.float = float.unwrap_or_default();
+    let (float, float_tokens) = float.unwrap_or_else(|| (Float::F64, quote!(f64)));
+    program.float = float;
     let ndarray = ndarray.unwrap_or_else(|| quote!(::ndarray));
     wrt(options, &params, program, diagnostics, sig.ident.span());
     Interface {
@@ -78,7 +79,7 @@ pub fn read(
         outputs,
         tuple,
         wrt: program.wrt.clone(),
-        float: program.float,
+        float: float_tokens,
         items,
         ndarray,
         runtime: options.runtime.clone(),
@@ -129,7 +130,7 @@ struct Reader<'a> {
     diagnostics: &'a mut Diagnostics,
     items: BTreeMap<Size, TokenStream>,
     named: BTreeMap<String, Size>,
-    float: Option<Float>,
+    float: Option<(Float, TokenStream)>,
     ndarray: Option<TokenStream>,
 }
 
@@ -234,8 +235,8 @@ impl Reader<'_> {
         }
     }
 
-    fn note_float(&mut self, float: Float, span: Span) {
-        if *self.float.get_or_insert(float) != float {
+    fn note_float(&mut self, (float, tokens): (Float, TokenStream), span: Span) {
+        if self.float.get_or_insert((float, tokens)).0 != float {
             let error = self.diagnostics.error(span, "`f32` and `f64` in one function");
             error.help("use one of them throughout");
         }
@@ -287,8 +288,8 @@ impl Reader<'_> {
                 let Some(last) = path.path.segments.last() else { return Seen::Other };
                 let name = last.ident.to_string();
                 match name.as_str() {
-                    "f64" => return Seen::Float(Ty::Scalar, Float::F64, None),
-                    "f32" => return Seen::Float(Ty::Scalar, Float::F32, None),
+                    "f64" => return Seen::Float(Ty::Scalar, (Float::F64, path.to_token_stream()), None),
+                    "f32" => return Seen::Float(Ty::Scalar, (Float::F32, path.to_token_stream()), None),
                     "bool" => return Seen::Truth,
                     _ if INTEGERS.contains(&name.as_str()) => return Seen::Integer,
                     _ => {}
@@ -310,9 +311,8 @@ impl Reader<'_> {
                 _ => None,
             })
             .collect();
-        let float = match types.first().map(|t| t.to_token_stream().to_string()).as_deref() {
-            Some("f64") => Float::F64,
-            Some("f32") => Float::F32,
+        let float = match types.first().map(|t| self.see(t)) {
+            Some(Seen::Float(Ty::Scalar, float, _)) => float,
             _ => return Seen::Other,
         };
         let digits = |text: &str| text.parse::<usize>().ok().filter(|rank| *rank <= 6);

@@ -113,19 +113,26 @@ impl<'a> Printer<'a> {
         for e in roots {
             uses[e.at()] += 1;
         }
-        let taken = program.tensors.iter().map(|t| t.name.clone()).chain(program.sizes.iter().map(|s| s.name.clone())).collect();
+        let defined = program.definitions.iter().map(|d| d.tensor);
+        let taken = program
+            .params()
+            .chain(defined)
+            .map(|t| program.info(t).name.clone())
+            .chain(program.sizes.iter().map(|s| s.name.clone()))
+            .collect();
         Printer { program, notation, uses, named: Map::default(), index_names: Map::default(), taken, fresh: 0 }
     }
 
     fn definitions(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
+        let keyword = if self.notation == Notation::Text { "let " } else { "" };
         for d in &self.program.definitions {
             let info = self.program.info(d.tensor);
             let mut lets = Vec::new();
             match &d.body {
                 Body::Each(indices, e) => {
                     self.scope(&[*e], &Set::default(), &mut lets);
-                    lines.extend(lets.drain(..).map(|(n, e)| format!("let {n} = {e}")));
+                    lines.extend(lets.drain(..).map(|(n, e)| format!("{keyword}{n} = {e}")));
                     let names: Vec<String> = indices.iter().map(|i| self.name_index(*i)).collect();
                     let binders: Vec<String> = indices.iter().zip(&names).map(|(i, n)| self.binder(*i, n)).collect();
                     self.scope(&[*e], &indices.iter().copied().collect(), &mut lets);
@@ -134,7 +141,7 @@ impl<'a> Printer<'a> {
                     if lets.is_empty() {
                         lines.push(format!("{head} = {body}"));
                     } else {
-                        let last = (format!("{head} ="), lets.iter().map(|(n, e)| format!("    let {n} = {e}")));
+                        let last = (format!("{head} ="), lets.iter().map(|(n, e)| format!("    {keyword}{n} = {e}")));
                         lines.push(last.0);
                         lines.extend(last.1);
                         lines.push(format!("    {body}"));
@@ -143,7 +150,7 @@ impl<'a> Printer<'a> {
                 }
                 Body::Elements(es) => {
                     self.scope(es, &Set::default(), &mut lets);
-                    lines.extend(lets.drain(..).map(|(n, e)| format!("let {n} = {e}")));
+                    lines.extend(lets.drain(..).map(|(n, e)| format!("{keyword}{n} = {e}")));
                     let shape: Vec<usize> = info.shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect();
                     if self.notation == Notation::Text {
                         lines.push(format!("{}: [{}]", info.name, join(&shape)));
@@ -269,11 +276,14 @@ impl<'a> Printer<'a> {
                 let name = self.name_index(*i);
                 let binder = self.binder(*i, &name);
                 let mut lets = Vec::new();
+                let outer = self.named.len();
                 let mut available: Set<Index> = self.index_names.keys().copied().collect();
                 available.insert(*i);
                 self.scope(&[*body], &available, &mut lets);
                 let text = self.print(*body, 0);
                 self.index_names.shift_remove(i);
+                // another sum may be over the same index
+                self.named.truncate(outer);
                 let lets: String = lets.iter().map(|(n, e)| format!("let {n} = {e}; ")).collect();
                 match formula {
                     true if lets.is_empty() => {

@@ -6,13 +6,14 @@ use super::program::{Body, Program, Role};
 use crate::ops::Op;
 
 /// Checks that the program is well formed: every access has the tensor's rank and comes after its
-/// definition, every index is bound, constant positions are in range, truth values stand where
+/// definition, every index is bound, and by one definition, constant positions are in range, truth values stand where
 /// they belong, and every result is defined.
 ///
 /// # Errors
 /// The first rule that is broken, naming the tensor.
 pub fn verify(program: &Program) -> Result<(), String> {
     let mut defined: Vec<bool> = program.tensors.iter().map(|t| t.role != Role::Defined).collect();
+    let mut owned: Set<Index> = Set::default();
     for definition in &program.definitions {
         let info = program.info(definition.tensor);
         let fail = |message: String| Err(format!("`{}`: {message}", info.name));
@@ -21,6 +22,9 @@ pub fn verify(program: &Program) -> Result<(), String> {
                 let shape: Vec<_> = indices.iter().map(|i| program.length(*i).clone()).collect();
                 if shape != info.shape {
                     return fail("the indices do not range over the shape".into());
+                }
+                if !indices.iter().all(|i| owned.insert(*i)) {
+                    return fail("an index belongs to two definitions".into());
                 }
                 indices.iter().copied().collect()
             }

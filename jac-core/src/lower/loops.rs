@@ -15,6 +15,23 @@ struct Nest {
     value: Expr,
 }
 
+impl Nest {
+    /// The same nest over other loop indices.
+    fn over(self, program: &mut Program, own: &[Index]) -> Nest {
+        let map: Map<Index, Affine> = self.loops.iter().copied().zip(own.iter().map(|i| Affine::from(*i))).collect();
+        let with = |s: Symbol| match s {
+            Symbol::Index(i) => map.get(&i).cloned(),
+            Symbol::Size(_) => None,
+        };
+        Nest {
+            loops: own.to_vec(),
+            at: self.at.iter().map(|a| a.substitute(with)).collect(),
+            guards: self.guards.iter().map(|c| program.arena.substitute(*c, &with)).collect(),
+            value: program.arena.substitute(self.value, &with),
+        }
+    }
+}
+
 /// Puts the loops of a definition into the tree.
 pub fn definition(program: &mut Program, tree: &mut Tree, definition: &Definition) {
     let tensor = definition.tensor;
@@ -43,12 +60,18 @@ pub fn definition(program: &mut Program, tree: &mut Tree, definition: &Definitio
             tree.item(0, Item::Allocate(tensor));
             let nests = joined(program, terms, indices);
             let add = nests.len() > 1;
-            let mut open: Map<Vec<Index>, usize> = Map::default();
+            let mut open: Map<Vec<Index>, (Vec<Index>, usize)> = Map::default();
             for nest in nests {
-                // nests over the same indices share their loops
-                let mut scope = *open
+                // nests over the same indices share their loops; no two loops share an index
+                let (own, mut scope) = open
                     .entry(nest.loops.clone())
-                    .or_insert_with(|| nest.loops.iter().fold(0, |scope, i| tree.child(scope, Kind::Loop(*i))));
+                    .or_insert_with(|| {
+                        let own: Vec<Index> = nest.loops.iter().map(|i| program.index(program.length(*i).clone())).collect();
+                        let scope = own.iter().fold(0, |scope, i| tree.child(scope, Kind::Loop(*i)));
+                        (own, scope)
+                    })
+                    .clone();
+                let nest = nest.over(program, &own);
                 for c in nest.guards {
                     scope = tree.child(scope, Kind::Guard(c));
                 }

@@ -7,7 +7,7 @@
 mod loops;
 mod schedule;
 
-use crate::ir::{Affine, Expr, Index, Map, Program, Tensor};
+use crate::ir::{Affine, Expr, Index, Map, Node, Program, Symbol, Tensor};
 
 /// A program as statements.
 #[derive(Debug)]
@@ -56,10 +56,29 @@ pub enum Stmt {
 
 /// Lowers a program.
 pub fn lower(mut program: Program) -> Plan {
+    distinct_sums(&mut program);
     let mut tree = schedule::Tree::default();
     for definition in program.definitions.clone() {
         loops::definition(&mut program, &mut tree, &definition);
     }
     let (body, locals) = tree.schedule(&program);
     Plan { program, body, locals }
+}
+
+/// Gives every sum an index of its own, so that an index belongs to one loop.
+fn distinct_sums(program: &mut Program) {
+    let roots = program.roots();
+    let mut lengths = std::mem::take(&mut program.indices);
+    let built = program.arena.map(&roots, |arena, e, node| match node {
+        Node::Sum(i, body) => {
+            lengths.push(lengths[i.0 as usize].clone());
+            let own = Index(lengths.len() as u32 - 1);
+            let body = arena.substitute(body, &|s| (s == Symbol::Index(i)).then(|| Affine::from(own)));
+            arena.insert(Node::Sum(own, body))
+        }
+        node if arena[e] == node => e,
+        node => arena.insert(node),
+    });
+    program.indices = lengths;
+    program.set_roots(&built);
 }

@@ -83,7 +83,7 @@ operators! {
         "add-neg-both: (add (neg ?a) (neg ?b)) => (neg (add ?a ?b))",
         "neg-factor: (mul (neg ?a) ?b) => (neg (mul ?a ?b))",
     ], "Negation; free, it folds into its neighbours.";
-    Pow: "pow" Method, 2, domain: Joint(|a, b| a > 0.0 || b.fract() == 0.0 && (a != 0.0 || b > 0.0)), parity: Neither,
+    Pow: "pow" Method, 2, domain: Joint(|a, b| a > 0.0 || a == 0.0 && b >= 0.0 || a < 0.0 && b.fract() == 0.0), parity: Neither,
         value: |x| x[0].powf(x[1]), derivative: ["b * pow(a, b - 1)", "select(y == 0, 0, y * ln(a))"], cost: 60, rules: [],
         "Power: `powi` and `powf`; a constant integer exponent becomes products.";
     Sqrt: "sqrt" Method, 1, exact: true, domain: Closed(0.0, INF), parity: Neither, value: |x| x[0].sqrt(), derivative: ["0.5 / y"], cost: 12, rules: [

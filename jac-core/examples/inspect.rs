@@ -1,0 +1,50 @@
+//! Shows what jac makes of the annotated functions of a file: the program as read, the simplified
+//! derivative, the generated code, and the time it took.
+//!
+//! `cargo run -p jac-core --example inspect -- FILE [FUNCTION] [--brief]`
+
+use quote::ToTokens;
+use std::time::Instant;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let brief = arguments.iter().position(|a| a == "--brief").map(|at| arguments.remove(at)).is_some();
+    let path = arguments.first().ok_or("which file?")?;
+    let file = syn::parse_file(&std::fs::read_to_string(path)?)?;
+    for item in file.items {
+        let syn::Item::Fn(mut function) = item else { continue };
+        let name = function.sig.ident.to_string();
+        let Some(at) = function.attrs.iter().position(|a| a.path().is_ident("jacobian")) else { continue };
+        if arguments.get(1).is_some_and(|wanted| *wanted != name) {
+            continue;
+        }
+        let attribute = match function.attrs.remove(at).meta {
+            syn::Meta::List(list) => list.tokens,
+            _ => quote::quote!(),
+        };
+        let start = Instant::now();
+        let compiled = jac_core::compile(attribute, function.to_token_stream());
+        let time = start.elapsed();
+        for mistake in &compiled.diagnostics {
+            println!("error: {}", mistake.text());
+        }
+        let Some(stages) = compiled.stages else { continue };
+        println!(
+            "{name}: {} -> {} operations, value and Jacobian; weighted {} -> {}; {:.1} ms",
+            stages.report.before,
+            stages.report.after,
+            stages.derivative.cost(),
+            stages.simplified.cost(),
+            time.as_secs_f64() * 1e3
+        );
+        if !brief {
+            println!(
+                "\n{}\n{}\n{}",
+                stages.primal.to_text(),
+                stages.simplified.to_text(),
+                prettyplease::unparse(&syn::parse2(compiled.tokens)?)
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! Mistakes: one test a message in `ui/`, and what is emitted besides the error.
+
+use crate::common::compile;
+
+#[test]
+#[cfg_attr(miri, ignore)]
+fn every_mistake_has_its_message() {
+    trybuild::TestCases::new().compile_fail("ui/*.rs");
+}
+
+#[test]
+fn the_original_and_stubs_are_emitted_with_the_error() {
+    let compiled = compile("value", "fn f(x: f64) -> f64 { x.tahn() }");
+    assert_eq!(compiled.diagnostics.len(), 1);
+    let text = compiled.tokens.to_string();
+    let file: syn::File = syn::parse_str(&text).expect("it parses");
+    let names: Vec<String> = file
+        .items
+        .iter()
+        .filter_map(|i| match i {
+            syn::Item::Fn(f) => Some(f.sig.ident.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(names, ["f", "f_jacobian", "f_value_and_jacobian", "f_jacobian_ir"]);
+    assert!(text.contains("compile_error"));
+}
+
+#[test]
+fn several_mistakes_are_reported_at_once_and_each_once() {
+    let compiled = compile("", "fn f(x: f64) -> f64 { let a = x.tahn(); let b = a * 2.0; let c = x.cosinus(); b + c + a }");
+    let messages: Vec<&str> = compiled.diagnostics.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(messages, ["no method named `tahn` for a float", "no method named `cosinus` for a float"]);
+}
+
+#[test]
+fn what_is_no_function_is_left_alone() {
+    let compiled = compile("", "struct S;");
+    assert!(compiled.tokens.to_string().starts_with("struct S ;"));
+    assert_eq!(compiled.diagnostics.len(), 1);
+}
+
+#[test]
+fn half_typed_functions_do_not_panic() {
+    for body in ["", "x.", "let", "x +", "[x, ", "if x", "x[", "x.sin(", "s![", "for i in 0.. { x }", "return", "{}"] {
+        let Ok(item) = format!("fn f(x: f64) -> f64 {{ {body} }}").parse() else { continue };
+        let _ = jac_core::compile(proc_macro2::TokenStream::new(), item);
+    }
+}

@@ -1,0 +1,20 @@
+//! The tests of jac, one binary.
+
+mod corpus {
+    //! The corpus, compiled: see `build.rs`.
+    use jac_tests::{blocks, outputs, Case, Flat, Param, D};
+    use ndarray::{Array1, Array2, Array3};
+    include!(concat!(env!("OUT_DIR"), "/corpus.rs"));
+}
+
+mod common;
+mod determinism;
+mod errors;
+mod lang;
+mod numeric;
+mod operators;
+mod random;
+
+mod runtime;
+mod snapshots;
+mod text;

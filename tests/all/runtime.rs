@@ -1,0 +1,119 @@
+//! What generated functions do besides computing: shapes, panics, layouts.
+
+use jac_runtime::jacobian;
+use ndarray::{array, s, Array1, Array2, ArrayView2, ShapeBuilder};
+
+#[jacobian]
+fn product(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
+    a.dot(b)
+}
+
+#[jacobian(shape(x = [3]))]
+fn three(x: &Array1<f64>) -> f64 {
+    x.dot(x)
+}
+
+#[jacobian]
+fn bordered(x: &Array1<f64>, y: &Array1<f64>) -> Array1<f64> {
+    &x.slice(s![1..]) * y
+}
+
+#[jacobian]
+fn viewed(m: ArrayView2<f64>) -> Array2<f64> {
+    m.dot(&m)
+}
+
+#[jacobian]
+fn by_value(m: Array2<f64>, k: f64) -> Array2<f64> {
+    m * k
+}
+
+fn message(run: impl FnOnce() + std::panic::UnwindSafe) -> String {
+    let error = std::panic::catch_unwind(run).expect_err("a panic");
+    error.downcast_ref::<String>().cloned().expect("a formatted message")
+}
+
+#[test]
+fn lengths_are_checked_on_entry() {
+    let (a, b) = (Array2::zeros((2, 3)), Array2::zeros((4, 5)));
+    assert_eq!(
+        message(move || drop(product_jacobian(&a, &b))),
+        "`product`: axis 0 of `b` has length 4, expected 3, the length of axis 1 of `a`"
+    );
+    assert_eq!(message(|| drop(three_jacobian(&Array1::zeros(4)))), "`three`: axis 0 of `x` has length 4, expected 3");
+    let (x, y) = (Array1::zeros(4), Array1::zeros(4));
+    assert_eq!(message(move || drop(bordered_jacobian(&x, &y))), "`bordered`: axis 0 of `y` has length 4, expected 3");
+    let _ = (three(&Array1::zeros(3)), bordered(&array![1.0, 2.0], &array![3.0]), product(&array![[1.0]], &array![[1.0]]));
+}
+
+#[test]
+fn every_layout_gives_the_same_numbers() {
+    let m = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 10.0]];
+    let reference = viewed_jacobian(m.view());
+    let mut fortran = Array2::zeros((3, 3).f());
+    fortran.assign(&m);
+    assert_eq!(viewed_jacobian(fortran.view()), reference);
+    let mut wide = Array2::zeros((6, 3));
+    wide.slice_mut(s![..;2, ..;-1]).assign(&m);
+    assert_eq!(viewed_jacobian(wide.slice(s![..;2, ..;-1])), reference);
+    assert_eq!(viewed_jacobian(m.t().to_owned().t()), reference);
+    assert_eq!(viewed(m.view()), m.dot(&m));
+}
+
+#[test]
+fn arrays_without_elements_have_jacobians_without_elements() {
+    let j = viewed_jacobian(Array2::zeros((0, 0)).view());
+    assert_eq!(j.shape(), [0, 0, 0, 0]);
+    let (a, b) = product_jacobian(&Array2::zeros((2, 0)), &Array2::zeros((0, 3)));
+    assert_eq!((a.shape(), b.shape()), (&[2, 3, 2, 0][..], &[2, 3, 0, 3][..]));
+}
+
+#[test]
+fn what_is_passed_by_value_is_taken_by_value() {
+    let (by_m, by_k) = by_value_jacobian(array![[1.0, 2.0]], 3.0);
+    assert_eq!(by_m.shape(), [1, 2, 1, 2]);
+    assert_eq!(by_k, array![[1.0, 2.0]]);
+    assert_eq!(by_value(array![[1.0, 2.0]], 3.0), array![[3.0, 6.0]]);
+}
+
+#[test]
+fn the_branch_that_is_not_taken_leaks_nothing() {
+    #[jacobian]
+    fn root(x: f64) -> f64 {
+        if x > 0.0 {
+            x.sqrt()
+        } else {
+            0.0
+        }
+    }
+    assert_eq!(root_jacobian(-1.0), 0.0);
+    assert_eq!(root_jacobian(4.0), 0.25);
+    assert_eq!(root(4.0), 2.0);
+}
+
+#[test]
+fn angles_keep_their_derivative_where_squares_overflow() {
+    #[jacobian]
+    fn angle(y: f64, x: f64) -> f64 {
+        y.atan2(x)
+    }
+    for scale in [1e-300, 1e-160, 1.0, 1e160, 1e300] {
+        let (by_y, by_x) = angle_jacobian(scale, scale);
+        assert!((by_y * scale - 0.5).abs() < 1e-15 && (by_x * scale + 0.5).abs() < 1e-15, "at {scale}: {by_y}, {by_x}");
+    }
+    assert_eq!(angle(0.0, 1.0), 0.0);
+}
+
+#[test]
+fn names_of_the_users_do_not_meet_ours() {
+    #[allow(non_upper_case_globals, dead_code)]
+    const t1: f64 = 3.0;
+    #[jacobian(value)]
+    fn crowded(j: f64, out: f64, __t1: f64) -> [f64; 2] {
+        let jac = j * out + __t1;
+        let theta = jac.sin() * jac.cos();
+        [theta * jac, theta / out]
+    }
+    let (value, _) = crowded_value_and_jacobian(0.3, 0.7, 0.1);
+    assert_eq!(value, crowded(0.3, 0.7, 0.1));
+}
