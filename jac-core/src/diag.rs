@@ -14,6 +14,9 @@ pub struct Diagnostic {
     pub note: Option<String>,
     /// What to write instead.
     pub help: Option<String>,
+    /// Whether rustc is all but certain to report the same mistake; then it is left to rustc, and
+    /// the generated functions do not compile if rustc does not.
+    pub deferred: bool,
 }
 
 /// Proof that a diagnostic was recorded.
@@ -29,7 +32,7 @@ pub struct Diagnostics {
 impl Diagnostics {
     /// Records one; gives it back to add a note or help.
     pub fn error(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
-        self.found.push(Diagnostic { span, message: message.into(), note: None, help: None });
+        self.found.push(Diagnostic { span, message: message.into(), note: None, help: None, deferred: false });
         self.found.last_mut().expect("just pushed")
     }
 
@@ -57,6 +60,12 @@ impl Diagnostic {
         self
     }
 
+    /// Leaves the report to rustc.
+    pub fn defer(&mut self) -> &mut Self {
+        self.deferred = true;
+        self
+    }
+
     /// The end of a chain: `Err(Reported)`.
     ///
     /// # Errors
@@ -74,6 +83,12 @@ impl Diagnostic {
             }
         }
         text
+    }
+
+    /// An expression of any type that fails to compile once the rest of the crate does.
+    pub fn to_deferred_tokens(&self) -> TokenStream {
+        let text = self.text();
+        quote_spanned! {self.span=> const { ::core::panic!(#text) } }
     }
 
     /// The `compile_error!`.

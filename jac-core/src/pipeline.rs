@@ -114,8 +114,14 @@ fn operations(before: &Program, after: &Program, kind: Kind) -> Report {
 /// The original with the errors, and stubs of what would have been generated.
 fn failed(item: TokenStream, interface: Option<&Interface>, diagnostics: Diagnostics) -> Compiled {
     let diagnostics = diagnostics.into_vec();
-    let errors: TokenStream = diagnostics.iter().map(Diagnostic::to_tokens).collect();
-    let stubs = interface.filter(|i| !i.outputs.is_empty() && !i.wrt.is_empty()).map(emit::stubs).unwrap_or_default();
+    let (deferred, ours): (Vec<_>, Vec<_>) = diagnostics.iter().partition(|d| d.deferred);
+    let errors: TokenStream = ours.iter().map(|d| d.to_tokens()).collect();
+    let body = match (ours.is_empty(), deferred.first()) {
+        (true, Some(first)) => first.to_deferred_tokens(),
+        _ => quote!(::core::unimplemented!()),
+    };
+    let readable = interface.filter(|i| !i.outputs.is_empty() && !i.wrt.is_empty());
+    let stubs = readable.map(|i| emit::stubs(i, &body)).unwrap_or_default();
     Compiled { tokens: quote!(#item #errors #stubs), diagnostics, stages: None }
 }
 

@@ -46,7 +46,8 @@ pub fn unroll(mut program: Program, limit: usize) -> Result<Program, usize> {
         }
         elements.insert(definition.tensor, values);
     }
-    program.definitions = program.outputs.iter().map(|t| Definition { tensor: *t, body: Body::Elements(elements[t].clone()) }).collect();
+    let body = |t: &Tensor| Body::of(elements[t].clone(), program.info(*t).shape.len());
+    program.definitions = program.outputs.iter().map(|t| Definition { tensor: *t, body: body(t) }).collect();
     Ok(program)
 }
 

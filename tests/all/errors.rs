@@ -10,7 +10,7 @@ fn every_mistake_has_its_message() {
 
 #[test]
 fn the_original_and_stubs_are_emitted_with_the_error() {
-    let compiled = compile("value", "fn f(x: f64) -> f64 { x.tahn() }");
+    let compiled = compile("value", "fn f(x: f64) -> f64 { x.to_bits() as f64 }");
     assert_eq!(compiled.diagnostics.len(), 1);
     let text = compiled.tokens.to_string();
     let file: syn::File = syn::parse_str(&text).expect("it parses");
@@ -28,9 +28,16 @@ fn the_original_and_stubs_are_emitted_with_the_error() {
 
 #[test]
 fn several_mistakes_are_reported_at_once_and_each_once() {
-    let compiled = compile("", "fn f(x: f64) -> f64 { let a = x.tahn(); let b = a * 2.0; let c = x.cosinus(); b + c + a }");
+    let compiled = compile("", "fn f(x: f64) -> f64 { let a = x.is_nan(); let b = a * 2.0; let c = x.total_cmp(); b + c + a }");
     let messages: Vec<&str> = compiled.diagnostics.iter().map(|d| d.message.as_str()).collect();
-    assert_eq!(messages, ["no method named `tahn` for a float", "no method named `cosinus` for a float"]);
+    assert_eq!(messages, ["no method named `is_nan` for a float", "no method named `total_cmp` for a float"]);
+}
+
+#[test]
+fn what_rustc_reports_is_left_to_it_but_never_compiles() {
+    let compiled = compile("", "fn f(x: f64) -> f64 { x.tahn() }");
+    let text = compiled.tokens.to_string();
+    assert!(!text.contains("compile_error") && text.contains("const { :: core :: panic !"), "{text}");
 }
 
 #[test]

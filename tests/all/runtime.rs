@@ -117,3 +117,27 @@ fn names_of_the_users_do_not_meet_ours() {
     let (value, _) = crowded_value_and_jacobian(0.3, 0.7, 0.1);
     assert_eq!(value, crowded(0.3, 0.7, 0.1));
 }
+
+mod framework {
+    //! A crate that re-exports jac.
+    pub mod derivatives {
+        pub use jac_runtime::*;
+    }
+}
+
+#[test]
+fn the_runtime_may_be_reexported() {
+    #[framework::derivatives::jacobian(crate = crate::runtime::framework::derivatives)]
+    fn product(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
+        a.dot(b)
+    }
+    let m = array![[1.0, 2.0], [3.0, 4.0]];
+    assert_eq!(product_jacobian(&m, &m).0.shape(), [2, 2, 2, 2]);
+    assert_eq!(product(&m, &m), m.dot(&m));
+}
+
+#[test]
+fn the_derivative_can_be_read_as_text() {
+    const TEXT: &str = three_jacobian_ir();
+    assert_eq!(TEXT, "fn three(x: [3]) wrt x\nJ: [3]\nJ[0] = 2 * x[0]\nJ[1] = 2 * x[1]\nJ[2] = 2 * x[2]\nblock J: 0 by x\n");
+}

@@ -254,7 +254,9 @@ fn derive(program: &mut Program, definition: &Definition, by: Tensor, axes: &[In
     match &definition.body {
         Body::Each(indices, e) => {
             let own: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
-            let mut terms = tangent(program, *e, by, axes);
+            let at = indices.iter().map(|i| Affine::from(*i)).collect();
+            let result = program.arena.insert(Node::Access(definition.tensor, at));
+            let mut terms = tangent(program, *e, result, by, axes);
             rename(program, &mut terms, indices, &own);
             let terms = program.collect(terms);
             (own, terms)
@@ -265,7 +267,7 @@ fn derive(program: &mut Program, definition: &Definition, by: Tensor, axes: &[In
             let own = program.axes(&shape);
             let mut terms = Vec::new();
             for (at, e) in crate::ir::positions(&known).zip(es) {
-                for mut t in tangent(program, *e, by, axes) {
+                for mut t in tangent(program, *e, *e, by, axes) {
                     t.deltas.extend(at.iter().zip(&own).map(|(k, i)| (Affine::from(*k as i64), Affine::from(*i))));
                     terms.push(t);
                 }
@@ -276,8 +278,9 @@ fn derive(program: &mut Program, definition: &Definition, by: Tensor, axes: &[In
     }
 }
 
-/// The derivative of a scalar expression by the tensor `by` at `axes`.
-fn tangent(program: &mut Program, e: Expr, by: Tensor, axes: &[Index]) -> Vec<Term> {
+/// The derivative of a scalar expression by the tensor `by` at `axes`. Where a derivative is written
+/// in terms of the expression's own value, that is `result`.
+fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Index]) -> Vec<Term> {
     let mut tangents: Map<Expr, Vec<Term>> = Map::default();
     for n in program.arena.reachable([e]) {
         let terms = match program.arena[n].clone() {
@@ -297,7 +300,8 @@ fn tangent(program: &mut Program, e: Expr, by: Tensor, axes: &[Index]) -> Vec<Te
                 let mut out = Vec::new();
                 for (k, a) in args.iter().enumerate() {
                     let Some(inner) = tangents.get(a).cloned() else { continue };
-                    let local = partial(program, n, op, &args, k);
+                    let value = if n == e { result } else { n };
+                    let local = partial(program, value, op, &args, k);
                     for l in program.expand(local) {
                         for t in &inner {
                             let mut t = t.clone();

@@ -100,8 +100,10 @@ pub fn differentiate(mut program: Program) -> Program {
                 block.extend(positions.iter().map(|leaf| entries.get(&(row, *leaf)).copied().unwrap_or(zero)));
             }
             let block = unbracketed(&mut program, &block);
-            let tensor = program.tensor(&name, y.into_iter().chain(x).collect(), Role::Defined);
-            program.definitions.push(Definition { tensor, body: Body::Elements(block) });
+            let shape: Vec<Affine> = y.into_iter().chain(x).collect();
+            let body = Body::of(block, shape.len());
+            let tensor = program.tensor(&name, shape, Role::Defined);
+            program.definitions.push(Definition { tensor, body });
             program.blocks.push(Block { output, input, tensor });
         }
         first += elements.len();

@@ -10,7 +10,7 @@ pub mod elimination;
 use crate::ir::{template, Expr, Program, Tensor};
 use crate::ops::Op;
 
-/// The partial derivative of `e = op(args)` with respect to its argument `k`.
+/// The partial derivative of `op(args)`, whose value is `e`, with respect to its argument `k`.
 fn partial(program: &mut Program, e: Expr, op: Op, args: &[Expr], k: usize) -> Expr {
     let mut bindings: Vec<(&str, Expr)> = ["a", "b", "c"].into_iter().zip(args.iter().copied()).collect();
     bindings.push(("y", e));

@@ -195,7 +195,8 @@ impl Emitter<'_> {
                     continue;
                 }
                 let name = self.size(size);
-                out.extend(quote!(let #name = #ident.shape()[#axis];));
+                let k = Literal::usize_unsuffixed(axis);
+                out.extend(quote!(let #name = #ident.shape()[#k];));
                 source.insert(size, format!("axis {axis} of `{ident}`"));
                 read.push((t, axis));
             }
@@ -207,6 +208,7 @@ impl Emitter<'_> {
                 }
                 let expected = self.affine(n);
                 let runtime = &self.interface.runtime;
+                let axis = Literal::usize_unsuffixed(axis);
                 let function = self.program.name.as_str();
                 let param = ident.to_string();
                 let why = n.as_size().and_then(|s| source.get(&s)).map_or_else(String::new, |s| format!("the length of {s}"));

@@ -50,12 +50,11 @@ pub fn ir_function(interface: &Interface, program: &Program) -> TokenStream {
 
 /// What stands in for the generated functions after a mistake, so that calls to them are no
 /// mistakes of their own.
-pub fn stubs(interface: &Interface) -> TokenStream {
+pub fn stubs(interface: &Interface, body: &TokenStream) -> TokenStream {
     let hidden = [quote!(#[doc(hidden)])];
-    let body = quote!(::core::unimplemented!());
     let mut out = TokenStream::new();
     for kind in kinds(interface) {
-        out.extend(signature(interface, kind, &hidden, &body));
+        out.extend(signature(interface, kind, &hidden, body));
     }
     out.extend(ir_signature(interface, &quote!("")));
     out

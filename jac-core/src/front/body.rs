@@ -14,6 +14,9 @@ use syn::{BinOp, Block, Lit, Pat, Stmt, UnOp};
 /// Unrolled loops may not make more expressions than this.
 const LARGEST: usize = 400_000;
 
+/// Expressions may not nest deeper; rustc itself gives up at about a thousand.
+const DEEPEST: usize = 200;
+
 /// Why the evaluation of an expression has no value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stop {
@@ -46,11 +49,13 @@ pub(super) struct Reader<'a> {
     /// Values returned early, under the condition that they are.
     returns: Vec<(Option<Expr>, Value)>,
     calls: usize,
+    depth: usize,
 }
 
 /// Reads the body; `None` where a mistake was reported.
 pub(super) fn read(interface: &Interface, program: Program, lengths: Lengths, diagnostics: &mut Diagnostics) -> Option<Program> {
-    let mut reader = Reader { program, lengths, diagnostics, slots: Vec::new(), scope: Vec::new(), returns: Vec::new(), calls: 0 };
+    let mut reader =
+        Reader { program, lengths, diagnostics, slots: Vec::new(), scope: Vec::new(), returns: Vec::new(), calls: 0, depth: 0 };
     let patterns = interface.item.sig.inputs.iter().filter_map(|input| match input {
         syn::FnArg::Typed(typed) => Some(&*typed.pat),
         syn::FnArg::Receiver(_) => None,
@@ -427,6 +432,16 @@ impl Reader<'_> {
     // ---- expressions ----
 
     pub(super) fn expr(&mut self, e: &syn::Expr) -> Eval {
+        if self.depth == DEEPEST {
+            return self.fail(e.span(), format!("expressions nest deeper than {DEEPEST}"), "bind parts of it with `let`");
+        }
+        self.depth += 1;
+        let value = self.expression(e);
+        self.depth -= 1;
+        value
+    }
+
+    fn expression(&mut self, e: &syn::Expr) -> Eval {
         match e {
             syn::Expr::Lit(lit) => self.literal(&lit.lit),
             syn::Expr::Path(path) => self.path(path),
@@ -547,6 +562,7 @@ impl Reader<'_> {
         let module = segments.iter().any(|s| s == "consts");
         let single = self.program.float == Float::F32;
         let value = match last {
+            "INFINITY" | "NEG_INFINITY" | "NAN" => f64::INFINITY,
             "EPSILON" if single => f64::from(f32::EPSILON),
             "MAX" if single => f64::from(f32::MAX),
             "MIN" if single => f64::from(f32::MIN),

@@ -44,6 +44,34 @@ pub(super) const ARRAY_METHODS: [&str; 25] = [
     "view",
 ];
 
+/// Methods that `f64` has and jac does not read.
+const UNSUPPORTED: [&str; 24] = [
+    "abs_sub",
+    "classify",
+    "div_euclid",
+    "gamma",
+    "is_finite",
+    "is_infinite",
+    "is_nan",
+    "is_normal",
+    "is_sign_negative",
+    "is_sign_positive",
+    "is_subnormal",
+    "ln_gamma",
+    "maximum",
+    "midpoint",
+    "minimum",
+    "next_down",
+    "next_up",
+    "rem_euclid",
+    "round_ties_even",
+    "to_be_bytes",
+    "to_bits",
+    "to_le_bytes",
+    "to_ne_bytes",
+    "total_cmp",
+];
+
 /// What can be applied to values.
 enum Callable {
     Closure(Rc<Closure>),
@@ -190,8 +218,13 @@ impl Reader<'_> {
         }
         let known = methods();
         if !known.iter().any(|(n, _)| *n == name) {
-            let kind = receiver.kind();
-            return self.no_method(name, kind, known.iter().map(|(n, _)| *n), span);
+            if UNSUPPORTED.contains(&name) || !matches!(receiver, Value::Float(_)) {
+                return self.no_method(name, receiver.kind(), known.iter().map(|(n, _)| *n), span);
+            }
+            // rustc does not know it either, unless a trait of the user's has it
+            let error = self.error(span, format!("no method named `{name}` for a float"));
+            error.help("jac knows the methods of `f64` only").defer();
+            return Err(Stop::Reported);
         }
         let Some((_, arity)) = known.iter().find(|(n, arity)| *n == name && *arity == arguments.len() + 1) else {
             return self.fail(span, format!("`{name}` with {} arguments", arguments.len()), "");

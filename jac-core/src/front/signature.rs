@@ -244,7 +244,9 @@ impl Reader<'_> {
 
     fn outputs(&mut self, output: &ReturnType, function: Span) -> (Vec<Ty>, bool) {
         let ReturnType::Type(_, ty) = output else {
-            self.diagnostics.error(function, "the function returns nothing").help("return what is to be differentiated");
+            if self.diagnostics.is_empty() {
+                self.diagnostics.error(function, "the function returns nothing").help("return what is to be differentiated");
+            }
             return (Vec::new(), false);
         };
         let (types, tuple): (Vec<&Type>, bool) = match strip(ty) {

@@ -75,6 +75,14 @@ pub enum Body {
 }
 
 impl Body {
+    /// The body of a tensor of known lengths; a scalar is one expression over no index.
+    pub fn of(elements: Vec<Expr>, rank: usize) -> Body {
+        match elements.as_slice() {
+            [e] if rank == 0 => Body::Each(Vec::new(), *e),
+            _ => Body::Elements(elements),
+        }
+    }
+
     /// The expressions in it.
     pub fn roots(&self) -> &[Expr] {
         match self {

@@ -1,7 +1,7 @@
 //! From a definition to loop nests.
 
 use super::schedule::{Item, Kind, Tree};
-use crate::ir::{Affine, Body, Definition, Expr, Index, Map, Node, Program, Symbol, Term};
+use crate::ir::{Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Symbol, Tensor, Term};
 use crate::ops::Op;
 
 /// More elements than this are stored one by one instead of written as a literal.
@@ -36,7 +36,6 @@ impl Nest {
 pub fn definition(program: &mut Program, tree: &mut Tree, definition: &Definition) {
     let tensor = definition.tensor;
     match &definition.body {
-        Body::Elements(es) if program.info(tensor).shape.is_empty() => tree.item(0, Item::Scalar(tensor, es[0])),
         Body::Elements(es) if es.len() <= LARGEST_LITERAL => tree.item(0, Item::Literal(tensor, es.clone())),
         Body::Elements(es) => {
             tree.item(0, Item::Allocate(tensor));
@@ -60,18 +59,22 @@ pub fn definition(program: &mut Program, tree: &mut Tree, definition: &Definitio
             tree.item(0, Item::Allocate(tensor));
             let nests = joined(program, terms, indices);
             let add = nests.len() > 1;
-            let mut open: Map<Vec<Index>, (Vec<Index>, usize)> = Map::default();
+            // nests over the same indices share their loops; no two loops share an index
+            let mut owned: Map<Vec<Index>, Vec<Index>> = Map::default();
+            let mut ready = Vec::new();
             for nest in nests {
-                // nests over the same indices share their loops; no two loops share an index
-                let (own, mut scope) = open
+                let own = owned
                     .entry(nest.loops.clone())
-                    .or_insert_with(|| {
-                        let own: Vec<Index> = nest.loops.iter().map(|i| program.index(program.length(*i).clone())).collect();
-                        let scope = own.iter().fold(0, |scope, i| tree.child(scope, Kind::Loop(*i)));
-                        (own, scope)
-                    })
-                    .clone();
-                let nest = nest.over(program, &own);
+                    .or_insert_with(|| nest.loops.iter().map(|i| program.index(program.length(*i).clone())).collect());
+                let mut nest = nest.over(program, own);
+                nest.value = outer_reciprocals(program, nest.value);
+                nest.value = precompute(program, tree, nest.value, own);
+                ready.push(nest);
+            }
+            let mut open: Map<Vec<Index>, usize> = Map::default();
+            for nest in ready {
+                let loops = |tree: &mut Tree| nest.loops.iter().fold(0, |scope, i| tree.child(scope, Kind::Loop(*i)));
+                let mut scope = *open.entry(nest.loops.clone()).or_insert_with(|| loops(tree));
                 for c in nest.guards {
                     scope = tree.child(scope, Kind::Guard(c));
                 }
@@ -155,4 +158,92 @@ fn dense(program: &mut Program, term: &Term) -> Expr {
         let (one, zero) = (arena.constant(1), arena.constant(0));
         arena.apply(Op::Select, vec![condition, one, zero])
     })[0]
+}
+
+/// Puts expensive parts that do not depend on a loop around them into tensors of their own: in
+/// `for i { for j { a[i] * exp(x[j]) } }` the exponentials are computed once for every `j`.
+fn precompute(program: &mut Program, tree: &mut Tree, value: Expr, loops: &[Index]) -> Expr {
+    let mut around: Map<Expr, Vec<Index>> = Map::default();
+    around.insert(value, loops.to_vec());
+    let order = program.arena.reachable([value]);
+    let mut moved: Map<Expr, Expr> = Map::default();
+    for &e in order.iter().rev() {
+        // inside a part that is moved as a whole, or in the arm of a branch
+        let Some(outer) = around.get(&e).cloned() else { continue };
+        let free = program.arena.free_indices(e);
+        let depth = outer.iter().rposition(|i| free.contains(i)).map_or(0, |k| k + 1);
+        let waste = outer[..depth].iter().any(|i| !free.contains(i));
+        if waste && price(program, e) >= EXPENSIVE {
+            let indices: Vec<Index> = free.iter().copied().collect();
+            let tensor = stored(program, tree, e, &indices);
+            let at = indices.iter().map(|i| Affine::from(*i)).collect();
+            moved.insert(e, program.arena.insert(Node::Access(tensor, at)));
+            continue;
+        }
+        let inner = match &program.arena[e] {
+            Node::Sum(i, _) => outer.iter().copied().chain([*i]).collect(),
+            _ => outer,
+        };
+        let children = match program.arena.as_apply(e) {
+            Some((Op::Select, args)) => args[..1].to_vec(),
+            _ => program.arena[e].children().to_vec(),
+        };
+        for c in children {
+            around.entry(c).or_insert_with(|| inner.clone());
+        }
+    }
+    program.arena.map(&[value], |arena, e, node| match moved.get(&e) {
+        Some(access) => *access,
+        None if arena[e] == node => e,
+        None => arena.insert(node),
+    })[0]
+}
+
+/// From this cost on a part is worth a tensor.
+const EXPENSIVE: u32 = 10;
+
+/// The dearest operation under `e` that depends on all the indices that `e` does; the others are
+/// computed further out in any case.
+fn price(program: &Program, e: Expr) -> u32 {
+    let free = program.arena.free_indices(e).len();
+    let inner = |n: &&Expr| program.arena.free_indices(**n).len() == free;
+    let operations = program.arena.reachable([e]);
+    operations.iter().filter(inner).filter_map(|n| program.arena.as_apply(*n)).map(|(op, _)| op.entry().cost).max().unwrap_or(0)
+}
+
+/// `a / b` becomes `a * (1 / b)` where `b` needs fewer loops than `a`, so that the division is done
+/// outside the innermost one.
+fn outer_reciprocals(program: &mut Program, value: Expr) -> Expr {
+    program.arena.map(&[value], |arena, e, node| match &node {
+        Node::Apply(Op::Div, args) if !arena.free_indices(args[0]).is_subset(&arena.free_indices(args[1])) => {
+            let one = arena.constant(1);
+            let reciprocal = arena.apply(Op::Div, vec![one, args[1]]);
+            arena.apply(Op::Mul, vec![args[0], reciprocal])
+        }
+        same if arena[e] == *same => e,
+        _ => arena.insert(node),
+    })[0]
+}
+
+/// The tensor that holds `e` for every position of `indices`; equal parts share one.
+fn stored(program: &mut Program, tree: &mut Tree, e: Expr, indices: &[Index]) -> Tensor {
+    let own: Vec<Index> = indices.iter().map(|i| tree.shared_index(program, *i, indices)).collect();
+    let map: Map<Index, Affine> = indices.iter().copied().zip(own.iter().map(|i| Affine::from(*i))).collect();
+    let key = program.arena.substitute(e, &|s| match s {
+        Symbol::Index(i) => map.get(&i).cloned(),
+        Symbol::Size(_) => None,
+    });
+    if let Some(tensor) = tree.stored.get(&key) {
+        return *tensor;
+    }
+    let shape = own.iter().map(|i| program.length(*i).clone()).collect();
+    let tensor = program.tensor("part", shape, Role::Defined);
+    tree.stored.insert(key, tensor);
+    tree.item(0, Item::Allocate(tensor));
+    let nest = Nest { loops: own.clone(), at: own.iter().map(|i| Affine::from(*i)).collect(), guards: Vec::new(), value: key };
+    let fresh: Vec<Index> = own.iter().map(|i| program.index(program.length(*i).clone())).collect();
+    let nest = nest.over(program, &fresh);
+    let scope = fresh.iter().fold(0, |scope, i| tree.child(scope, Kind::Loop(*i)));
+    tree.item(scope, Item::Store { tensor, at: nest.at, value: nest.value, add: false });
+    tensor
 }

@@ -44,11 +44,15 @@ struct Scope {
 #[derive(Debug)]
 pub struct Tree {
     scopes: Vec<Scope>,
+    /// Parts of expressions that have a tensor of their own.
+    pub stored: Map<Expr, Tensor>,
+    /// The indices that stand for others in the keys of `stored`.
+    keys: Vec<Index>,
 }
 
 impl Default for Tree {
     fn default() -> Self {
-        Tree { scopes: vec![Scope { kind: Kind::Top, parent: 0, depth: 0, items: Vec::new() }] }
+        Tree { scopes: vec![Scope { kind: Kind::Top, parent: 0, depth: 0, items: Vec::new() }], stored: Map::default(), keys: Vec::new() }
     }
 }
 
@@ -69,6 +73,19 @@ impl Tree {
         let depth = self.scopes[parent].depth + 1;
         self.scopes.push(Scope { kind, parent, depth, items: Vec::new() });
         self.scopes.len() - 1
+    }
+
+    /// The index that stands for `i`, one of `among`, in the keys of `stored`: the first ones of
+    /// each length.
+    pub fn shared_index(&mut self, program: &mut Program, i: Index, among: &[Index]) -> Index {
+        let length = program.length(i).clone();
+        let rank = among.iter().take_while(|j| **j != i).filter(|j| *program.length(**j) == length).count();
+        let known = self.keys.iter().copied().filter(|k| *program.length(*k) == length).nth(rank);
+        known.unwrap_or_else(|| {
+            let fresh = program.index(length);
+            self.keys.push(fresh);
+            fresh
+        })
     }
 
     fn common(&self, mut a: usize, mut b: usize) -> usize {

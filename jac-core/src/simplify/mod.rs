@@ -3,7 +3,7 @@
 //! Before and after: a program that verifies, with the same outputs and blocks. A rewrite may
 //! widen the domain of definition (`x·y/y → x`), never narrow it. Every stage works on the dense
 //! scalar expressions of all definitions together, so that what they share stays shared, and is
-//! kept only if it made them cheaper. Nothing here depends on a clock or on hash order.
+//! kept only if it did not make them dearer. Nothing here depends on a clock or on hash order.
 //!
 //! - [`gvn`] finds equal values by fingerprint;
 //! - [`factor`] extracts common products and sums;
@@ -30,19 +30,37 @@ pub fn simplify(program: &mut Program) -> Report {
     program.prune();
     let before = program.operations();
     let roots = dense_roots(program);
+    // no order of the stages is always best
+    let orders: [&[Stage]; 2] = [&[gvn::number, factor::factor, gvn::number], &[factor::factor, gvn::number, factor::factor]];
     let mut best = roots.clone();
-    let mut least = cost(program, &best);
-    for stage in [gvn::number, factor::factor, gvn::number, egraph::rewrite, factor::factor] {
-        let candidate = stage(program, &best);
-        let price = cost(program, &candidate);
+    let mut least = u64::MAX;
+    for order in orders {
+        let (candidate, price) = run(program, order, &roots);
         if price < least {
-            best = candidate;
-            least = price;
+            (best, least) = (candidate, price);
         }
     }
+    let (best, _) = run(program, &[egraph::rewrite, factor::factor], &best);
     replace(program, &roots, &best);
     program.prune();
     Report { before, after: program.operations() }
+}
+
+/// A stage: expressions with the values of the given ones.
+type Stage = fn(&mut Program, &[Expr]) -> Vec<Expr>;
+
+/// Runs stages one after the other; each is kept only where it does not cost more.
+fn run(program: &mut Program, stages: &[Stage], roots: &[Expr]) -> (Vec<Expr>, u64) {
+    let mut best = roots.to_vec();
+    let mut least = cost(program, &best);
+    for stage in stages {
+        let candidate = stage(program, &best);
+        let price = cost(program, &candidate);
+        if price <= least {
+            (best, least) = (candidate, price);
+        }
+    }
+    (best, least)
 }
 
 /// The weighted cost of the roots, shared nodes once; a sine beside a cosine of the same argument

@@ -1,0 +1,25 @@
+use jac_runtime::jacobian;
+
+const G: f64 = 9.81;
+
+fn square(x: f64) -> f64 {
+    x * x
+}
+
+#[jacobian]
+fn f(height: f64) -> f64 {
+    G * height
+}
+
+#[jacobian]
+fn g(height: f64) -> f64 {
+    square(height)
+}
+
+#[jacobian]
+fn h(height: f64) -> f64 {
+    println!("{height}");
+    height
+}
+
+fn main() {}
