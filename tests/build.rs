@@ -59,7 +59,7 @@ fn corpus_file(name: &str, path: &Path, file: &syn::File) -> (TokenStream, Token
     }
     let modules = quote! {
         #[path = #absolute]
-        #[allow(missing_docs, dead_code, unused_variables)]
+        #[allow(missing_docs, dead_code, unused_variables, clippy::all)]
         pub mod #module;
         #[allow(missing_docs, dead_code, unused_imports, unused_variables, clippy::all)]
         mod #twins { use super::D; #twin_items }

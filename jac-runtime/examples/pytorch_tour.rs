@@ -24,7 +24,7 @@ fn square(m: &Array2<f64>) -> Array2<f64> {
 #[jacobian(value)]
 fn layer(w: &Array2<f64>, x: &Array1<f64>) -> (Array1<f64>, f64) {
     let z = w.dot(x);
-    ((&z).tanh(), (w * w).sum())
+    (z.tanh(), (w * w).sum())
 }
 
 /// Fixed arrays need no library: arrays in, nested arrays out.
@@ -75,7 +75,7 @@ fn main() {
 
     title("What the compiler derived for mm(m, m)");
     print!("{}", square_jacobian_ir());
-    println!("\nThe other product, {} by its own function:\n{}", "a·b", mm(&m, &one_to_four));
+    println!("\nThe product of example 2 itself:\n{}", mm(&m, &one_to_four));
 }
 
 fn title(text: &str) {

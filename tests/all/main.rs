@@ -14,6 +14,7 @@ mod lang;
 mod numeric;
 mod operators;
 mod random;
+mod readme;
 
 mod runtime;
 mod snapshots;

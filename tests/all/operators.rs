@@ -142,7 +142,8 @@ fn parity_is_true() {
 
 #[test]
 fn synonyms_mean_what_the_methods_do() {
-    let methods: [(&str, fn(&[f64]) -> f64); 8] = [
+    type Method = fn(&[f64]) -> f64;
+    let methods: [(&str, Method); 8] = [
         ("recip", |x| x[0].recip()),
         ("powf", |x| x[0].powf(x[1])),
         ("powi", |x| x[0].powf(x[1])),

@@ -9,7 +9,7 @@ fn block(name: &str) -> &'static str {
     let from = README.find(&format!("<!-- {name} -->")).unwrap_or_else(|| panic!("the README has a block `{name}`"));
     let block = &README[from..];
     let start = block.find("```").and_then(|at| block[at..].find('\n').map(|line| at + line + 1)).expect("a block opens");
-    let end = block[start..].find("```\n").expect("a block closes") + start;
+    let end = block[start..].find("\n```\n").expect("a block closes") + start + 1;
     &block[start..end]
 }
 
@@ -30,10 +30,14 @@ fn function_of(block: &str) -> (String, String) {
 
 #[test]
 fn the_expansion_is_the_real_one() {
+    let example = include_str!("../../jac-runtime/examples/range_bearing.rs");
+    assert!(example.contains(block("first").trim_start()), "the README shows the example");
     let (options, item) = function_of(block("first"));
     let compiled = compile(&options, &item);
     let mut generated: syn::File = syn::parse2(compiled.tokens).expect("the expansion parses");
+    // the user's own function, and the text of the derivative
     generated.items.remove(0);
+    generated.items.pop();
     let text = prettyplease::unparse(&generated);
     assert_eq!(block("expansion"), text, "the README's block should be:\n{text}");
 }

@@ -8,6 +8,9 @@
 use super::{block_name, partial};
 use crate::ir::{Affine, Block, Body, Definition, Expr, Map, Node, Program, Role, Set};
 
+/// The entries of the Jacobian that are not zero, by output and input.
+type Entries = Map<(usize, Expr), Expr>;
+
 /// The orders of elimination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Order {
@@ -75,7 +78,7 @@ pub fn differentiate(mut program: Program) -> Program {
         program.outputs.iter().map(|t| program.definition(*t).map(|d| d.body.roots().to_vec()).unwrap_or_default()).collect();
     let roots: Vec<Expr> = outputs.iter().flatten().copied().collect();
     let (graph, inner) = linearise(&mut program, &roots);
-    let mut best: Option<(u64, Map<(usize, Expr), Expr>)> = None;
+    let mut best: Option<(u64, Entries)> = None;
     let mut work = usize::MAX;
     for order in [Order::Reverse, Order::Forward, Order::Markowitz] {
         // an order that does several times the work of another does not end up cheaper
@@ -155,7 +158,7 @@ fn linearise(program: &mut Program, roots: &[Expr]) -> (Graph, Vec<Expr>) {
 }
 
 /// Eliminates every intermediate vertex; `None` once that takes more than `most` products.
-fn run(program: &mut Program, mut graph: Graph, inner: &[Expr], order: Order, most: usize) -> Option<(Map<(usize, Expr), Expr>, usize)> {
+fn run(program: &mut Program, mut graph: Graph, inner: &[Expr], order: Order, most: usize) -> Option<(Entries, usize)> {
     let mut left: Vec<Vertex> = inner.iter().map(|e| Vertex::Node(*e)).collect();
     let mut work = 0;
     if order == Order::Forward {

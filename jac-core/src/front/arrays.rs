@@ -431,7 +431,7 @@ impl Reader<'_> {
     }
 
     /// An ndarray from nested arrays of floats.
-    pub(super) fn from_nested(&mut self, value: &Value, span: Span) -> Eval {
+    pub(super) fn nested(&mut self, value: &Value, span: Span) -> Eval {
         let mut shape = Vec::new();
         let mut es = Vec::new();
         self.flatten(value, 0, &mut shape, &mut es, span)?;

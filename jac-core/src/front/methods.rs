@@ -135,7 +135,7 @@ impl Reader<'_> {
                 let receiver = arguments.remove(0);
                 self.float_method(receiver, &name, arguments, span)
             }
-            (_, "arr1" | "arr2" | "arr3" | "from_vec", [nested]) => self.from_nested(&nested.clone(), call.args.span()),
+            (_, "arr1" | "arr2" | "arr3" | "from_vec", [nested]) => self.nested(&nested.clone(), call.args.span()),
             (array, "zeros" | "ones" | "eye" | "from_elem", [shape, ..]) if array.starts_with("Array") => {
                 let lengths = self.positions(shape, call.args.span())?;
                 match (name.as_str(), arguments.get(1), lengths.as_slice()) {
@@ -386,7 +386,7 @@ impl Reader<'_> {
                 if name == "vec" {
                     return Ok(nested);
                 }
-                self.from_nested(&nested, span)
+                self.nested(&nested, span)
             }
             "s" => {
                 let slices = (|input: ParseStream| {

@@ -281,7 +281,7 @@ impl Scheduler<'_> {
         let mut out = Vec::new();
         for item in &tree.scopes[scope].items {
             let roots = subtree_roots(tree, item);
-            self.before(tree, scope, &roots, &mut out);
+            self.before(scope, &roots, &mut out);
             match item {
                 Item::Allocate(t) => out.push(Stmt::Allocate(*t)),
                 Item::Literal(t, es) => out.push(Stmt::Literal(*t, es.clone())),
@@ -303,7 +303,7 @@ impl Scheduler<'_> {
     }
 
     /// The operations of `scope` that `roots` need and that are not computed yet.
-    fn before(&mut self, tree: &Tree, scope: usize, roots: &[Expr], out: &mut Vec<Stmt>) {
+    fn before(&mut self, scope: usize, roots: &[Expr], out: &mut Vec<Stmt>) {
         let arena = &self.program.arena;
         let mut seen: Set<Expr> = Set::default();
         let mut stack: Vec<Expr> = roots.to_vec();
@@ -323,7 +323,7 @@ impl Scheduler<'_> {
                     let arms = self.arms[&e].clone();
                     let mut bodies = [Vec::new(), Vec::new()];
                     for (k, body) in bodies.iter_mut().enumerate() {
-                        self.before(tree, arms[k], &[args[k + 1]], body);
+                        self.before(arms[k], &[args[k + 1]], body);
                     }
                     let [then, otherwise] = bodies;
                     Stmt::Branch(e, then, otherwise)
@@ -331,7 +331,7 @@ impl Scheduler<'_> {
                 Node::Sum(_, body) => {
                     let inner = self.arms[&e][0];
                     let mut statements = Vec::new();
-                    self.before(tree, inner, &[*body], &mut statements);
+                    self.before(inner, &[*body], &mut statements);
                     Stmt::Total(e, statements)
                 }
                 Node::Apply(op @ (Op::Sin | Op::Cos), args) => {
