@@ -29,19 +29,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("error: {}", mistake.text());
         }
         let Some(stages) = compiled.stages else { continue };
+        let (both, report) = stages.value_and_jacobian();
         println!(
             "{name}: {} -> {} operations, value and Jacobian; weighted {} -> {}; {:.1} ms",
-            stages.report.before,
-            stages.report.after,
+            report.before,
+            report.after,
             stages.derivative.cost(),
-            stages.simplified.cost(),
+            both.cost(),
             time.as_secs_f64() * 1e3
         );
         if !brief {
             println!(
                 "\n{}\n{}\n{}",
                 stages.primal.to_text(),
-                stages.simplified.to_text(),
+                stages.jacobian.to_text(),
                 prettyplease::unparse(&syn::parse2(compiled.tokens)?)
             );
         }

@@ -14,7 +14,7 @@
 //!     "fn area(r: f64) -> f64 { 3.14 * r * r }".parse()?,
 //! );
 //! let stages = compiled.stages.expect("no mistake");
-//! assert_eq!(stages.simplified.to_formulas().last().unwrap(), "J = 6.28·r");
+//! assert_eq!(stages.jacobian.to_formulas().last().unwrap(), "J = 6.28·r");
 //! # Ok::<(), proc_macro2::LexError>(())
 //! ```
 

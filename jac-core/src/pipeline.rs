@@ -3,16 +3,22 @@
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::emit::{self, Kind};
 use crate::interface::Interface;
-use crate::ir::{self, Program};
-use crate::lower::{self, Plan};
+use crate::ir::{self, Affine, Program, Tensor};
+use crate::lower;
 use crate::simplify::{self, Report};
 use crate::{diff, front, unroll};
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::spanned::Spanned;
 
 /// Functions that unroll to more expressions are refused.
 const LARGEST: usize = 200_000;
+/// Brackets may not nest deeper.
+const DEEPEST: usize = 150;
+/// Straight-line code of more operations and entries is refused: rustc takes minutes over it.
+const LARGEST_CODE: usize = 20_000;
+/// Jacobians of more entries are not written out.
+const LARGEST_RESULT: usize = 1_000_000;
 
 /// What became of a function.
 #[derive(Debug)]
@@ -32,10 +38,17 @@ pub struct Stages {
     pub primal: Program,
     /// The function and its derivative, before simplification.
     pub derivative: Program,
-    /// The function and its derivative, simplified.
-    pub simplified: Program,
-    /// What simplification did.
+    /// The derivative alone, simplified: what `f_jacobian` computes.
+    pub jacobian: Program,
+    /// What simplification did to it.
     pub report: Report,
+}
+
+impl Stages {
+    /// The function and its derivative, simplified together: what `f_value_and_jacobian` computes.
+    pub fn value_and_jacobian(&self) -> (Program, Report) {
+        simplified(&self.derivative, Kind::ValueAndJacobian)
+    }
 }
 
 /// Compiles a function with the attribute `#[jacobian(attribute)]`.
@@ -43,6 +56,11 @@ pub struct Stages {
 /// The result holds the original tokens untouched, whatever happens.
 pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
     let mut diagnostics = Diagnostics::default();
+    if let Some(span) = too_deep(&item) {
+        let error = diagnostics.error(span, format!("the function nests deeper than {DEEPEST} brackets"));
+        error.help("bind parts of it with `let`");
+        return failed(item, None, diagnostics);
+    }
     let function = match syn::parse2::<syn::ItemFn>(item.clone()) {
         Ok(function) => function,
         Err(_) => {
@@ -60,55 +78,86 @@ pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
     let Some(derivative) = differentiate(primal.clone(), &function, &mut diagnostics) else {
         return failed(item, Some(&read.interface), diagnostics);
     };
-    let mut simplified = derivative.clone();
-    let report = simplify::simplify(&mut simplified);
-    check(&simplified);
+    let (jacobian, report) = simplified(&derivative, Kind::Jacobian);
+    let stages = Stages { primal, derivative, jacobian, report };
     let mut tokens = item;
     for kind in emit::kinds(&read.interface) {
-        let plan = plan(&simplified, kind);
-        tokens.extend(emit::function(&read.interface, kind, &plan, operations(&derivative, &plan.program, kind)));
+        let (program, report) = match kind {
+            Kind::Jacobian => (stages.jacobian.clone(), report),
+            Kind::ValueAndJacobian => stages.value_and_jacobian(),
+        };
+        tokens.extend(emit::function(&read.interface, kind, &lower::lower(program), report));
     }
-    tokens.extend(emit::ir_function(&read.interface, &for_kind(&simplified, Kind::Jacobian)));
-    Compiled { tokens, diagnostics: Vec::new(), stages: Some(Stages { primal, derivative, simplified, report }) }
+    tokens.extend(emit::ir_function(&read.interface, &stages.jacobian));
+    Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
+}
+
+/// What a generated function computes, simplified.
+fn simplified(derivative: &Program, kind: Kind) -> (Program, Report) {
+    let mut program = derivative.clone();
+    if kind == Kind::Jacobian {
+        program.outputs.clear();
+    }
+    let report = simplify::simplify(&mut program);
+    check(&program);
+    (program, report)
+}
+
+/// The bracket that is nested too deeply, if there is one: parsing it could overflow the stack.
+fn too_deep(tokens: &TokenStream) -> Option<Span> {
+    let mut level = vec![tokens.clone()];
+    for _ in 0..DEEPEST {
+        let mut next = Vec::new();
+        for tree in level.into_iter().flatten() {
+            if let TokenTree::Group(group) = tree {
+                next.push(group.stream());
+            }
+        }
+        level = next;
+    }
+    level.into_iter().flatten().find(|t| matches!(t, TokenTree::Group(_))).map(|t| t.span())
 }
 
 /// Unrolls where all lengths are known, and differentiates.
 fn differentiate(primal: Program, function: &syn::ItemFn, diagnostics: &mut Diagnostics) -> Option<Program> {
-    let derivative = if primal.is_known() {
-        match unroll::unroll(primal, LARGEST) {
-            Ok(unrolled) => {
-                check(&unrolled);
-                diff::elimination::differentiate(unrolled)
-            }
-            Err(count) => {
-                let error = diagnostics
-                    .error(function.sig.ident.span(), format!("too large: the function unrolls to more than {count} expressions"));
-                error.help("leave the lengths open (ndarray without `shape`), so that the generated code has loops");
-                return None;
-            }
-        }
-    } else {
-        diff::definitions::differentiate(primal)
-    };
-    check(&derivative);
-    Some(derivative)
-}
-
-fn for_kind(program: &Program, kind: Kind) -> Program {
-    let mut program = program.clone();
-    if kind == Kind::Jacobian {
-        program.outputs.clear();
+    if !primal.is_known() {
+        let derivative = diff::definitions::differentiate(primal);
+        check(&derivative);
+        return Some(derivative);
     }
-    program.prune();
-    program
-}
-
-fn plan(program: &Program, kind: Kind) -> Plan {
-    lower::lower(for_kind(program, kind))
-}
-
-fn operations(before: &Program, after: &Program, kind: Kind) -> Report {
-    Report { before: for_kind(before, kind).operations(), after: after.operations() }
+    let mut too_large = |count: usize, what: &str| {
+        let error = diagnostics.error(function.sig.ident.span(), format!("too large to unroll: {count} {what}"));
+        error.help("leave the lengths open (ndarray without `shape`), so that the generated code has loops");
+    };
+    let elements = |ts: &[Tensor]| -> usize {
+        ts.iter().map(|t| primal.info(*t).shape.iter().filter_map(Affine::known).product::<i64>() as usize).sum()
+    };
+    let entries = elements(&primal.outputs).saturating_mul(elements(&primal.wrt));
+    if entries > LARGEST_RESULT {
+        too_large(entries, "entries in the Jacobian");
+        return None;
+    }
+    let unrolled = match unroll::unroll(primal, LARGEST) {
+        Ok(unrolled) => unrolled,
+        Err(count) => {
+            too_large(count, "expressions");
+            return None;
+        }
+    };
+    check(&unrolled);
+    if unrolled.operations() > LARGEST_CODE {
+        too_large(unrolled.operations(), "operations");
+        return None;
+    }
+    let derivative = diff::elimination::differentiate(unrolled);
+    check(&derivative);
+    let nonzero = derivative.roots().iter().filter(|e| !derivative.arena.is(**e, 0)).count();
+    let code = derivative.operations() + nonzero;
+    if code > LARGEST_CODE {
+        too_large(code, "operations and entries");
+        return None;
+    }
+    Some(derivative)
 }
 
 /// The original with the errors, and stubs of what would have been generated.

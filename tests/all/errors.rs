@@ -54,3 +54,21 @@ fn half_typed_functions_do_not_panic() {
         let _ = jac_core::compile(proc_macro2::TokenStream::new(), item);
     }
 }
+
+#[test]
+fn deep_nesting_is_a_mistake_and_no_crash() {
+    let nested = |depth: usize| format!("fn f(x: f64) -> f64 {{ {}x{} }}", "(".repeat(depth), ")".repeat(depth));
+    assert!(compile("", &nested(100)).diagnostics.is_empty());
+    for depth in [200, 400] {
+        let compiled = compile("", &nested(depth));
+        assert!(compiled.diagnostics[0].message.contains("nests deeper"), "{}", compiled.diagnostics[0].message);
+    }
+}
+
+#[test]
+fn long_sums_and_chains_are_no_nesting() {
+    let sum = format!("fn f(x: f64) -> f64 {{ x{} }}", " + x * x".repeat(400));
+    assert!(compile("", &sum).diagnostics.is_empty());
+    let chain = "fn f(x: f64) -> f64 { let mut y = x; for _ in 0..3000 { y = y.sin() + x; } y }";
+    assert!(compile("", chain).diagnostics.is_empty());
+}

@@ -46,6 +46,6 @@ fn the_expansion_is_the_real_one() {
 fn the_closed_form_is_the_real_one() {
     let (options, item) = function_of(block("matrices"));
     let stages = compile(&options, &item).stages.expect("no mistake");
-    let formula = stages.simplified.to_formulas().pop().expect("a formula");
+    let formula = stages.jacobian.to_formulas().pop().expect("a formula");
     assert_eq!(block("closed form").trim(), formula);
 }

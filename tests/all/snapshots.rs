@@ -18,9 +18,9 @@ fn corpus() {
             let mut generated: syn::File = syn::parse2(compiled.tokens).expect("the expansion parses");
             // the first item is the user's own
             generated.items.remove(0);
-            let counts = format!("{} operations, {} before simplification", stages.report.after, stages.report.before);
-            let text =
-                format!("{}\n{}\n{counts}\n\n{}", stages.primal.to_text(), stages.simplified.to_text(), prettyplease::unparse(&generated));
+            let (both, report) = stages.value_and_jacobian();
+            let counts = format!("{} operations, {} before simplification", report.after, report.before);
+            let text = format!("{}\n{}\n{counts}\n\n{}", stages.primal.to_text(), both.to_text(), prettyplease::unparse(&generated));
             insta::assert_snapshot!(case.name, text);
         }
     });

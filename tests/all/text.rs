@@ -8,7 +8,7 @@ use jac_core::ir::{eval, parse, verify};
 fn every_program_reads_back() {
     for case in corpus::cases() {
         let stages = stages(&case);
-        for program in [&stages.primal, &stages.derivative, &stages.simplified] {
+        for program in [&stages.primal, &stages.derivative, &stages.jacobian, &stages.value_and_jacobian().0] {
             let text = program.to_text();
             let read = parse(&text).unwrap_or_else(|e| panic!("{}: {e}\n{text}", case.name));
             verify(&read).unwrap_or_else(|e| panic!("{}: {e}", case.name));

@@ -144,3 +144,32 @@ pub fn nested(m: &[[f64; 2]; 3], t: f64) -> [f64; 2] {
     let (p, q) = (a * b, a - b);
     [p / (q * q + 1.0), if p > 0.0 { p } else { q }]
 }
+
+#[jacobian]
+pub fn moved_closure(x: f64, y: f64) -> f64 {
+    let mut a = x;
+    let f = move |v: f64| v * a;
+    a *= y;
+    f(y) + a
+}
+
+#[jacobian]
+pub fn counting_closure(x: &[f64; 3]) -> f64 {
+    let mut total = 0.0;
+    let mut add = |v: f64| total += v * v;
+    for k in 0..3 {
+        add(x[k]);
+    }
+    total
+}
+
+#[jacobian]
+pub fn short_circuit(x: &[f64; 2]) -> f64 {
+    let mut sum = 0.0;
+    for k in 0..3usize {
+        if k < 2 && x[k] > 0.0 {
+            sum += x[k] * x[1];
+        }
+    }
+    sum
+}

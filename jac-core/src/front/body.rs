@@ -6,7 +6,8 @@ use crate::diag::{did_you_mean, Diagnostic, Diagnostics, Reported};
 use crate::interface::{Interface, ParamKind, Ty};
 use crate::ir::{self, Affine, Body, Constant, Definition, Expr, Float, Node, Program, Role, Symbol};
 use crate::ops::Op;
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenTree};
+use quote::ToTokens;
 use std::rc::Rc;
 use syn::spanned::Spanned;
 use syn::{BinOp, Block, Lit, Pat, Stmt, UnOp};
@@ -277,6 +278,9 @@ impl Reader<'_> {
     fn bind(&mut self, pattern: &Pat, value: Value) -> Eval<()> {
         match pattern {
             Pat::Ident(p) => {
+                if let (Some(token), Some(_)) = (p.by_ref, p.mutability) {
+                    return self.fail(token.span(), "a mutable reference is not supported", "assign to the variable itself");
+                }
                 if p.subpat.is_some() {
                     return self.fail(p.span(), "`@` patterns are not supported", "bind the value and its parts in two `let`s");
                 }
@@ -380,6 +384,9 @@ impl Reader<'_> {
 
     /// Evaluates a statement; `Some` is the value of an expression without a semicolon.
     fn statement(&mut self, stmt: &Stmt) -> Eval<Option<Value>> {
+        if is_conditional(stmt) {
+            return self.fail(stmt.span(), "conditional compilation inside the function", "put `#[cfg]` on whole functions");
+        }
         match stmt {
             Stmt::Local(local) => {
                 let Some(init) = &local.init else {
@@ -447,7 +454,10 @@ impl Reader<'_> {
             syn::Expr::Path(path) => self.path(path),
             syn::Expr::Paren(inner) => self.expr(&inner.expr),
             syn::Expr::Group(inner) => self.expr(&inner.expr),
-            syn::Expr::Reference(inner) => self.expr(&inner.expr),
+            syn::Expr::Reference(inner) => match inner.mutability {
+                Some(token) => self.fail(token.span(), "a mutable reference is not supported", "assign to the variable itself"),
+                None => self.expr(&inner.expr),
+            },
             syn::Expr::Block(block) if block.label.is_none() => self.block(&block.block),
             syn::Expr::Unary(unary) => self.unary(unary),
             syn::Expr::Binary(binary) => self.binary(binary),
@@ -479,11 +489,18 @@ impl Reader<'_> {
             syn::Expr::Cast(cast) => self.cast(cast),
             syn::Expr::Call(call) => self.call(call),
             syn::Expr::MethodCall(call) => self.method_call(call),
-            syn::Expr::Closure(closure) => Ok(Value::Closure(Rc::new(Closure {
-                inputs: closure.inputs.iter().cloned().collect(),
-                body: (*closure.body).clone(),
-                scope: self.scope.clone(),
-            }))),
+            syn::Expr::Closure(closure) => {
+                let mut scope = self.scope.clone();
+                if closure.capture.is_some() {
+                    // `move` copies what the variables hold now
+                    for (_, slot) in &mut scope {
+                        self.slots.push(self.slots[*slot].clone());
+                        *slot = self.slots.len() - 1;
+                    }
+                }
+                let inputs = closure.inputs.iter().cloned().collect();
+                Ok(Value::Closure(Rc::new(Closure { inputs, body: (*closure.body).clone(), scope })))
+            }
             syn::Expr::Macro(m) => self.macro_call(&m.mac),
             syn::Expr::Return(r) => {
                 let value = match &r.expr {
@@ -506,6 +523,10 @@ impl Reader<'_> {
             None => r.fail(span, "this literal is not a finite number", ""),
         };
         match lit {
+            Lit::Float(_) | Lit::Int(_) if self.foreign_suffix(lit) => {
+                let help = "use one float type throughout";
+                self.fail(lit.span(), format!("a literal of another type than `{}`", self.program.float.name()), help)
+            }
             Lit::Float(l) => float(self, l.base10_parse(), l.span()),
             Lit::Int(l) if matches!(l.suffix(), "f64" | "f32") => {
                 float(self, l.base10_digits().parse().map_err(|_| syn::Error::new(l.span(), "")), l.span())
@@ -517,6 +538,16 @@ impl Reader<'_> {
             Lit::Bool(l) => Ok(Value::Truth(Truth::Known(l.value))),
             other => self.fail(other.span(), "this literal is no number", ""),
         }
+    }
+
+    /// Whether a literal says that it is a float of the other type.
+    fn foreign_suffix(&self, lit: &Lit) -> bool {
+        let suffix = match lit {
+            Lit::Float(l) => l.suffix(),
+            Lit::Int(l) => l.suffix(),
+            _ => "",
+        };
+        suffix.starts_with('f') && suffix != self.program.float.name()
     }
 
     /// The constant that `x` is in the function's float type.
@@ -612,30 +643,28 @@ impl Reader<'_> {
         }
     }
 
+    /// Evaluates a chain of binary operators from the left, without recursion: sums are long.
     fn binary(&mut self, binary: &syn::ExprBinary) -> Eval {
-        let (op, swap, not, assign) = match &binary.op {
-            BinOp::Add(_) => (Op::Add, false, false, false),
-            BinOp::Sub(_) => (Op::Sub, false, false, false),
-            BinOp::Mul(_) => (Op::Mul, false, false, false),
-            BinOp::Div(_) => (Op::Div, false, false, false),
-            BinOp::Rem(_) => (Op::Rem, false, false, false),
-            BinOp::AddAssign(_) => (Op::Add, false, false, true),
-            BinOp::SubAssign(_) => (Op::Sub, false, false, true),
-            BinOp::MulAssign(_) => (Op::Mul, false, false, true),
-            BinOp::DivAssign(_) => (Op::Div, false, false, true),
-            BinOp::RemAssign(_) => (Op::Rem, false, false, true),
-            BinOp::Lt(_) => (Op::Lt, false, false, false),
-            BinOp::Gt(_) => (Op::Lt, true, false, false),
-            BinOp::Le(_) => (Op::Le, false, false, false),
-            BinOp::Ge(_) => (Op::Le, true, false, false),
-            BinOp::Eq(_) => (Op::Eq, false, false, false),
-            BinOp::Ne(_) => (Op::Eq, false, true, false),
-            BinOp::And(_) => (Op::And, false, false, false),
-            BinOp::Or(_) => (Op::Or, false, false, false),
-            other => return self.fail(other.span(), "bit operations are not supported", ""),
+        let mut chain = vec![binary];
+        while let syn::Expr::Binary(inner) = &*chain[chain.len() - 1].left {
+            chain.push(inner);
+        }
+        let mut left = self.expr(&chain[chain.len() - 1].left)?;
+        for link in chain.into_iter().rev() {
+            left = self.binary_link(left, link)?;
+        }
+        Ok(left)
+    }
+
+    fn binary_link(&mut self, left: Value, binary: &syn::ExprBinary) -> Eval {
+        let Some(BinaryOp { op, swap, not, assign }) = BinaryOp::of(&binary.op) else {
+            return self.fail(binary.op.span(), "bit operations are not supported", "");
         };
-        let left = self.expr(&binary.left)?;
-        let right = self.expr(&binary.right)?;
+        let right = match (op, &left) {
+            // what is short-circuited is not looked at
+            (Op::And, Value::Truth(Truth::Known(false))) | (Op::Or, Value::Truth(Truth::Known(true))) => return Ok(left),
+            _ => self.expr(&binary.right)?,
+        };
         let (a, b) = if swap { (right, left) } else { (left, right) };
         let mut value = self.apply(op, a, b, binary.op.span())?;
         if not {
@@ -734,6 +763,9 @@ impl Reader<'_> {
                 Ok(Value::Float(self.program.arena.integer(a)))
             }
             Value::Float(e) if same => Ok(Value::Float(e)),
+            Value::Int(a) if a.known().is_some_and(|k| !fits(k, &name)) => {
+                self.fail(cast.span(), format!("the value does not fit `{name}`"), "")
+            }
             Value::Int(a) if name.starts_with(['u', 'i']) => Ok(Value::Int(a)),
             Value::Float(_) => {
                 self.fail(cast.ty.span(), format!("cannot cast a float to `{name}`"), "a cast to another type has no derivative")
@@ -1009,6 +1041,7 @@ impl Reader<'_> {
                     other => self.fail(*span, format!("cannot assign {} to an element", other.kind()), ""),
                 }
             }
+            Value::Poison => Err(Stop::Reported),
             other => self.fail(*span, format!("cannot index {}", other.kind()), ""),
         }
     }
@@ -1075,6 +1108,44 @@ impl Reader<'_> {
     }
 }
 
+/// A binary operator of Rust by those of the table.
+struct BinaryOp {
+    op: Op,
+    /// With the operands the other way round.
+    swap: bool,
+    /// With the result negated.
+    not: bool,
+    /// With the result assigned to the left operand.
+    assign: bool,
+}
+
+impl BinaryOp {
+    fn of(op: &BinOp) -> Option<BinaryOp> {
+        let (op, swap, not, assign) = match op {
+            BinOp::Add(_) => (Op::Add, false, false, false),
+            BinOp::Sub(_) => (Op::Sub, false, false, false),
+            BinOp::Mul(_) => (Op::Mul, false, false, false),
+            BinOp::Div(_) => (Op::Div, false, false, false),
+            BinOp::Rem(_) => (Op::Rem, false, false, false),
+            BinOp::AddAssign(_) => (Op::Add, false, false, true),
+            BinOp::SubAssign(_) => (Op::Sub, false, false, true),
+            BinOp::MulAssign(_) => (Op::Mul, false, false, true),
+            BinOp::DivAssign(_) => (Op::Div, false, false, true),
+            BinOp::RemAssign(_) => (Op::Rem, false, false, true),
+            BinOp::Lt(_) => (Op::Lt, false, false, false),
+            BinOp::Gt(_) => (Op::Lt, true, false, false),
+            BinOp::Le(_) => (Op::Le, false, false, false),
+            BinOp::Ge(_) => (Op::Le, true, false, false),
+            BinOp::Eq(_) => (Op::Eq, false, false, false),
+            BinOp::Ne(_) => (Op::Eq, false, true, false),
+            BinOp::And(_) => (Op::And, false, false, false),
+            BinOp::Or(_) => (Op::Or, false, false, false),
+            _ => return None,
+        };
+        Some(BinaryOp { op, swap, not, assign })
+    }
+}
+
 fn unchanged(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Float(a), Value::Float(b)) => a == b,
@@ -1093,6 +1164,29 @@ fn unchanged(a: &Value, b: &Value) -> bool {
         | (Value::Range(..), Value::Range(..))
         | (Value::Slices(_), Value::Slices(_))
         | (Value::Axis(_), Value::Axis(_)) => true,
+        _ => false,
+    }
+}
+
+/// Whether an integer is in the range of a type.
+fn fits(k: i64, ty: &str) -> bool {
+    match ty {
+        "u8" => u8::try_from(k).is_ok(),
+        "u16" => u16::try_from(k).is_ok(),
+        "u32" => u32::try_from(k).is_ok(),
+        "i8" => i8::try_from(k).is_ok(),
+        "i16" => i16::try_from(k).is_ok(),
+        "i32" => i32::try_from(k).is_ok(),
+        "u64" | "u128" | "usize" => k >= 0,
+        _ => true,
+    }
+}
+
+/// Whether tokens begin with an attribute that may leave them out.
+fn is_conditional(tokens: &impl ToTokens) -> bool {
+    let mut tokens = tokens.to_token_stream().into_iter();
+    match (tokens.next(), tokens.next()) {
+        (Some(TokenTree::Punct(p)), Some(TokenTree::Group(g))) if p.as_char() == '#' => g.stream().to_string().starts_with("cfg"),
         _ => false,
     }
 }

@@ -153,6 +153,10 @@ impl Reader<'_> {
     }
 
     fn param(&mut self, position: usize, typed: &syn::PatType, options: &Options) -> Param {
+        if let Some(attribute) = typed.attrs.iter().find(|a| a.path().is_ident("cfg") || a.path().is_ident("cfg_attr")) {
+            let error = self.diagnostics.error(attribute.span(), "conditional compilation inside the function");
+            error.help("put `#[cfg]` on whole functions");
+        }
         let ident = match &*typed.pat {
             syn::Pat::Ident(p) => p.ident.clone(),
             _ => format_ident!("__p{position}", span = Span::mixed_site()),
@@ -255,6 +259,10 @@ impl Reader<'_> {
         };
         let mut outputs = Vec::new();
         for ty in types {
+            if let Some(what) = borrowed(ty) {
+                self.diagnostics.error(ty.span(), format!("the result is {what}")).help("return an owned array: `.to_owned()`");
+                continue;
+            }
             match self.see(ty) {
                 Seen::Float(shape, float, ndarray) => {
                     self.note_float(float, ty.span());
@@ -330,6 +338,18 @@ impl Reader<'_> {
         prefix.segments.pop_punct();
         let prefix = (!prefix.segments.is_empty()).then(|| prefix.to_token_stream());
         Seen::Float(Ty::Nd(rank), float, prefix)
+    }
+}
+
+/// What a result is that the generated code cannot build.
+fn borrowed(ty: &Type) -> Option<&'static str> {
+    match ty {
+        Type::Reference(_) => Some("a reference"),
+        Type::Path(path) => {
+            let name = path.path.segments.last()?.ident.to_string();
+            ["ArrayView", "ArrayRef", "ArcArray"].iter().any(|stem| name.starts_with(stem)).then_some("a view")
+        }
+        _ => None,
     }
 }
 
