@@ -141,3 +141,23 @@ fn the_derivative_can_be_read_as_text() {
     const TEXT: &str = three_jacobian_ir();
     assert_eq!(TEXT, "fn three(x: [3]) wrt x\nJ: [3]\nJ[0] = 2 * x[0]\nJ[1] = 2 * x[1]\nJ[2] = 2 * x[2]\nblock J: 0 by x\n");
 }
+
+#[test]
+fn long_functions_compile_and_are_right() {
+    // some 1400 statements: more than one block may hold
+    #[jacobian]
+    fn iterated(x: f64) -> f64 {
+        let mut y = x;
+        for _ in 0..700 {
+            y = y.sin() + x;
+        }
+        y
+    }
+    let x = 0.1_f64;
+    let (mut y, mut dy) = (x, 1.0_f64);
+    for _ in 0..700 {
+        (y, dy) = (y.sin() + x, dy * y.cos() + 1.0);
+    }
+    assert_eq!(iterated(x), y);
+    assert!((iterated_jacobian(x) - dy).abs() < 1e-12 * dy);
+}

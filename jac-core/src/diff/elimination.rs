@@ -7,6 +7,7 @@
 
 use super::{block_name, partial};
 use crate::ir::{Affine, Block, Body, Definition, Expr, Map, Node, Program, Role, Set};
+use std::collections::BTreeSet;
 
 /// The entries of the Jacobian that are not zero, by output and input.
 type Entries = Map<(usize, Expr), Expr>;
@@ -159,23 +160,18 @@ fn linearise(program: &mut Program, roots: &[Expr]) -> (Graph, Vec<Expr>) {
 
 /// Eliminates every intermediate vertex; `None` once that takes more than `most` products.
 fn run(program: &mut Program, mut graph: Graph, inner: &[Expr], order: Order, most: usize) -> Option<(Entries, usize)> {
-    let mut left: Vec<Vertex> = inner.iter().map(|e| Vertex::Node(*e)).collect();
     let mut work = 0;
-    if order == Order::Forward {
-        left.reverse();
-    }
-    while !left.is_empty() {
-        let v = match order {
-            Order::Reverse | Order::Forward => left.pop()?,
-            Order::Markowitz => {
-                let at = (0..left.len()).min_by_key(|k| graph.markowitz(left[*k]))?;
-                left.remove(at)
-            }
-        };
+    let mut eliminate = |graph: &mut Graph, v: Vertex| {
         work += graph.eliminate(program, v);
-        if work > most {
-            return None;
-        }
+        work <= most
+    };
+    let done = match order {
+        Order::Reverse => inner.iter().rev().all(|e| eliminate(&mut graph, Vertex::Node(*e))),
+        Order::Forward => inner.iter().all(|e| eliminate(&mut graph, Vertex::Node(*e))),
+        Order::Markowitz => by_degree(&mut graph, inner, eliminate),
+    };
+    if !done {
+        return None;
     }
     let mut entries = Map::default();
     for (from, edges) in &graph.below {
@@ -188,6 +184,31 @@ fn run(program: &mut Program, mut graph: Graph, inner: &[Expr], order: Order, mo
         }
     }
     Some((entries, work))
+}
+
+/// Eliminates the vertex of the least Markowitz degree first, of several the one evaluated first.
+fn by_degree(graph: &mut Graph, inner: &[Expr], mut eliminate: impl FnMut(&mut Graph, Vertex) -> bool) -> bool {
+    let mut degrees: Map<Vertex, usize> = inner.iter().map(|e| Vertex::Node(*e)).map(|v| (v, graph.markowitz(v))).collect();
+    let position: Map<Vertex, usize> = inner.iter().enumerate().map(|(k, e)| (Vertex::Node(*e), k)).collect();
+    let mut queue: BTreeSet<(usize, usize)> = degrees.iter().map(|(v, d)| (*d, position[v])).collect();
+    while let Some((_, at)) = queue.pop_first() {
+        let v = Vertex::Node(inner[at]);
+        degrees.swap_remove(&v);
+        let below = graph.below.get(&v).into_iter().flat_map(Map::keys);
+        let near: Vec<Vertex> = below.chain(graph.above.get(&v).into_iter().flatten()).copied().collect();
+        if !eliminate(graph, v) {
+            return false;
+        }
+        for n in near {
+            if let Some(degree) = degrees.get_mut(&n) {
+                let new = graph.markowitz(n);
+                queue.remove(&(*degree, position[&n]));
+                queue.insert((new, position[&n]));
+                *degree = new;
+            }
+        }
+    }
+    true
 }
 
 /// Brackets that are left stand for 1 and 0.

@@ -267,6 +267,11 @@ impl Emitter<'_> {
                     for #index in #range { #inner #name += #body; }
                 }
             }
+            Stmt::Group(inner, results) => {
+                let inner = self.statements(inner);
+                let names: Vec<Ident> = results.iter().map(|e| self.variable(*e)).collect();
+                quote!(let (#(#names,)*) = { #inner (#(#names,)*) };)
+            }
             Stmt::Scalar(t, e) => {
                 let (name, value) = (self.tensor(*t), self.expr(*e, WEAKEST));
                 match self.ty(*t) {

@@ -365,14 +365,16 @@ impl Arena {
 
     /// The nodes that `roots` need, themselves included, ascending (operands first).
     pub fn reachable(&self, roots: impl IntoIterator<Item = Expr>) -> Vec<Expr> {
-        let mut seen = vec![false; self.len()];
+        let mut seen: Set<Expr> = Set::default();
         let mut stack: Vec<Expr> = roots.into_iter().collect();
         while let Some(e) = stack.pop() {
-            if !std::mem::replace(&mut seen[e.at()], true) {
+            if seen.insert(e) {
                 stack.extend(self[e].children());
             }
         }
-        (0..self.nodes.len()).filter(|&k| seen[k]).map(|k| Expr(k as u32)).collect()
+        let mut order: Vec<Expr> = seen.into_iter().collect();
+        order.sort_unstable();
+        order
     }
 
     /// Rebuilds `roots` bottom-up: `with` is given every node over already rebuilt operands.
@@ -414,18 +416,23 @@ impl Arena {
         if !order.iter().any(|n| matches!(self[*n], Node::Sum(..))) {
             return order.iter().flat_map(|n| self.own_indices(*n)).collect();
         }
-        let mut free: Map<Expr, Set<Index>> = Map::default();
-        for n in order {
-            let mut found: Set<Index> = self.own_indices(n).into_iter().collect();
-            for c in self[n].children() {
-                found.extend(&free[c]);
-            }
+        self.free_table(&order).swap_remove(&e).unwrap_or_default().into_iter().collect()
+    }
+
+    /// The free index variables, ascending, of each of the nodes, which stand operands first.
+    pub fn free_table(&self, order: &[Expr]) -> Map<Expr, Vec<Index>> {
+        let mut free: Map<Expr, Vec<Index>> = Map::default();
+        for &n in order {
+            let mut found: Vec<Index> = self.own_indices(n);
+            found.extend(self[n].children().iter().flat_map(|c| free[c].iter().copied()));
             if let Node::Sum(i, _) = &self[n] {
-                found.shift_remove(i);
+                found.retain(|j| j != i);
             }
+            found.sort_unstable();
+            found.dedup();
             free.insert(n, found);
         }
-        free.swap_remove(&e).unwrap_or_default()
+        free
     }
 
     /// The index variables in the node itself.

@@ -99,17 +99,20 @@ struct Printer<'a> {
     index_names: Map<Index, String>,
     taken: Set<String>,
     fresh: usize,
+    free: Map<Expr, Vec<Index>>,
 }
 
 impl<'a> Printer<'a> {
     fn new(program: &'a Program, notation: Notation) -> Self {
         let mut uses = vec![0; program.arena.len()];
         let roots = program.roots();
-        for e in program.arena.reachable(roots.iter().copied()) {
-            for c in program.arena[e].children() {
+        let order = program.arena.reachable(roots.iter().copied());
+        for e in &order {
+            for c in program.arena[*e].children() {
                 uses[c.at()] += 1;
             }
         }
+        let free = program.arena.free_table(&order);
         for e in roots {
             uses[e.at()] += 1;
         }
@@ -120,7 +123,7 @@ impl<'a> Printer<'a> {
             .map(|t| program.info(t).name.clone())
             .chain(program.sizes.iter().map(|s| s.name.clone()))
             .collect();
-        Printer { program, notation, uses, named: Map::default(), index_names: Map::default(), taken, fresh: 0 }
+        Printer { program, notation, uses, named: Map::default(), index_names: Map::default(), taken, fresh: 0, free }
     }
 
     fn definitions(&mut self) -> Vec<String> {
@@ -204,7 +207,7 @@ impl<'a> Printer<'a> {
             }
             let user = self.program.names.get(&e);
             let worth = self.uses[e.at()] > 1 || inner > DEPTH || user.is_some() && !root_set.contains(&e);
-            if worth && arena.free_indices(e).is_subset(available) {
+            if worth && self.free[&e].iter().all(|i| available.contains(i)) {
                 let text = self.print(e, 0);
                 let name = self.fresh(user.map(String::as_str));
                 lets.push((name.clone(), text));

@@ -7,7 +7,7 @@
 mod loops;
 mod schedule;
 
-use crate::ir::{Affine, Expr, Index, Map, Node, Program, Symbol, Tensor};
+use crate::ir::{Affine, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
 
 /// A program as statements.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub enum Stmt {
     Branch(Expr, Vec<Stmt>, Vec<Stmt>),
     /// `let mut t = 0.0; for i in … { …; t += e; }`
     Total(Expr, Vec<Stmt>),
+    /// `let (a, b) = { …; (a, b) };`: what is computed inside and used after.
+    Group(Vec<Stmt>, Vec<Expr>),
     /// The scalar definition `t` is `e`.
     Scalar(Tensor, Expr),
     /// A tensor of zeros.
@@ -62,7 +64,95 @@ pub fn lower(mut program: Program) -> Plan {
         loops::definition(&mut program, &mut tree, &definition);
     }
     let (body, locals) = tree.schedule(&program);
+    let body = grouped(&program, &locals, body);
     Plan { program, body, locals }
+}
+
+/// More `let`s than this in one block are cut into blocks: rustc's stack grows with every `let`, and
+/// overflows near three thousand.
+const LONGEST_BLOCK: usize = 500;
+
+/// Cuts a long run of statements into blocks.
+fn grouped(program: &Program, locals: &Map<Expr, String>, body: Vec<Stmt>) -> Vec<Stmt> {
+    if body.len() <= LONGEST_BLOCK {
+        return body;
+    }
+    let mut last_use: Map<Expr, usize> = Map::default();
+    for (k, statement) in body.iter().enumerate() {
+        for e in statement.uses(program, locals) {
+            last_use.insert(e, k);
+        }
+    }
+    let mut out = Vec::new();
+    let mut block: Vec<Stmt> = Vec::new();
+    let count = body.len();
+    for (k, statement) in body.into_iter().enumerate() {
+        let pure = !statement.defined().is_empty();
+        if pure {
+            block.push(statement.clone());
+        }
+        if !pure || block.len() == LONGEST_BLOCK || k + 1 == count {
+            let defined = block.iter().flat_map(Stmt::defined);
+            let used: Vec<Expr> = defined.filter(|e| last_use.get(e).is_some_and(|last| *last > k || !pure && *last == k)).collect();
+            match block.len() {
+                0 => {}
+                1..=10 => out.append(&mut block),
+                _ => out.push(Stmt::Group(std::mem::take(&mut block), used)),
+            }
+        }
+        if !pure {
+            out.push(statement);
+        }
+    }
+    out
+}
+
+impl Stmt {
+    /// The local variables that it defines, if that is all it does.
+    fn defined(&self) -> Vec<Expr> {
+        match self {
+            Stmt::Let(e) | Stmt::Branch(e, ..) | Stmt::Total(e, _) => vec![*e],
+            Stmt::SinCos(s, c) => vec![*s, *c],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The local variables that it reads.
+    fn uses(&self, program: &Program, locals: &Map<Expr, String>) -> Set<Expr> {
+        let mut found: Set<Expr> = Set::default();
+        let mut statements = vec![self];
+        let mut stack: Vec<Expr> = Vec::new();
+        while let Some(statement) = statements.pop() {
+            match statement {
+                Stmt::Let(e) | Stmt::SinCos(e, _) => stack.extend(program.arena[*e].children()),
+                Stmt::Branch(e, then, otherwise) => {
+                    stack.extend(program.arena[*e].children());
+                    statements.extend(then.iter().chain(otherwise));
+                }
+                Stmt::Total(e, inner) => {
+                    stack.extend(program.arena[*e].children());
+                    statements.extend(inner);
+                }
+                Stmt::Group(inner, _) | Stmt::Loop(_, inner) => statements.extend(inner),
+                Stmt::Guard(c, inner) => {
+                    stack.push(*c);
+                    statements.extend(inner);
+                }
+                Stmt::Scalar(_, e) | Stmt::Store { value: e, .. } => stack.push(*e),
+                Stmt::Literal(_, es) => stack.extend(es),
+                Stmt::Allocate(_) => {}
+            }
+        }
+        let mut seen: Set<Expr> = Set::default();
+        while let Some(e) = stack.pop() {
+            if locals.contains_key(&e) {
+                found.insert(e);
+            } else if seen.insert(e) {
+                stack.extend(program.arena[e].children());
+            }
+        }
+        found
+    }
 }
 
 /// Gives every sum an index of its own, so that an index belongs to one loop.

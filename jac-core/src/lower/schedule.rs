@@ -162,17 +162,7 @@ struct Scheduler<'a> {
 impl Scheduler<'_> {
     fn place(&mut self, tree: &mut Tree, roots: &[(usize, Expr)], order: &[Expr]) {
         let arena = &self.program.arena;
-        let mut free: Map<Expr, Vec<Index>> = Map::default();
-        for &e in order {
-            let mut found: Vec<Index> = arena[e].affines().iter().flat_map(Affine::indices).collect();
-            found.extend(arena[e].children().iter().flat_map(|c| free[c].iter().copied()));
-            if let Node::Sum(i, _) = &arena[e] {
-                found.retain(|j| j != i);
-            }
-            found.sort_unstable();
-            found.dedup();
-            free.insert(e, found);
-        }
+        let free = arena.free_table(order);
         for (scope, e) in roots {
             self.use_at(tree, *e, *scope);
         }

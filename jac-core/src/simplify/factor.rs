@@ -153,6 +153,7 @@ impl Flattener<'_> {
         if let Some(v) = self.vars.get(&e) {
             return *v;
         }
+        self.collect(e);
         let value = match self.flat.get(&e).map(Vec::as_slice) {
             Some([m]) if m.coefficient.is_one() && m.literals.len() == 1 && !m.literals[0].reciprocal => {
                 let v = m.literals[0].var;
@@ -170,27 +171,35 @@ impl Flattener<'_> {
         v
     }
 
-    /// The node as a sum, its shared parts as values of their own.
+    /// Collects like terms of a node.
+    fn collect(&mut self, e: Expr) {
+        if let Some(flat) = self.flat.get_mut(&e) {
+            if flat.len() > 1 {
+                *flat = collected(std::mem::take(flat));
+            }
+        }
+    }
+
+    /// The node as a sum, its shared parts as values of their own. What is used once is moved, so
+    /// that a long sum is not copied at every addition.
     fn sum(&mut self, e: Expr) -> Vec<Monomial> {
-        let shared = self.uses[e.at()] > 1;
-        let monomials = self.flat[&e].clone();
-        let keep = match monomials.as_slice() {
-            [] => true,
-            [m] => !shared || m.price() == 0 || self.through_products && m.literals.len() <= LONGEST,
-            _ => !shared,
-        };
-        if keep {
-            monomials
-        } else {
-            vec![Monomial::var(self.var(e))]
+        if self.uses[e.at()] <= 1 {
+            return self.flat.get_mut(&e).map(std::mem::take).unwrap_or_default();
+        }
+        self.collect(e);
+        match self.flat[&e].as_slice() {
+            [] => Vec::new(),
+            [m] if m.price() == 0 || self.through_products && m.literals.len() <= LONGEST => vec![m.clone()],
+            _ => vec![Monomial::var(self.var(e))],
         }
     }
 
     /// The node as one monomial.
     fn monomial(&mut self, e: Expr) -> Monomial {
-        match self.sum(e).as_slice() {
-            [m] if m.literals.len() <= LONGEST => m.clone(),
+        self.collect(e);
+        match self.flat[&e].as_slice() {
             [] => Monomial::constant(Constant::from(0)),
+            [m] if m.literals.len() <= LONGEST => self.sum(e).pop().expect("one monomial"),
             _ => Monomial::var(self.var(e)),
         }
     }
@@ -203,12 +212,12 @@ impl Flattener<'_> {
             Node::Apply(Op::Add, args) => {
                 let mut out = self.sum(args[0]);
                 out.extend(self.sum(args[1]));
-                collected(out)
+                out
             }
             Node::Apply(Op::Sub, args) => {
                 let mut out = self.sum(args[0]);
                 out.extend(self.sum(args[1]).iter().map(|m| m.scaled(&Constant::from(-1))));
-                collected(out)
+                out
             }
             Node::Apply(Op::Neg, args) => self.sum(args[0]).iter().map(|m| m.scaled(&Constant::from(-1))).collect(),
             Node::Apply(Op::Mul, args) => {

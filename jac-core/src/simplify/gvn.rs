@@ -53,11 +53,19 @@ impl Numbering {
     /// The node that stands for the value of `e`.
     fn choose(&mut self, program: &mut Program, e: Expr) -> Expr {
         // what folding made on the way has no fingerprint yet
-        for n in program.arena.reachable([e]) {
+        let mut missing = Vec::new();
+        let mut stack = vec![e];
+        while let Some(n) = stack.pop() {
             if !self.prints.contains_key(&n) {
-                let node = program.arena[n].clone();
-                self.visit(program, n, &node);
+                missing.push(n);
+                stack.extend(program.arena[n].children());
             }
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        for n in missing {
+            let node = program.arena[n].clone();
+            self.visit(program, n, &node);
         }
         let print = self.prints[&e];
         if program.arena.as_apply(e).is_none() {
