@@ -684,6 +684,11 @@ impl Reader<'_> {
         match (a, b) {
             (Value::Int(a), Value::Int(b)) => self.integer_op(op, &a, &b, span),
             (Value::Truth(a), Value::Truth(b)) if matches!(op, Op::And | Op::Or) => Ok(Value::Truth(self.both(op, a, b))),
+            (Value::Truth(a), Value::Truth(b)) if op == Op::Eq => {
+                let (not_a, not_b) = (self.not(a), self.not(b));
+                let (both, neither) = (self.both(Op::And, a, b), self.both(Op::And, not_a, not_b));
+                Ok(Value::Truth(self.both(Op::Or, both, neither)))
+            }
             (Value::Float(a), Value::Float(b)) if op.entry().truth => {
                 let e = self.folded(op, vec![a, b]);
                 Ok(Value::Truth(match self.program.arena.as_const(e) {
