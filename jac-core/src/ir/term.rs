@@ -242,10 +242,9 @@ impl Program {
                 term.sums.iter().find_map(|&i| {
                     let other = if axis.as_index() == Some(i) {
                         position.clone()
-                    } else if position.as_index() == Some(i) && self.in_range(axis, i) {
-                        axis.clone()
                     } else {
-                        return None;
+                        let solved = position.plus(axis, -1).solve_for(Symbol::Index(i))?;
+                        self.in_range(&solved, i).then_some(solved)?
                     };
                     (other.coefficient(Symbol::Index(i)) == 0).then_some((at, i, other))
                 })
@@ -257,14 +256,19 @@ impl Program {
         }
     }
 
-    /// Whether `a` is certainly a position of the index `i`.
+    /// Whether `a` is certainly a position of the index `i`: both ends of its range are.
     fn in_range(&self, a: &Affine, i: Index) -> bool {
-        let length = self.length(i);
-        match (a.as_index(), a.known(), length.known()) {
-            (Some(j), _, _) => self.length(j) == length,
-            (_, Some(at), Some(n)) => (0..n).contains(&at),
-            _ => false,
+        let last = |j: Index| self.length(j).plus(&Affine::from(1), -1);
+        let (mut low, mut high) = (a.clone(), a.clone());
+        for j in a.indices() {
+            let c = a.coefficient(Symbol::Index(j));
+            let ends = [Affine::default(), last(j)];
+            let at = |end: usize, whole: &Affine| whole.plus(&Affine::from(j), -c).plus(&ends[end], c);
+            low = at(usize::from(c < 0), &low);
+            high = at(usize::from(c > 0), &high);
         }
+        let certainly = |difference: Affine| difference.known().is_some_and(|d| d >= 0);
+        certainly(low) && certainly(last(i).plus(&high, -1))
     }
 
     /// Sorts deltas and factors, and replaces the summed indices by shared ones in the order that

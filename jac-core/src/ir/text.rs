@@ -198,7 +198,13 @@ impl<'a> Printer<'a> {
         let arena = &self.program.arena;
         let root_set: Set<Expr> = roots.iter().copied().collect();
         let mut depth: Map<Expr, u32> = Map::default();
-        for e in arena.reachable(roots.iter().copied()) {
+        let order = arena.reachable(roots.iter().copied());
+        // what depends on an index is shared within its scope only
+        let mut inside: Map<Expr, u32> = Map::default();
+        for e in order.iter().flat_map(|e| arena[*e].children()).chain(roots) {
+            *inside.entry(*e).or_default() += 1;
+        }
+        for e in order {
             let inner = arena[e].children().iter().map(|c| depth[c]).max().unwrap_or(0);
             depth.insert(e, inner + 1);
             let Node::Apply(op, args) = &arena[e] else { continue };
@@ -206,7 +212,8 @@ impl<'a> Printer<'a> {
                 continue;
             }
             let user = self.program.names.get(&e);
-            let worth = self.uses[e.at()] > 1 || inner > DEPTH || user.is_some() && !root_set.contains(&e);
+            let uses = if self.free[&e].is_empty() { self.uses[e.at()] } else { inside[&e] };
+            let worth = uses > 1 || inner > DEPTH || user.is_some() && !root_set.contains(&e);
             if worth && self.free[&e].iter().all(|i| available.contains(i)) {
                 let text = self.print(e, 0);
                 let name = self.fresh(user.map(String::as_str));
