@@ -130,3 +130,24 @@ fn lengths_of_an_open_program_are_those_of_its_parameters() {
     assert_eq!(lengths[1], lengths[2]);
     assert!(matches!(lengths[0].terms(), [(Symbol::Size(_), 1)]) && lengths[0] != lengths[1]);
 }
+
+#[test]
+fn derivatives_grow_with_the_function_and_not_faster() {
+    let functions: [fn(usize) -> String; 4] = [
+        |n| format!("fn f(x: f64) -> f64 {{ let mut y = x; for _ in 0..{n} {{ y = y * y - 0.1; }} y }}"),
+        |n| {
+            let body = "if y > 1.0 { y = y * 0.5; } else if y < -1.0 { y = 0.0; } else { y = y.max(0.0) + z; } y = y * x + (x * y).abs();";
+            format!("fn f(x: f64, z: f64) -> f64 {{ let mut y = z; for _ in 0..{n} {{ {body} }} y }}")
+        },
+        |n| format!("fn f(x: &Array1<f64>) -> Array1<f64> {{ x.mapv(|v| {{ let mut a = v; for _ in 0..{n} {{ a = a * a - 0.1; }} a }}) }}"),
+        |n| {
+            let body = "for _ in 0..N { a = if a > 0.5 { a * s } else { a + v }; }".replace('N', &n.to_string());
+            format!("fn f(x: &Array1<f64>, s: f64) -> Array1<f64> {{ x.mapv(|v| {{ let mut a = v; {body} a }}) }}")
+        },
+    ];
+    for function in functions {
+        let operations = |n: usize| compile("", &function(n)).stages.expect("no mistake").derivative.operations();
+        let (short, long) = (operations(10), operations(40));
+        assert!(long < 6 * short, "{short} operations for 10 rounds, {long} for 40: {}", function(10));
+    }
+}

@@ -278,6 +278,36 @@ fn derive(program: &mut Program, definition: &Definition, by: Tensor, axes: &[In
     }
 }
 
+/// Terms of one structure are joined into one dense factor where there are many: a chain of
+/// products would double their number at every link.
+fn condensed(program: &mut Program, terms: Vec<Term>) -> Vec<Term> {
+    let mut groups: Map<(Vec<Index>, Vec<(Affine, Affine)>), Vec<Term>> = Map::default();
+    for t in terms {
+        groups.entry((t.sums.clone(), t.deltas.clone())).or_default().push(t);
+    }
+    let mut out = Vec::new();
+    for ((sums, deltas), group) in groups {
+        if group.len() <= 3 {
+            out.extend(group);
+            continue;
+        }
+        let mut dense = program.arena.constant(0);
+        for t in group {
+            let mut product = program.arena.insert(Node::Const(t.coefficient));
+            for e in t.factors {
+                product = program.arena.mul(product, e);
+            }
+            for c in t.guards {
+                let bracket = program.arena.insert(Node::Bracket(c));
+                product = program.arena.mul(bracket, product);
+            }
+            dense = program.arena.add(dense, product);
+        }
+        out.push(Term { sums, deltas, factors: vec![dense], ..Term::default() });
+    }
+    out
+}
+
 /// The derivative of a scalar expression by the tensor `by` at `axes`. Where a derivative is written
 /// in terms of the expression's own value, that is `result`.
 fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Index]) -> Vec<Term> {
@@ -320,6 +350,7 @@ fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Ind
             _ => Vec::new(),
         };
         if !terms.is_empty() {
+            let terms = condensed(program, terms);
             tangents.insert(n, terms);
         }
     }

@@ -79,6 +79,9 @@ impl Node {
     }
 }
 
+/// Operations are moved into the arms of masks that are nested no deeper than this.
+const MASKS: u32 = 2;
+
 /// The nodes of a program.
 #[derive(Clone, Debug, Default)]
 pub struct Arena {
@@ -161,6 +164,10 @@ impl Arena {
     /// `a + b` with exact constants folded and structural zeros dropped. Two masks of the same
     /// condition are joined.
     pub fn add(&mut self, a: Expr, b: Expr) -> Expr {
+        self.add_at(a, b, 0)
+    }
+
+    fn add_at(&mut self, a: Expr, b: Expr, level: u32) -> Expr {
         if self.is(a, 0) {
             return b;
         }
@@ -172,8 +179,8 @@ impl Arena {
             return self.constant(sum);
         }
         if let (Some((c, [p, q])), Some((d, [r, s]))) = (self.mask(a), self.mask(b)) {
-            if c == d {
-                let (then, other) = (self.add(p, r), self.add(q, s));
+            if c == d && level < MASKS {
+                let (then, other) = (self.add_at(p, r, level + 1), self.add_at(q, s, level + 1));
                 return self.select(c, then, other);
             }
         }
@@ -197,17 +204,21 @@ impl Arena {
 
     /// `-a`; moves inwards over constants, products and differences.
     pub fn neg(&mut self, a: Expr) -> Expr {
+        self.neg_at(a, 0)
+    }
+
+    fn neg_at(&mut self, a: Expr, level: u32) -> Expr {
         match self[a].clone() {
             Node::Const(c) => self.constant(c.neg()),
             Node::Integer(n) => self.integer(n.times(-1)),
             Node::Apply(Op::Neg, args) => args[0],
             Node::Apply(Op::Sub, args) => self.apply(Op::Sub, vec![args[1], args[0]]),
             _ => match self.mask(a) {
-                Some((c, [p, q])) => {
-                    let (p, q) = (self.neg(p), self.neg(q));
+                Some((c, [p, q])) if level < MASKS => {
+                    let (p, q) = (self.neg_at(p, level + 1), self.neg_at(q, level + 1));
                     self.select(c, p, q)
                 }
-                None => self.apply(Op::Neg, vec![a]),
+                _ => self.apply(Op::Neg, vec![a]),
             },
         }
     }
@@ -216,6 +227,10 @@ impl Arena {
     /// arm, takes the other factor into its arms: `(if c {1} else {0}) · w` is `if c {w} else {0}`,
     /// so that a NaN in `w` does not get past a branch that was not taken.
     pub fn mul(&mut self, a: Expr, b: Expr) -> Expr {
+        self.mul_at(a, b, 0)
+    }
+
+    fn mul_at(&mut self, a: Expr, b: Expr, level: u32) -> Expr {
         if self.is(a, 0) || self.is(b, 0) {
             return self.constant(0);
         }
@@ -237,16 +252,23 @@ impl Arena {
         }
         for (mask, w) in [(a, b), (b, a)] {
             if let Some((c, [p, q])) = self.mask(mask) {
-                let (p, q) = (self.mul(p, w), self.mul(q, w));
-                return self.select(c, p, q);
+                if level < MASKS {
+                    let (p, q) = (self.mul_at(p, w, level + 1), self.mul_at(q, w, level + 1));
+                    return self.select(c, p, q);
+                }
+                // branches within branches would be copied again and again: ask for the zero instead
+                let zero = self.constant(0);
+                let off = self.apply(Op::Eq, vec![mask, zero]);
+                let product = self.apply(Op::Mul, vec![mask, w]);
+                return self.select(off, zero, product);
             }
         }
         if let Some((Op::Neg, &[a])) = self.as_apply(a) {
-            let product = self.mul(a, b);
+            let product = self.mul_at(a, b, level);
             return self.neg(product);
         }
         if let Some((Op::Neg, &[b])) = self.as_apply(b) {
-            let product = self.mul(a, b);
+            let product = self.mul_at(a, b, level);
             return self.neg(product);
         }
         self.apply(Op::Mul, vec![a, b])
@@ -293,6 +315,9 @@ impl Arena {
         if let Some(c) = self.as_const(condition) {
             return if c.is_zero() { otherwise } else { then };
         }
+        if let Some((Op::Not, &[c])) = self.as_apply(condition) {
+            return self.select(c, otherwise, then);
+        }
         // a branch inside a branch on the same condition is decided
         let arm = |arena: &Arena, e: Expr, taken: usize| match arena.as_apply(e) {
             Some((Op::Select, args)) if args[0] == condition => args[1 + taken],
@@ -303,13 +328,16 @@ impl Arena {
     }
 
     /// The condition and arms of a mask: a bracket, or a branch with a structural zero in an arm.
+    /// The condition is no negation.
     fn mask(&mut self, e: Expr) -> Option<(Expr, [Expr; 2])> {
-        if let Node::Bracket(c) = self[e] {
-            return Some((c, [self.constant(1), self.constant(0)]));
-        }
-        match self.as_apply(e) {
-            Some((Op::Select, &[c, p, q])) if self.is_masked(p) || self.is_masked(q) => Some((c, [p, q])),
-            _ => None,
+        let (c, [p, q]) = match (&self[e], self.as_apply(e)) {
+            (&Node::Bracket(c), _) => (c, [self.constant(1), self.constant(0)]),
+            (_, Some((Op::Select, &[c, p, q]))) if self.is_masked(p) || self.is_masked(q) => (c, [p, q]),
+            _ => return None,
+        };
+        match self.as_apply(c) {
+            Some((Op::Not, &[c])) => Some((c, [q, p])),
+            _ => Some((c, [p, q])),
         }
     }
 

@@ -208,7 +208,11 @@ impl<'a> Printer<'a> {
             let inner = arena[e].children().iter().map(|c| depth[c]).max().unwrap_or(0);
             depth.insert(e, inner + 1);
             let Node::Apply(op, args) = &arena[e] else { continue };
-            if self.named.contains_key(&e) || op.entry().truth || *op == Op::Neg && arena[args[0]].children().is_empty() {
+            if self.named.contains_key(&e) {
+                depth.insert(e, 0);
+                continue;
+            }
+            if op.entry().truth || *op == Op::Neg && arena[args[0]].children().is_empty() {
                 continue;
             }
             let user = self.program.names.get(&e);
