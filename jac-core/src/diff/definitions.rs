@@ -281,7 +281,8 @@ fn derive(program: &mut Program, definition: &Definition, by: Tensor, axes: &[In
 /// Terms of one structure are joined into one dense factor where there are many: a chain of
 /// products would double their number at every link.
 fn condensed(program: &mut Program, terms: Vec<Term>) -> Vec<Term> {
-    let mut groups: Map<(Vec<Index>, Vec<(Affine, Affine)>), Vec<Term>> = Map::default();
+    type Structure = (Vec<Index>, Vec<(Affine, Affine)>);
+    let mut groups: Map<Structure, Vec<Term>> = Map::default();
     for t in terms {
         groups.entry((t.sums.clone(), t.deltas.clone())).or_default().push(t);
     }
