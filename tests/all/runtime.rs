@@ -161,3 +161,74 @@ fn long_functions_compile_and_are_right() {
     assert_eq!(iterated(x), y);
     assert!((iterated_jacobian(x) - dy).abs() < 1e-12 * dy);
 }
+
+mod signatures {
+    #![deny(warnings, missing_docs)]
+    //! Signatures of every kind, without a warning.
+
+    use jac_runtime::jacobian;
+    use ndarray::{Array1, ArrayView1};
+
+    const N: usize = 3;
+
+    /// Not differentiated.
+    pub struct Unit;
+
+    /// A pattern, a `mut` and a parameter of another type.
+    #[jacobian(value)]
+    pub fn patterns([x, y]: [f64; 2], mut z: f64, _unit: &Unit) -> f64 {
+        z *= x;
+        z + y
+    }
+
+    /// A raw name, a lifetime, a length that is a constant.
+    #[jacobian(value)]
+    pub(crate) fn lengths<'a>(r#type: &'a f64, v: &'a [f64; N]) -> [f64; N] {
+        let mut w = *v;
+        w[0] *= *r#type;
+        w
+    }
+
+    /// Arrays without elements.
+    #[jacobian]
+    pub fn nothing(x: &[f64; 0], y: &[[f64; 0]; 3], t: f64) -> f64 {
+        let _ = (x, y);
+        t
+    }
+
+    /// A const generic.
+    #[jacobian(value)]
+    pub fn generic<const K: usize>(x: &[f64; K], s: f64) -> ([f64; K], f64) {
+        let mut y = [0.0; K];
+        y[0] = x[1] * s;
+        (y, s)
+    }
+
+    /// `f32`, a view, integers and truth values.
+    #[jacobian(value)]
+    #[must_use]
+    pub fn single(x: ArrayView1<'_, f32>, k: &i64, flag: bool) -> Array1<f32> {
+        if flag {
+            x.mapv(|v| v * *k as f32)
+        } else {
+            x.to_owned()
+        }
+    }
+}
+
+#[test]
+fn signatures_of_every_kind() {
+    use signatures::*;
+    assert_eq!(patterns_value_and_jacobian([1.0, 2.0], 3.0, &Unit), (patterns([1.0, 2.0], 3.0, &Unit), ([3.0, 1.0], 1.0)));
+    assert_eq!(patterns_jacobian([1.0, 2.0], 3.0, &Unit), ([3.0, 1.0], 1.0));
+    let by_v = [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+    assert_eq!(lengths_value_and_jacobian(&2.0, &[1.0, 2.0, 3.0]), (lengths(&2.0, &[1.0, 2.0, 3.0]), ([1.0, 0.0, 0.0], by_v)));
+    assert_eq!(lengths_jacobian(&2.0, &[1.0, 2.0, 3.0]).1, by_v);
+    assert_eq!(nothing_jacobian(&[], &[[]; 3], nothing(&[], &[[]; 3], 1.0)), ([], [[]; 3], 1.0));
+    let jacobian = (([[0.0, 3.0], [0.0, 0.0]], [2.0, 0.0]), ([0.0, 0.0], 1.0));
+    assert_eq!(generic_jacobian(&[1.0, 2.0], 3.0), jacobian);
+    assert_eq!(generic_value_and_jacobian(&[1.0, 2.0], 3.0), (generic(&[1.0, 2.0], 3.0), jacobian));
+    let x = array![1.0_f32, 2.0];
+    assert_eq!(single_jacobian(x.view(), &3, true), array![[3.0, 0.0], [0.0, 3.0]]);
+    assert_eq!(single_value_and_jacobian(x.view(), &3, false), (single(x.view(), &3, false), array![[1.0, 0.0], [0.0, 1.0]]));
+}

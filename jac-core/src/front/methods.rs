@@ -226,10 +226,9 @@ impl Reader<'_> {
             error.help("jac knows the methods of `f64` only").defer();
             return Err(Stop::Reported);
         }
-        let Some((_, arity)) = known.iter().find(|(n, arity)| *n == name && *arity == arguments.len() + 1) else {
+        if !known.contains(&(name, arguments.len() + 1)) {
             return self.fail(span, format!("`{name}` with {} arguments", arguments.len()), "");
-        };
-        debug_assert!(*arity <= 3);
+        }
         let mut rest: Vec<Expr> = Vec::new();
         for argument in arguments {
             rest.push(match argument {

@@ -463,6 +463,22 @@ impl Arena {
         free
     }
 
+    /// The sides of a condition `position == index`, the index second.
+    pub fn equal_positions(&self, condition: Expr) -> Option<(Affine, Affine)> {
+        let Some((Op::Eq, &[a, b])) = self.as_apply(condition) else { return None };
+        let position = |e: Expr| match &self[e] {
+            Node::Integer(a) => Some(a.clone()),
+            Node::Const(c) => c.to_integer().map(Affine::from),
+            _ => None,
+        };
+        let (a, b) = (position(a)?, position(b)?);
+        match (a.as_index(), b.as_index()) {
+            (_, Some(_)) => Some((a, b)),
+            (Some(_), None) => Some((b, a)),
+            (None, None) => None,
+        }
+    }
+
     /// The index variables in the node itself.
     fn own_indices(&self, e: Expr) -> Vec<Index> {
         match &self[e] {

@@ -160,7 +160,10 @@ impl Program {
             Node::Const(c) if c.is_zero() => Vec::new(),
             Node::Const(coefficient) => vec![Term { coefficient, ..Term::default() }],
             Node::Delta(a, b) => vec![Term { deltas: vec![(a, b)], ..Term::default() }],
-            Node::Bracket(c) => vec![Term { guards: vec![c], ..Term::default() }],
+            Node::Bracket(c) => match self.arena.equal_positions(c) {
+                Some(delta) => vec![Term { deltas: vec![delta], ..Term::default() }],
+                None => vec![Term { guards: vec![c], ..Term::default() }],
+            },
             Node::Sum(i, body) => terms[&body]
                 .iter()
                 .map(|t| {
