@@ -232,3 +232,17 @@ fn signatures_of_every_kind() {
     assert_eq!(single_jacobian(x.view(), &3, true), array![[3.0, 0.0], [0.0, 3.0]]);
     assert_eq!(single_value_and_jacobian(x.view(), &3, false), (single(x.view(), &3, false), array![[1.0, 0.0], [0.0, 1.0]]));
 }
+
+#[test]
+fn coefficients_out_of_range_stay_apart() {
+    #[jacobian(value)]
+    fn scaled(x: f64, y: f64) -> [f64; 2] {
+        [x * 1e200 * 1e200 * y, x * 1e-200 * 1e-200 * y]
+    }
+    let (value, (by_x, by_y)) = scaled_value_and_jacobian(1e-300, 1e-50);
+    assert_eq!(value[0], scaled(1e-300, 1e-50)[0]);
+    assert!((by_y[0] / 1e100 - 1.0).abs() < 1e-14, "{by_y:?}");
+    let (_, (small_x, _)) = scaled_value_and_jacobian(1e250, 1e250);
+    assert!((small_x[1] / 1e-150 - 1.0).abs() < 1e-14, "{small_x:?}");
+    assert_eq!(by_x[0], f64::INFINITY);
+}

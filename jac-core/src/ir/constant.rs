@@ -83,6 +83,11 @@ impl Constant {
         (n >= 0 || !self.is_zero()).then(|| Constant(self.0.pow(n)))
     }
 
+    /// Whether it is 0 or a normal number of `f64`: rounding it loses neither range nor digits.
+    pub fn is_normal(&self) -> bool {
+        self.is_zero() || self.to_f64().is_normal()
+    }
+
     /// Whether rounding to `f64` changes nothing.
     pub fn is_f64(&self) -> bool {
         Constant::from_f64(self.to_f64()).as_ref() == Some(self)

@@ -176,7 +176,9 @@ impl Arena {
         }
         if let (Some(x), Some(y)) = (self.as_const(a), self.as_const(b)) {
             let sum = x.add(y);
-            return self.constant(sum);
+            if sum.is_normal() {
+                return self.constant(sum);
+            }
         }
         if let (Some((c, [p, q])), Some((d, [r, s]))) = (self.mask(a), self.mask(b)) {
             if c == d && level < MASKS {
@@ -248,7 +250,10 @@ impl Arena {
         }
         if let (Some(x), Some(y)) = (self.as_const(a), self.as_const(b)) {
             let product = x.mul(y);
-            return self.constant(product);
+            // what overflows alone may be in range once it is multiplied further
+            if product.is_normal() {
+                return self.constant(product);
+            }
         }
         for (mask, w) in [(a, b), (b, a)] {
             if let Some((c, [p, q])) = self.mask(mask) {
@@ -281,7 +286,9 @@ impl Arena {
         }
         if let (Some(x), Some(y)) = (self.as_const(a), self.as_const(b).and_then(Constant::recip)) {
             let quotient = x.mul(&y);
-            return self.constant(quotient);
+            if quotient.is_normal() {
+                return self.constant(quotient);
+            }
         }
         if let Some((Op::Neg, &[a])) = self.as_apply(a) {
             let quotient = self.div(a, b);
@@ -300,7 +307,7 @@ impl Arena {
         }
         let folded = self.as_const(b).and_then(Constant::to_integer).and_then(|n| i32::try_from(n).ok());
         if let (Some(c), Some(n)) = (self.as_const(a), folded) {
-            if let Some(power) = c.pow(n).filter(|_| n.abs() < 64) {
+            if let Some(power) = c.pow(n).filter(|p| n.abs() < 64 && p.is_normal()) {
                 return self.constant(power);
             }
         }

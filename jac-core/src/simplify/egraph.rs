@@ -154,7 +154,8 @@ fn fold(op: Op, args: &[&Constant]) -> Option<Constant> {
         _ => return None,
     };
     // exact constants grow without bound under rewriting
-    (folded.parts().0.bits() < 2200 && folded.parts().1.bits() < 2200).then_some(folded)
+    let small = folded.parts().0.bits() < 2200 && folded.parts().1.bits() < 2200;
+    (small && folded.is_normal()).then_some(folded)
 }
 
 /// A side condition of a rule.

@@ -7,7 +7,7 @@
 //! with each reciprocal that is used twice computed once.
 
 use super::cost;
-use crate::ir::{Constant, Expr, Map, Node, Program, Set};
+use crate::ir::{Constant, Expr, Float, Map, Node, Program, Set};
 use crate::ops::Op;
 
 /// Monomials with more literals keep the products they had.
@@ -534,7 +534,32 @@ fn write_sum(program: &mut Program, monomials: &[Monomial], built: &Map<Var, Exp
     }
 }
 
+/// The factors of a coefficient: itself, unless it is out of the range of floats; `(x * 1e200) * 1e200`
+/// must not become `x * inf`.
+fn parts(coefficient: &Constant, float: Float) -> Vec<Constant> {
+    let in_range = |c: &Constant| match float {
+        Float::F64 => c.is_normal(),
+        Float::F32 => c.is_zero() || (c.to_f64() as f32).is_normal(),
+    };
+    let step = match float {
+        Float::F64 => 1000,
+        Float::F32 => 100,
+    };
+    let mut left = coefficient.clone();
+    let mut out = Vec::new();
+    while !in_range(&left) && out.len() < 64 {
+        let (p, q) = left.parts();
+        let power = if p.bits() > q.bits() { step } else { -step };
+        let Some((factor, inverse)) = Constant::from(2).pow(power).zip(Constant::from(2).pow(-power)) else { break };
+        out.push(factor);
+        left = left.mul(&inverse);
+    }
+    out.insert(0, left);
+    out
+}
+
 fn write_monomial(program: &mut Program, m: &Monomial, built: &Map<Var, Expr>, recips: &Map<Var, u32>) -> Expr {
+    let float = program.float;
     let arena = &mut program.arena;
     let one = arena.constant(1);
     let (mut over, mut under) = (one, one);
@@ -561,12 +586,15 @@ fn write_monomial(program: &mut Program, m: &Monomial, built: &Map<Var, Expr>, r
         let side = if first.reciprocal && !shared { &mut under } else { &mut over };
         *side = if arena.is(*side, 1) { power } else { arena.apply(Op::Mul, vec![*side, power]) };
     }
-    let coefficient = arena.insert(Node::Const(m.coefficient.clone()));
-    let over = match () {
-        () if m.coefficient.is_one() => over,
-        () if arena.is(over, 1) => coefficient,
-        () => arena.apply(Op::Mul, vec![coefficient, over]),
-    };
+    let mut over = over;
+    for part in parts(&m.coefficient, float) {
+        let coefficient = arena.insert(Node::Const(part));
+        over = match () {
+            () if arena.is(coefficient, 1) => over,
+            () if arena.is(over, 1) => coefficient,
+            () => arena.apply(Op::Mul, vec![coefficient, over]),
+        };
+    }
     if arena.is(under, 1) {
         over
     } else {
