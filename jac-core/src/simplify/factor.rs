@@ -586,7 +586,6 @@ fn write_monomial(program: &mut Program, m: &Monomial, built: &Map<Var, Expr>, r
         let side = if first.reciprocal && !shared { &mut under } else { &mut over };
         *side = if arena.is(*side, 1) { power } else { arena.apply(Op::Mul, vec![*side, power]) };
     }
-    let mut over = over;
     for part in parts(&m.coefficient, float) {
         let coefficient = arena.insert(Node::Const(part));
         over = match () {
