@@ -4,7 +4,7 @@
 //! accesses to parameters at constant positions; no index variable is left. Shared expressions
 //! stay shared.
 
-use crate::ir::{positions, Affine, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Symbol, Tensor};
+use crate::ir::{lengths, positions, Affine, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Symbol, Tensor};
 use crate::ops::Op;
 
 /// Unrolls the program.
@@ -16,7 +16,7 @@ pub fn unroll(mut program: Program, limit: usize) -> Result<Program, usize> {
     let mut elements: Map<Tensor, Vec<Expr>> = Map::default();
     for definition in definitions {
         let info = program.info(definition.tensor).clone();
-        let shape: Vec<usize> = info.shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect();
+        let shape = lengths(&info.shape);
         let mut values = Vec::new();
         match &definition.body {
             Body::Elements(es) => {

@@ -263,7 +263,7 @@ fn derive(program: &mut Program, definition: &Definition, by: Tensor, axes: &[In
         }
         Body::Elements(es) => {
             let shape = program.info(definition.tensor).shape.clone();
-            let known: Vec<usize> = shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect();
+            let known = crate::ir::lengths(&shape);
             let own = program.axes(&shape);
             let mut terms = Vec::new();
             for (at, e) in crate::ir::positions(&known).zip(es) {

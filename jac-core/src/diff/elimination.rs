@@ -121,7 +121,7 @@ fn cost(program: &Program, roots: impl Iterator<Item = Expr>) -> u64 {
 
 /// The elements of a parameter, as expressions.
 fn leaves(program: &mut Program, shape: &[Affine], input: crate::ir::Tensor) -> Vec<Expr> {
-    let shape: Vec<usize> = shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect();
+    let shape = crate::ir::lengths(shape);
     let at: Vec<Vec<usize>> = crate::ir::positions(&shape).collect();
     at.into_iter().map(|at| program.arena.insert(Node::Access(input, at.into_iter().map(|k| Affine::from(k as i64)).collect()))).collect()
 }

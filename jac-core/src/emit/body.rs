@@ -355,7 +355,7 @@ impl Emitter<'_> {
 
     fn literal(&self, t: Tensor, es: &[Expr]) -> TokenStream {
         let name = self.tensor(t);
-        let shape: Vec<usize> = self.program.info(t).shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect();
+        let shape = crate::ir::lengths(&self.program.info(t).shape);
         if let Ty::Array(_) = self.ty(t) {
             let values = es.iter().map(|e| self.expr(*e, WEAKEST)).collect();
             let nested = nest(values, &shape);

@@ -255,6 +255,11 @@ impl Program {
     }
 }
 
+/// The lengths of a shape that is known.
+pub fn lengths(shape: &[Affine]) -> Vec<usize> {
+    shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect()
+}
+
 /// Row-major positions of a shape of known lengths.
 pub fn positions(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> + '_ {
     let count: usize = shape.iter().product();

@@ -12,7 +12,7 @@
 use super::affine::{Affine, Index, Size, Symbol};
 use super::constant::Constant;
 use super::expr::{Arena, Expr, Map, Node, Set, Tensor};
-use super::program::{positions, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
+use super::program::{lengths, positions, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
 use crate::ops::{Op, Syntax};
 use std::fmt::Write;
 
@@ -154,7 +154,7 @@ impl<'a> Printer<'a> {
                 Body::Elements(es) => {
                     self.scope(es, &Set::default(), &mut lets);
                     lines.extend(lets.drain(..).map(|(n, e)| format!("{keyword}{n} = {e}")));
-                    let shape: Vec<usize> = info.shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect();
+                    let shape = lengths(&info.shape);
                     if self.notation == Notation::Text {
                         lines.push(format!("{}: [{}]", info.name, join(&shape)));
                     }

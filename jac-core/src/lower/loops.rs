@@ -39,7 +39,7 @@ pub fn definition(program: &mut Program, tree: &mut Tree, definition: &Definitio
         Body::Elements(es) if es.len() <= LARGEST_LITERAL => tree.item(0, Item::Literal(tensor, es.clone())),
         Body::Elements(es) => {
             tree.item(0, Item::Allocate(tensor));
-            let shape: Vec<usize> = program.info(tensor).shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect();
+            let shape = crate::ir::lengths(&program.info(tensor).shape);
             for (at, value) in crate::ir::positions(&shape).zip(es) {
                 if !program.arena.is(*value, 0) {
                     let at = at.into_iter().map(|k| Affine::from(k as i64)).collect();
