@@ -11,30 +11,40 @@ use std::path::Path;
 use syn::visit_mut::{self, VisitMut};
 
 fn main() {
-    println!("cargo::rerun-if-changed=corpus");
-    let mut files: Vec<_> = std::fs::read_dir("corpus").unwrap().map(|f| f.unwrap().path()).collect();
-    files.sort();
-    let mut modules = TokenStream::new();
-    let mut cases = TokenStream::new();
-    for path in files {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let file = syn::parse_file(&text).unwrap();
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let (module, calls) = corpus_file(&name, &path, &file);
-        modules.extend(module);
-        cases.extend(calls);
-    }
+    let (modules, cases) = directory("corpus", true);
+    let (more, references) = directory("reference", false);
     let out = quote! {
         #modules
+        #more
         /// Every annotated function of the corpus.
         pub fn cases() -> Vec<Case> { vec![#cases] }
+        /// Every function whose Jacobian is known to 50 digits.
+        pub fn references() -> Vec<Case> { vec![#references] }
     };
     let out = prettyplease::unparse(&syn::parse2(out).unwrap());
     let target = Path::new(&std::env::var("OUT_DIR").unwrap()).join("corpus.rs");
     std::fs::write(target, out).unwrap();
 }
 
-fn corpus_file(name: &str, path: &Path, file: &syn::File) -> (TokenStream, TokenStream) {
+/// The modules and the cases of all files in a directory.
+fn directory(directory: &str, twins: bool) -> (TokenStream, TokenStream) {
+    println!("cargo::rerun-if-changed={directory}");
+    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    let mut modules = TokenStream::new();
+    let mut cases = TokenStream::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let file = syn::parse_file(&text).unwrap();
+        let name = format!("{directory}_{}", path.file_stem().unwrap().to_string_lossy());
+        let (module, calls) = corpus_file(&name, &path, &file, twins);
+        modules.extend(module);
+        cases.extend(calls);
+    }
+    (modules, cases)
+}
+
+fn corpus_file(name: &str, path: &Path, file: &syn::File, twins_wanted: bool) -> (TokenStream, TokenStream) {
     let module = format_ident!("{name}");
     let twins = format_ident!("{name}_twins");
     let absolute = std::fs::canonicalize(path).unwrap().to_string_lossy().into_owned();
@@ -44,7 +54,7 @@ fn corpus_file(name: &str, path: &Path, file: &syn::File) -> (TokenStream, Token
         match item {
             syn::Item::Fn(f) => {
                 let docs = docs(f);
-                let twin = (!docs.contains("differences only")).then(|| {
+                let twin = (twins_wanted && !docs.contains("differences only")).then(|| {
                     let mut twin = f.clone();
                     twin.attrs.retain(|a| !a.path().is_ident("jacobian"));
                     Twin.visit_item_fn_mut(&mut twin);
@@ -150,6 +160,12 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
     } else {
         quote!(None)
     };
+    let both = if options.contains("value") {
+        let both = format_ident!("{ident}_value_and_jacobian");
+        quote!(Some(Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads blocks(&#module::#both(#arguments)) })))
+    } else {
+        quote!(None)
+    };
     let source = f.to_token_stream();
     let item = quote!(#source).to_string();
     let single = f.sig.to_token_stream().to_string().contains("f32");
@@ -163,6 +179,7 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
             params: vec![#params],
             value: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads outputs(&#module::#ident(#arguments)) }),
             jacobian: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads blocks(&#module::#jacobian(#arguments)) }),
+            both: #both,
             dual: #dual,
         },
     }

@@ -10,11 +10,12 @@ mod corpus {
 mod common;
 mod determinism;
 mod errors;
-mod lang;
+
 mod numeric;
 mod operators;
 mod random;
 mod readme;
+mod reference;
 
 mod runtime;
 mod snapshots;
