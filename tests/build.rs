@@ -112,6 +112,9 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
     let mut reads = TokenStream::new();
     let mut twin_reads = TokenStream::new();
     let mut arguments = TokenStream::new();
+    // out-parameters: made before the call, results after it
+    let mut all_arguments = TokenStream::new();
+    let (mut outs, mut made, mut twin_made) = (TokenStream::new(), TokenStream::new(), TokenStream::new());
     for input in &f.sig.inputs {
         let syn::FnArg::Typed(typed) = input else { panic!("a free function") };
         let syn::Pat::Ident(name) = &*typed.pat else { panic!("a plain name") };
@@ -130,6 +133,7 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
             reads.extend(quote!(let #name = #value;));
             twin_reads.extend(quote!(let #name = #value;));
             arguments.extend(quote!(#name,));
+            all_arguments.extend(quote!(#name,));
             params.extend(quote!(Param { name: #text, shape: vec![], wrt: false, integer: Some(#value) },));
             continue;
         }
@@ -140,6 +144,17 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
                 quote!(#(#lengths),*)
             }
         };
+        if matches!(&*typed.ty, syn::Type::Reference(r) if r.mutability.is_some()) {
+            let mut owned = ty.clone();
+            Views.visit_type_mut(&mut owned);
+            let mut dual = owned.clone();
+            Twin.visit_type_mut(&mut dual);
+            made.extend(quote!(let mut #name = <#owned as Flat<_>>::read(&mut std::iter::repeat(0.0_f64), &[#shape]);));
+            twin_made.extend(quote!(let mut #name = <#dual as Flat<_>>::read(&mut std::iter::repeat(D::new(0.0)), &[#shape]);));
+            all_arguments.extend(quote!(&mut #name,));
+            outs.extend(quote!(__out.extend(outputs(&#name));));
+            continue;
+        }
         let is_wrt = wrt.as_ref().is_none_or(|w| w.contains(&text));
         params.extend(quote!(Param { name: #text, shape: vec![#shape], wrt: #is_wrt, integer: None },));
         let mut owned = ty.clone();
@@ -149,14 +164,16 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
         reads.extend(quote!(let #name = <#owned as Flat<_>>::read(&mut __flat, &[#shape]);));
         twin_reads.extend(quote!(let #name = <#dual as Flat<_>>::read(&mut __flat, &[#shape]);));
         let view = ty.to_token_stream().to_string().contains("ArrayView");
-        arguments.extend(match (by_ref, view) {
+        let argument = match (by_ref, view) {
             (true, _) => quote!(&#name,),
             (false, true) => quote!(#name.view(),),
             (false, false) => quote!(#name,),
-        });
+        };
+        arguments.extend(argument.clone());
+        all_arguments.extend(argument);
     }
     let dual = if twin {
-        quote!(Some(Box::new(|x: &[D]| { let mut __flat = x.iter().copied(); #twin_reads outputs(&#twins::#ident(#arguments)) })))
+        quote!(Some(Box::new(|x: &[D]| { let mut __flat = x.iter().copied(); #twin_reads #twin_made let mut __out = outputs(&#twins::#ident(#all_arguments)); #outs __out })))
     } else {
         quote!(None)
     };
@@ -177,7 +194,7 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
             single: #single,
             range: (#low, #high),
             params: vec![#params],
-            value: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads outputs(&#module::#ident(#arguments)) }),
+            value: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads #made let mut __out = outputs(&#module::#ident(#all_arguments)); #outs __out }),
             jacobian: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads blocks(&#module::#jacobian(#arguments)) }),
             both: #both,
             dual: #dual,
@@ -195,10 +212,18 @@ fn lengths(ty: &syn::Type) -> Vec<TokenStream> {
     }
 }
 
-/// `ArrayView2<f64>` is read as `Array2<f64>`.
+/// `ArrayView2<f64>` is read as `Array2<f64>`, and `[f64]` as `Vec<f64>`.
 struct Views;
 
 impl VisitMut for Views {
+    fn visit_type_mut(&mut self, ty: &mut syn::Type) {
+        if let syn::Type::Slice(slice) = ty {
+            let element = &slice.elem;
+            *ty = syn::parse_quote!(Vec<#element>);
+        }
+        visit_mut::visit_type_mut(self, ty);
+    }
+
     fn visit_path_segment_mut(&mut self, segment: &mut syn::PathSegment) {
         let name = segment.ident.to_string();
         if let Some(rank) = name.strip_prefix("ArrayView") {

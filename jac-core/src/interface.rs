@@ -15,6 +15,8 @@ pub enum Ty {
     Array(Vec<TokenStream>),
     /// An ndarray type of the given rank.
     Nd(usize),
+    /// A slice or `Vec`.
+    Slice,
 }
 
 impl Ty {
@@ -24,6 +26,7 @@ impl Ty {
             Ty::Scalar => 0,
             Ty::Array(lengths) => lengths.len(),
             Ty::Nd(rank) => *rank,
+            Ty::Slice => 1,
         }
     }
 }
@@ -37,7 +40,9 @@ pub enum ParamKind {
     Truth(Tensor, bool),
     /// An integer.
     Integer(Size, bool),
-    /// Passed along and never used.
+    /// A `&mut` to floats, which the function fills: a result. The tensor is its old content.
+    Out(Ty, Tensor),
+    /// Of a type that is not read; its fields may be.
     Other,
 }
 
@@ -50,6 +55,26 @@ pub struct Param {
     pub ty: syn::Type,
     /// What it is to the program.
     pub kind: ParamKind,
+    /// For a constant that is no parameter: the expression that it is.
+    pub source: Option<TokenStream>,
+}
+
+/// The type parameter that stands for the float type.
+#[derive(Clone, Debug)]
+pub struct Generic {
+    /// Its name.
+    pub ident: syn::Ident,
+    /// The trait that it is bounded by: `Float` of num-traits.
+    pub bound: syn::Path,
+}
+
+/// A `Result` or `Option` around the results.
+#[derive(Clone, Debug)]
+pub struct Wrapper {
+    /// The type, with the results as its first argument.
+    pub ty: syn::Path,
+    /// `Ok` or `Some`.
+    pub constructor: TokenStream,
 }
 
 /// The signature of the function and of what is generated beside it.
@@ -57,16 +82,24 @@ pub struct Param {
 pub struct Interface {
     /// The function.
     pub item: syn::ItemFn,
+    /// Its `self`.
+    pub receiver: Option<syn::Receiver>,
     /// Its parameters.
     pub params: Vec<Param>,
-    /// Its results.
+    /// What the body reads from outside: constants and fields.
+    pub constants: Vec<Param>,
+    /// Its results: what it returns, then its out-parameters.
     pub outputs: Vec<Ty>,
     /// Whether the results stand in a tuple.
     pub tuple: bool,
+    /// What stands around them.
+    pub wrapper: Option<Wrapper>,
     /// The parameters to differentiate by.
     pub wrt: Vec<Tensor>,
     /// The floating-point type, as the user writes it.
     pub float: TokenStream,
+    /// The float type as a type parameter.
+    pub generic: Option<Generic>,
     /// What a const generic or `const` item is written as.
     pub items: BTreeMap<Size, TokenStream>,
     /// The path of the user's ndarray.
@@ -75,4 +108,11 @@ pub struct Interface {
     pub runtime: TokenStream,
     /// Whether `f_value_and_jacobian` is asked for.
     pub value: bool,
+}
+
+impl Interface {
+    /// Parameters and constants: what the program reads.
+    pub fn inputs(&self) -> impl Iterator<Item = &Param> {
+        self.params.iter().chain(&self.constants)
+    }
 }

@@ -72,7 +72,7 @@ pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
             return failed(item, None, diagnostics);
         }
     };
-    let read = front::read(attribute, &function, &mut diagnostics);
+    let read = front::read(attribute, &function, &front::Helpers::default(), &mut diagnostics);
     let Some(primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
     check(&primal);
     let Some(derivative) = differentiate(primal.clone(), &function, &mut diagnostics) else {

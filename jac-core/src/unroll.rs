@@ -19,6 +19,7 @@ pub fn unroll(mut program: Program, limit: usize) -> Result<Program, usize> {
         let shape = lengths(&info.shape);
         let mut values = Vec::new();
         match &definition.body {
+            Body::Recurrence { .. } => unreachable!("a program with recurrences is not unrolled"),
             Body::Elements(es) => {
                 for e in es {
                     values.push(instantiate(&mut program, *e, &Map::default(), &elements));
@@ -67,11 +68,12 @@ fn instantiate(program: &mut Program, root: Expr, env: &Map<Index, i64>, element
             Node::Integer(a) => program.arena.integer(at(&a)),
             Node::Access(t, positions) => {
                 let positions: Vec<Affine> = positions.iter().map(at).collect();
-                if program.info(t).role == Role::Defined {
-                    let flat = positions
-                        .iter()
-                        .zip(&program.info(t).shape)
-                        .fold(0, |flat, (a, n)| flat * n.known().unwrap_or(0) as usize + a.known().unwrap_or(0) as usize);
+                let shape = lengths(&program.info(t).shape);
+                let inside = |(a, n): (&Affine, &usize)| a.known().and_then(|a| usize::try_from(a).ok()).filter(|a| a < n);
+                // out of range it stands in the arm of a branch that is dropped
+                let at: Option<Vec<usize>> = positions.iter().zip(&shape).map(inside).collect();
+                if let (Role::Defined, Some(at)) = (program.info(t).role, at) {
+                    let flat = at.iter().zip(&shape).fold(0, |flat, (a, n)| flat * n + a);
                     elements[&t][flat]
                 } else {
                     program.arena.insert(Node::Access(t, positions))

@@ -118,6 +118,17 @@ macro_rules! operators {
                 type Output = D;
                 fn $f(self, other: &D) -> D { D($trait::$f(self.0, other.0)) }
             }
+            impl<'a> $trait<D> for &'a D {
+                type Output = D;
+                fn $f(self, other: D) -> D { D($trait::$f(self.0, other.0)) }
+            }
+            impl<'a, 'b> $trait<&'b D> for &'a D {
+                type Output = D;
+                fn $f(self, other: &D) -> D { D($trait::$f(self.0, other.0)) }
+            }
+            impl<'a> $assign<&'a D> for D {
+                fn $g(&mut self, other: &D) { *self = $trait::$f(*self, *other); }
+            }
             impl $assign for D {
                 fn $g(&mut self, other: D) { *self = $trait::$f(*self, other); }
             }
@@ -135,6 +146,13 @@ impl Rem for D {
 }
 
 impl Neg for D {
+    type Output = D;
+    fn neg(self) -> D {
+        D(-self.0)
+    }
+}
+
+impl Neg for &D {
     type Output = D;
     fn neg(self) -> D {
         D(-self.0)
@@ -177,6 +195,24 @@ impl num_traits::FromPrimitive for D {
     }
 }
 
+impl<'a> std::iter::Sum<&'a D> for D {
+    fn sum<I: Iterator<Item = &'a D>>(items: I) -> D {
+        items.copied().sum()
+    }
+}
+
+impl std::iter::Product for D {
+    fn product<I: Iterator<Item = D>>(items: I) -> D {
+        items.fold(D::new(1.0), |a, b| a * b)
+    }
+}
+
+impl<'a> std::iter::Product<&'a D> for D {
+    fn product<I: Iterator<Item = &'a D>>(items: I) -> D {
+        items.copied().product()
+    }
+}
+
 impl std::iter::Sum for D {
     fn sum<I: Iterator<Item = D>>(items: I) -> D {
         items.fold(D::new(0.0), |a, b| a + b)
@@ -211,6 +247,15 @@ flat_scalars! {
 impl<T, U: Flat<T>, const N: usize> Flat<T> for [U; N] {
     fn read(x: &mut impl Iterator<Item = T>, shape: &[usize]) -> Self {
         std::array::from_fn(|_| U::read(x, shape))
+    }
+    fn write(&self, out: &mut Vec<T>) {
+        self.iter().for_each(|u| u.write(out));
+    }
+}
+
+impl<T, U: Flat<T>> Flat<T> for Vec<U> {
+    fn read(x: &mut impl Iterator<Item = T>, shape: &[usize]) -> Self {
+        (0..shape[0]).map(|_| U::read(x, &shape[1..])).collect()
     }
     fn write(&self, out: &mut Vec<T>) {
         self.iter().for_each(|u| u.write(out));
@@ -267,6 +312,30 @@ macro_rules! tuples {
 }
 
 tuples! { (A 0) (A 0, B 1) (A 0, B 1, C 2) (A 0, B 1, C 2, E 3) (A 0, B 1, C 2, E 3, F 4) (A 0, B 1, C 2, E 3, F 4, G 5) (A 0, B 1, C 2, E 3, F 4, G 5, H 6) (A 0, B 1, C 2, E 3, F 4, G 5, H 6, I 7) }
+
+impl<T> Outputs<T> for () {
+    fn each(&self, _: &mut Vec<Vec<T>>) {}
+}
+
+impl<T, U: Outputs<T>> Outputs<T> for Option<U> {
+    fn each(&self, out: &mut Vec<Vec<T>>) {
+        self.as_ref().expect("a result").each(out);
+    }
+}
+
+impl<T, U: Outputs<T>> Outputs<T> for Result<U, String> {
+    fn each(&self, out: &mut Vec<Vec<T>>) {
+        self.as_ref().expect("a result").each(out);
+    }
+}
+
+impl<T, U: Flat<T>> Outputs<T> for Vec<U> {
+    fn each(&self, out: &mut Vec<Vec<T>>) {
+        let mut v = Vec::new();
+        self.write(&mut v);
+        out.push(v);
+    }
+}
 
 /// The results of a function, each flat.
 pub fn outputs<T>(value: &impl Outputs<T>) -> Vec<Vec<T>> {

@@ -1,6 +1,6 @@
 use jac_runtime::jacobian;
 
-const G: f64 = 9.81;
+const g0: f64 = 9.81;
 
 fn square(x: f64) -> f64 {
     x * x
@@ -8,7 +8,7 @@ fn square(x: f64) -> f64 {
 
 #[jacobian]
 fn f(height: f64) -> f64 {
-    G * height
+    g0 * height
 }
 
 #[jacobian]

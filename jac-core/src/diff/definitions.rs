@@ -7,7 +7,7 @@
 //! summed over becomes a definition of its own and is computed once.
 
 use super::{block_name, partial};
-use crate::ir::{Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Set, Symbol, Tensor, Term};
+use crate::ir::{Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
 
 /// The derivative of one tensor by another: terms over the indices of both.
 #[derive(Clone)]
@@ -25,7 +25,9 @@ struct Derivative {
 pub fn differentiate(mut program: Program) -> Program {
     let definitions = std::mem::take(&mut program.definitions);
     let rank = |ts: &[Tensor]| ts.iter().map(|t| program.info(*t).shape.len()).sum::<usize>();
-    let backward = rank(&program.outputs) < rank(&program.wrt);
+    // a recurrence carries its derivative forward
+    let carried = definitions.iter().any(|d| d.body.over().is_some());
+    let backward = !carried && rank(&program.outputs) < rank(&program.wrt);
     let mut blocks: Map<(usize, Tensor), Derivative> = Map::default();
     if backward {
         program.definitions.clone_from(&definitions);
@@ -42,9 +44,17 @@ pub fn differentiate(mut program: Program) -> Program {
             let mut reached: Map<Tensor, Derivative> = Map::default();
             let identity = identity(&mut program, input);
             reached.insert(input, identity);
-            for definition in &definitions {
+            for (k, definition) in definitions.iter().enumerate() {
                 if !program.definitions.iter().any(|d| d.tensor == definition.tensor) {
                     program.definitions.push(definition.clone());
+                }
+                if let Some(over) = definition.body.over() {
+                    if k == 0 || definitions[k - 1].body.over() != Some(over) {
+                        let group: Vec<Definition> =
+                            definitions[k..].iter().take_while(|d| d.body.over() == Some(over)).cloned().collect();
+                        forward_through(&mut program, over, &group, &mut reached);
+                    }
+                    continue;
                 }
                 if let Some(derivative) = forward_to(&mut program, definition, &mut reached) {
                     reached.insert(definition.tensor, derivative);
@@ -86,27 +96,100 @@ pub fn differentiate(mut program: Program) -> Program {
     program
 }
 
-/// Stored derivatives may have been defined before what they read; puts definitions in order.
+/// Stored derivatives may have been defined before what they read; puts definitions in order, the
+/// recurrences of one loop beside each other.
 fn sort_definitions(program: &mut Program) {
-    let mut waiting = std::mem::take(&mut program.definitions);
+    let mut waiting: Vec<Vec<Definition>> = Vec::new();
+    for definition in std::mem::take(&mut program.definitions) {
+        let over = definition.body.over();
+        match waiting.iter_mut().find(|unit| over.is_some() && unit[0].body.over() == over) {
+            Some(unit) => unit.push(definition),
+            None => waiting.push(vec![definition]),
+        }
+    }
     let mut placed: Set<Tensor> = program.params().collect();
     while !waiting.is_empty() {
         let before = waiting.len();
         let mut rest = Vec::new();
-        for definition in waiting {
-            let ready = program.arena.reachable(definition.body.roots().iter().copied()).iter().all(|e| match &program.arena[*e] {
-                Node::Access(t, _) => placed.contains(t),
+        for unit in waiting {
+            let own: Vec<Tensor> = unit.iter().map(|d| d.tensor).collect();
+            let roots = unit.iter().flat_map(|d| d.body.roots().iter().copied());
+            let ready = program.arena.reachable(roots).iter().all(|e| match &program.arena[*e] {
+                Node::Access(t, _) => placed.contains(t) || own.contains(t),
                 _ => true,
             });
             if ready {
-                placed.insert(definition.tensor);
-                program.definitions.push(definition);
+                placed.extend(own);
+                program.definitions.extend(unit);
             } else {
-                rest.push(definition);
+                rest.push(unit);
             }
         }
         assert!(rest.len() < before, "definitions do not depend on themselves");
         waiting = rest;
+    }
+}
+
+/// The derivatives of the states of a loop by one input, as states of the same loop:
+/// `ds[i + 1] = Σ ∂next/∂s′ · ds′[i] + ∂next/∂x`.
+fn forward_through(program: &mut Program, over: Index, group: &[Definition], reached: &mut Map<Tensor, Derivative>) {
+    let Some(far) = reached.values().next().map(|d| d.far.clone()) else { return };
+    let mut dependent: Map<Tensor, Tensor> = Map::default();
+    loop {
+        let known = dependent.len();
+        for d in group {
+            let depends = accessed(program, d).iter().any(|t| reached.contains_key(t) || dependent.contains_key(t));
+            if depends && !dependent.contains_key(&d.tensor) {
+                let mut shape = program.info(d.tensor).shape.clone();
+                shape.extend(far.iter().map(|i| program.length(*i).clone()));
+                let name = format!("d_{}", program.info(d.tensor).name);
+                let tensor = program.tensor(&name, shape, Role::Defined);
+                dependent.insert(d.tensor, tensor);
+            }
+        }
+        if dependent.len() == known {
+            break;
+        }
+    }
+    for d in group {
+        let (Some(tensor), Body::Recurrence { indices, parts, .. }) = (dependent.get(&d.tensor).copied(), &d.body) else { continue };
+        let own: Vec<Index> = indices.iter().chain(&far).map(|i| program.index(program.length(*i).clone())).collect();
+        let mut derivatives = [program.arena.constant(0); 2];
+        for (derivative, part) in derivatives.iter_mut().zip(parts) {
+            let mut terms = Vec::new();
+            for source in accessed_by(program, &[*part]) {
+                let shape = program.info(source).shape.clone();
+                let middle = program.axes(&shape);
+                let local = tangent(program, *part, *part, source, &middle);
+                if let Some(carried) = dependent.get(&source) {
+                    let at = middle.iter().chain(&far).map(|i| Affine::from(*i)).collect();
+                    let factor = Term::dense(program.arena.insert(Node::Access(*carried, at)));
+                    for l in local {
+                        let mut product = l.times(&factor);
+                        product.sums.extend(&middle);
+                        terms.push(product);
+                    }
+                } else if let Some(mut inner) = reached.get(&source).cloned() {
+                    rename(program, &mut inner.terms, &[], &[]);
+                    terms.extend(compose(program, &local, &mut inner, &middle, source));
+                    reached.insert(source, inner);
+                }
+            }
+            let from: Vec<Index> = indices.iter().chain(&far).copied().collect();
+            let mut terms = program.collect(terms);
+            rename(program, &mut terms, &from, &own);
+            let terms = program.collect(terms);
+            *derivative = program.sum(&terms);
+        }
+        let body = Body::Recurrence { over, indices: own, parts: derivatives };
+        program.definitions.push(Definition { tensor, body });
+    }
+    for (state, tensor) in dependent {
+        let shape = program.info(state).shape.clone();
+        let near = program.axes(&shape);
+        let at = near.iter().chain(&far).map(|i| Affine::from(*i)).collect();
+        let term = Term::dense(program.arena.insert(Node::Access(tensor, at)));
+        reached.insert(state, Derivative { far: far.clone(), near, terms: vec![term], stored: None });
     }
 }
 
@@ -174,8 +257,12 @@ fn backward_from(program: &mut Program, definitions: &[Definition], output: Tens
 
 /// The tensors that a definition reads, in the order of first use.
 fn accessed(program: &Program, definition: &Definition) -> Vec<Tensor> {
+    accessed_by(program, definition.body.roots())
+}
+
+fn accessed_by(program: &Program, roots: &[Expr]) -> Vec<Tensor> {
     let mut found: Set<Tensor> = Set::default();
-    for e in program.arena.reachable(definition.body.roots().iter().copied()) {
+    for e in program.arena.reachable(roots.iter().copied()) {
         if let Node::Access(t, _) = &program.arena[e] {
             found.insert(*t);
         }
@@ -252,6 +339,7 @@ fn rename(program: &mut Program, terms: &mut [Term], from: &[Index], to: &[Index
 /// and the given `axes` of the tensor.
 fn derive(program: &mut Program, definition: &Definition, by: Tensor, axes: &[Index]) -> (Vec<Index>, Vec<Term>) {
     match &definition.body {
+        Body::Recurrence { .. } => unreachable!("recurrences carry their derivative"),
         Body::Each(indices, e) => {
             let own: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
             let at = indices.iter().map(|i| Affine::from(*i)).collect();
@@ -321,9 +409,13 @@ fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Ind
             }
             Node::Sum(i, body) => tangents
                 .get(&body)
-                .map(|ts| {
-                    let mut ts = ts.clone();
-                    ts.iter_mut().for_each(|t| t.sums.push(i));
+                .cloned()
+                .map(|mut ts| {
+                    for t in &mut ts {
+                        t.sums.push(i);
+                        // the sum itself may become a factor beside it
+                        t.refresh(program);
+                    }
                     ts
                 })
                 .unwrap_or_default(),

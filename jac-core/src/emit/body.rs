@@ -22,10 +22,61 @@ pub fn result_type(interface: &Interface, kind: Kind) -> TokenStream {
         .map(|y| tuple(inputs.iter().map(|x| block_type(interface, &block_ty(y, x))).collect(), inputs.len() > 1))
         .collect();
     let jacobian = tuple(blocks, interface.tuple);
-    match (kind, &interface.item.sig.output) {
-        (Kind::ValueAndJacobian, syn::ReturnType::Type(_, y)) => quote!((#y, #jacobian)),
-        _ => jacobian,
+    let bare = match kind {
+        Kind::Jacobian => jacobian,
+        Kind::ValueAndJacobian => {
+            let value = value_type(interface);
+            quote!((#value, #jacobian))
+        }
+    };
+    match &interface.wrapper {
+        None => bare,
+        Some(wrapper) => {
+            let mut path = wrapper.ty.clone();
+            let arguments = path.segments.last_mut().map(|s| &mut s.arguments);
+            if let Some(syn::PathArguments::AngleBracketed(arguments)) = arguments {
+                if let Some(first) = arguments.args.first_mut() {
+                    *first = syn::GenericArgument::Type(syn::Type::Verbatim(bare));
+                }
+            }
+            quote!(#path)
+        }
     }
+}
+
+/// The type of the function's results: as written, and out-parameters by value.
+fn value_type(interface: &Interface) -> TokenStream {
+    let outs: Vec<TokenStream> = interface
+        .params
+        .iter()
+        .filter_map(|p| match &p.kind {
+            ParamKind::Out(Ty::Slice, _) => {
+                let float = &interface.float;
+                Some(quote!(::std::vec::Vec<#float>))
+            }
+            ParamKind::Out(ty, _) => Some(block_type(interface, ty)),
+            _ => None,
+        })
+        .collect();
+    let syn::ReturnType::Type(_, written) = &interface.item.sig.output else { return tuple(outs, interface.tuple) };
+    let mut written = (**written).clone();
+    if let (Some(_), syn::Type::Path(path)) = (&interface.wrapper, &written) {
+        let inner = path.path.segments.last().and_then(|s| match &s.arguments {
+            syn::PathArguments::AngleBracketed(arguments) => arguments.args.first().cloned(),
+            _ => None,
+        });
+        if let Some(syn::GenericArgument::Type(inner)) = inner {
+            written = inner;
+        }
+    }
+    if outs.is_empty() {
+        return quote!(#written);
+    }
+    let returned: Vec<TokenStream> = match &written {
+        syn::Type::Tuple(parts) => parts.elems.iter().map(|ty| quote!(#ty)).collect(),
+        single => vec![quote!(#single)],
+    };
+    tuple(returned.into_iter().chain(outs).collect(), interface.tuple)
 }
 
 fn tuple(items: Vec<TokenStream>, tuple: bool) -> TokenStream {
@@ -51,6 +102,8 @@ fn differentiated(interface: &Interface) -> Vec<Ty> {
 
 /// The shape law: the axes of the output, then those of the input.
 fn block_ty(y: &Ty, x: &Ty) -> Ty {
+    let owned = |ty: &Ty| if matches!(ty, Ty::Slice) { Ty::Nd(1) } else { ty.clone() };
+    let (y, x) = (&owned(y), &owned(x));
     match (y, x) {
         (Ty::Scalar, other) | (other, Ty::Scalar) => match other {
             Ty::Nd(0) => Ty::Scalar,
@@ -67,6 +120,7 @@ fn block_type(interface: &Interface, ty: &Ty) -> TokenStream {
     match ty {
         Ty::Scalar => float,
         Ty::Array(lengths) => lengths.iter().rev().fold(float, |inner, n| quote!([#inner; #n])),
+        Ty::Slice => quote!(::std::vec::Vec<#float>),
         Ty::Nd(rank) => {
             let ndarray = &interface.ndarray;
             let name = if *rank <= 6 { format!("Array{rank}") } else { "ArrayD".to_owned() };
@@ -89,9 +143,9 @@ pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
             tys.insert(block.tensor, block_ty(&interface.outputs[block.output], &x));
         }
     }
-    let emitter = Emitter { interface, plan, program: &plan.program, tys, indices: Map::default() };
-    let mut out = emitter.lengths();
-    let mut emitter = emitter;
+    let mut emitter = Emitter { interface, plan, program: &plan.program, tys, indices: Map::default() };
+    let mut out = emitter.constants();
+    out.extend(emitter.lengths());
     out.extend(emitter.statements(&plan.body));
     let variable = |t: Tensor| {
         let name = emitter.tensor(t);
@@ -103,7 +157,7 @@ pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
     }
     let rows = rows.into_iter().map(|row| tuple(row, inputs.len() > 1)).collect();
     let jacobian = tuple(rows, interface.tuple);
-    out.extend(match kind {
+    let result = match kind {
         Kind::Jacobian => jacobian,
         Kind::ValueAndJacobian => {
             // an output that is also read as a whole is an array, and arrays are moved only once
@@ -111,6 +165,13 @@ pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
             let values = tuple(values, interface.tuple);
             quote!((#values, #jacobian))
         }
+    };
+    out.extend(match &interface.wrapper {
+        Some(wrapper) => {
+            let constructor = &wrapper.constructor;
+            quote!(#constructor(#result))
+        }
+        None => result,
     });
     out
 }
@@ -134,7 +195,7 @@ impl Emitter<'_> {
         if let Some(ty) = self.tys.get(&t) {
             return ty.clone();
         }
-        let shape = &self.program.info(t).shape;
+        let shape = self.shape(t);
         let fixed: Option<Vec<TokenStream>> = shape
             .iter()
             .map(|n| match (n.known(), n.as_size()) {
@@ -148,6 +209,35 @@ impl Emitter<'_> {
             Some(lengths) => Ty::Array(lengths),
             None => Ty::Nd(shape.len()),
         }
+    }
+
+    /// The lengths of what is held of a tensor: of a state, one round.
+    fn shape(&self, t: Tensor) -> &[Affine] {
+        let shape = &self.program.info(t).shape;
+        if self.plan.carried.contains(&t) {
+            &shape[1..]
+        } else {
+            shape
+        }
+    }
+
+    /// Evaluates the constants from outside.
+    fn constants(&self) -> TokenStream {
+        let reached = self.program.arena.reachable(self.program.roots());
+        let read = |tensor: Tensor| reached.iter().any(|e| matches!(self.program.arena[*e], Node::Access(t, _) if t == tensor));
+        let mut out = TokenStream::new();
+        for c in &self.interface.constants {
+            let used = match &c.kind {
+                ParamKind::Float(Ty::Scalar, tensor, _) | ParamKind::Truth(tensor, _) => read(*tensor),
+                ParamKind::Integer(size, _) => self.uses(*size),
+                _ => true,
+            };
+            let (ident, ty, source) = (&c.ident, &c.ty, &c.source);
+            if used {
+                out.extend(quote!(let #ident: #ty = #source;));
+            }
+        }
+        out
     }
 
     fn usize(&self, k: i64) -> TokenStream {
@@ -169,55 +259,78 @@ impl Emitter<'_> {
     fn lengths(&self) -> TokenStream {
         let mut out = TokenStream::new();
         let mut source: Map<Size, String> = Map::default();
-        for p in &self.interface.params {
+        for p in self.interface.inputs() {
             if let ParamKind::Integer(size, reference) = &p.kind {
                 let (name, ident) = (self.size(*size), &p.ident);
                 let value = if *reference { quote!(*#ident) } else { quote!(#ident) };
                 let is_usize = matches!(&p.ty, syn::Type::Path(t) if t.path.is_ident("usize"));
-                let value = if is_usize { value } else { quote!(#value as ::core::primitive::usize) };
-                if self.uses(*size) {
+                let message = format!("`{}`: `{ident}` is used as a length or position and must not be negative", self.program.name);
+                let value = match is_usize {
+                    true => value,
+                    false => quote!(<::core::primitive::usize as ::core::convert::TryFrom<_>>::try_from(#value).expect(#message)),
+                };
+                if self.measures(*size) {
                     out.extend(quote!(let #name = #value;));
                 }
                 source.insert(*size, format!("`{ident}`"));
             }
         }
         let arrays = || {
-            self.interface.params.iter().filter_map(|p| match &p.kind {
-                ParamKind::Float(Ty::Nd(_), tensor, _) => Some((&p.ident, *tensor)),
+            self.interface.inputs().filter_map(|p| match &p.kind {
+                ParamKind::Float(ty @ (Ty::Nd(_) | Ty::Slice), tensor, _) => Some((&p.ident, *tensor, matches!(ty, Ty::Slice))),
                 _ => None,
             })
         };
+        let length = |ident: &Ident, axis: usize, slice: bool| {
+            let axis = Literal::usize_unsuffixed(axis);
+            if slice {
+                quote!(#ident.len())
+            } else {
+                quote!(#ident.shape()[#axis])
+            }
+        };
         let mut read: Vec<(Tensor, usize)> = Vec::new();
-        for (ident, t) in arrays() {
+        for (ident, t, slice) in arrays() {
             for (axis, n) in self.program.info(t).shape.iter().enumerate() {
                 let Some(size) = n.as_size() else { continue };
                 if source.contains_key(&size) || self.interface.items.contains_key(&size) {
                     continue;
                 }
                 let name = self.size(size);
-                let k = Literal::usize_unsuffixed(axis);
-                out.extend(quote!(let #name = #ident.shape()[#k];));
+                let value = length(ident, axis, slice);
+                out.extend(quote!(let #name = #value;));
                 source.insert(size, format!("axis {axis} of `{ident}`"));
                 read.push((t, axis));
             }
         }
-        for (ident, t) in arrays() {
+        for (ident, t, slice) in arrays() {
             for (axis, n) in self.program.info(t).shape.iter().enumerate() {
                 if read.contains(&(t, axis)) {
                     continue;
                 }
                 let expected = self.affine(n);
                 let runtime = &self.interface.runtime;
+                let value = length(ident, axis, slice);
                 let axis = Literal::usize_unsuffixed(axis);
                 let function = self.program.name.as_str();
                 let param = ident.to_string();
                 let why = n.as_size().and_then(|s| source.get(&s)).map_or_else(String::new, |s| format!("the length of {s}"));
                 out.extend(quote! {
-                    #runtime::__private::check_length(#function, #param, #axis, #ident.shape()[#axis], #expected, #why);
+                    #runtime::__private::check_length(#function, #param, #axis, #value, #expected, #why);
                 });
             }
         }
         out
+    }
+
+    /// Whether an integer is part of a length or position.
+    fn measures(&self, size: Size) -> bool {
+        let mentions = |a: &Affine| a.coefficient(Symbol::Size(size)) != 0;
+        let arena = &self.program.arena;
+        let position = |e: Expr| !matches!(arena[e], Node::Integer(_)) && arena[e].affines().iter().any(mentions);
+        self.program.indices.iter().any(mentions)
+            || self.program.tensors.iter().flat_map(|t| &t.shape).any(mentions)
+            || arena.reachable(self.program.roots()).into_iter().any(position)
     }
 
     fn uses(&self, size: Size) -> bool {
@@ -262,9 +375,10 @@ impl Emitter<'_> {
                 let body = self.expr(body, WEAKEST);
                 self.indices.swap_remove(&i);
                 let zero = self.zero();
+                let step = self.add(&quote!(#name), &body);
                 quote! {
                     let mut #name = #zero;
-                    for #index in #range { #inner #name += #body; }
+                    for #index in #range { #inner #step }
                 }
             }
             Stmt::Group(inner, results) => {
@@ -285,6 +399,15 @@ impl Emitter<'_> {
                     }
                 }
             }
+            Stmt::Carry(t, e) => {
+                let (name, value) = (self.tensor(*t), self.expr(*e, WEAKEST));
+                let float = self.interface.float.clone();
+                quote!(let mut #name: #float = #value;)
+            }
+            Stmt::Advance(t, next) => {
+                let (name, next) = (self.tensor(*t), self.tensor(*next));
+                quote!(#name = #next;)
+            }
             Stmt::Allocate(t) => self.allocate(*t),
             Stmt::Literal(t, es) => self.literal(*t, es),
             Stmt::Loop(i, inner) => {
@@ -302,7 +425,7 @@ impl Emitter<'_> {
                 let target = self.element(*tensor, at);
                 let value = self.expr(*value, WEAKEST);
                 if *add {
-                    quote!(#target += #value;)
+                    self.add(&target, &value)
                 } else {
                     quote!(#target = #value;)
                 }
@@ -322,7 +445,20 @@ impl Emitter<'_> {
         (name, quote!(0..#length))
     }
 
+    /// `target += value;`
+    fn add(&self, target: &TokenStream, value: &TokenStream) -> TokenStream {
+        match self.interface.generic {
+            // not every float type can be added to in place
+            Some(_) => quote!(#target = #target + #value;),
+            None => quote!(#target += #value;),
+        }
+    }
+
     fn zero(&self) -> TokenStream {
+        if let Some(generic) = &self.interface.generic {
+            let ident = &generic.ident;
+            return quote!(#ident::zero());
+        }
         match self.program.float {
             Float::F64 => quote!(0.0_f64),
             Float::F32 => quote!(0.0_f32),
@@ -338,10 +474,14 @@ impl Emitter<'_> {
                 let zeros = lengths.iter().rev().fold(zero, |inner, n| quote!([#inner; #n]));
                 quote!(let mut #name = #zeros;)
             }
+            Ty::Slice => {
+                let n = self.affine(&self.shape(t)[0]);
+                quote!(let mut #name = ::std::vec![#zero; #n];)
+            }
             Ty::Nd(rank) => {
                 let ndarray = &self.interface.ndarray;
                 let float = self.interface.float.clone();
-                let lengths: Vec<TokenStream> = self.program.info(t).shape.iter().map(|n| self.affine(n)).collect();
+                let lengths: Vec<TokenStream> = self.shape(t).iter().map(|n| self.affine(n)).collect();
                 let shape = match lengths.as_slice() {
                     [n] => n.clone(),
                     ns if rank <= 6 => quote!((#(#ns),*)),
@@ -433,19 +573,16 @@ impl Emitter<'_> {
             let name = match symbol {
                 // the parameter itself, which may be negative
                 Symbol::Size(n) if self.program.sizes[n.0 as usize].kind == SizeKind::Integer => {
-                    let found = self.interface.params.iter().find_map(|p| match &p.kind {
-                        ParamKind::Integer(size, reference) if size == n => {
-                            let ident = &p.ident;
-                            Some(if *reference { quote!(*#ident) } else { quote!(#ident) })
-                        }
-                        _ => None,
-                    });
-                    found.unwrap_or_else(|| self.symbol(*symbol))
+                    self.raw_integer(*n).unwrap_or_else(|| self.symbol(*symbol))
                 }
                 _ => self.symbol(*symbol),
             };
             let factor = self.number(&Constant::from(c.abs()), ATOM);
-            let term = if c.abs() == 1 { quote!(#name as #float) } else { quote!(#factor * (#name as #float)) };
+            let converted = match &self.interface.generic {
+                Some(_) => quote!(#float::from(#name).unwrap()),
+                None => quote!(#name as #float),
+            };
+            let term = if c.abs() == 1 { converted } else { quote!(#factor * (#converted)) };
             out = match (out.is_empty(), *c < 0) {
                 (true, false) => term,
                 (true, true) => quote!(-(#term)),
@@ -478,6 +615,11 @@ impl Emitter<'_> {
         };
         let float = self.interface.float.clone();
         let magnitude = match text.parse::<Literal>() {
+            Ok(literal) if self.interface.generic.is_some() => match x {
+                0.0 => quote!(#float::zero()),
+                1.0 => quote!(#float::one()),
+                _ => quote!(#float::from(#literal).unwrap()),
+            },
             Ok(literal) if finite => quote!(#literal),
             _ => quote!(<#float>::INFINITY),
         };
@@ -496,7 +638,7 @@ impl Emitter<'_> {
                 (quote!(#name), self.ty(t))
             }
             _ => {
-                let param = self.interface.params.iter().find_map(|p| match &p.kind {
+                let param = self.interface.inputs().find_map(|p| match &p.kind {
                     ParamKind::Float(ty, tensor, reference) if *tensor == t => Some((&p.ident, ty.clone(), *reference)),
                     ParamKind::Truth(tensor, reference) if *tensor == t => Some((&p.ident, Ty::Scalar, *reference)),
                     _ => None,
@@ -513,7 +655,7 @@ impl Emitter<'_> {
             Ty::Scalar => name,
             Ty::Array(_) => quote!(#name #([#at])*),
             Ty::Nd(0) => quote!(#name[()]),
-            Ty::Nd(1) => quote!(#name #([#at])*),
+            Ty::Nd(1) | Ty::Slice => quote!(#name #([#at])*),
             Ty::Nd(rank) if rank <= 6 => quote!(#name[[#(#at),*]]),
             Ty::Nd(_) => quote!(#name[#ndarray::IxDyn(&[#(#at),*])]),
         }
@@ -531,6 +673,7 @@ impl Emitter<'_> {
     /// The receiver of a method call; a literal gets its type.
     fn receiver(&self, e: Expr) -> TokenStream {
         match self.program.arena.as_const(e) {
+            Some(c) if self.interface.generic.is_some() => self.number(c, ATOM),
             Some(c) => {
                 let number = self.number(c, WEAKEST);
                 let float = self.interface.float.clone();
@@ -545,13 +688,13 @@ impl Emitter<'_> {
             Node::Const(c) => self.number(c, strength),
             Node::Integer(a) => self.integer(a, strength),
             Node::Access(t, at) => {
+                let at = if self.plan.carried.contains(t) { &at[1..] } else { at };
                 let element = self.element(*t, at);
                 let reads = self.program.info(*t).role != Role::Defined
                     && at.is_empty()
                     && self
                         .interface
-                        .params
-                        .iter()
+                        .inputs()
                         .any(|p| matches!(&p.kind, ParamKind::Float(Ty::Scalar, u, true) | ParamKind::Truth(u, true) if u == t));
                 parenthesise(element, if reads { PREFIX } else { ATOM }, strength)
             }
@@ -566,10 +709,9 @@ impl Emitter<'_> {
             Syntax::Infix(symbol, own) => {
                 let operator: TokenStream = symbol.parse().unwrap_or_default();
                 // positions are compared as integers
-                let integers: Option<Vec<TokenStream>> =
-                    op.entry().truth.then(|| args.iter().map(|a| self.position(*a)).collect()).flatten();
+                let integers: Option<Vec<Affine>> = op.entry().truth.then(|| args.iter().map(|a| self.position(*a)).collect()).flatten();
                 let (left, right) = match integers.as_deref() {
-                    Some([a, b]) => (a.clone(), b.clone()),
+                    Some([a, b]) => self.compared(a, b),
                     _ => (self.expr(args[0], if own == 3 { own + 1 } else { own }), self.expr(args[1], own + 1)),
                 };
                 parenthesise(quote!(#left #operator #right), own, strength)
@@ -615,12 +757,63 @@ impl Emitter<'_> {
     }
 
     /// The operand of a comparison as an integer, if it is one.
-    fn position(&self, e: Expr) -> Option<TokenStream> {
+    fn position(&self, e: Expr) -> Option<Affine> {
         match &self.program.arena[e] {
-            Node::Integer(a) => Some(self.affine(a)),
-            Node::Const(c) => c.to_integer().filter(|n| *n >= 0).map(|n| self.usize(n)),
+            Node::Integer(a) => Some(a.clone()),
+            Node::Const(c) => c.to_integer().map(Affine::from),
             _ => None,
         }
+    }
+
+    /// Both sides of a comparison of integers, without a difference that could be negative.
+    fn compared(&self, a: &Affine, b: &Affine) -> (TokenStream, TokenStream) {
+        let difference = a.plus(b, -1);
+        let mut sides = [Affine::default(), Affine::default()];
+        for (symbol, c) in difference.terms() {
+            let side = &mut sides[usize::from(*c < 0)];
+            *side = side.plus(&Affine::from(*symbol), c.abs());
+        }
+        let constant = difference.constant();
+        let side = &mut sides[usize::from(constant < 0)];
+        *side = side.plus(&Affine::from(constant.abs()), 1);
+        // a parameter may be negative
+        let signed = difference.terms().iter().any(|(s, _)| match s {
+            Symbol::Size(n) => self.program.sizes[n.0 as usize].kind == SizeKind::Integer,
+            Symbol::Index(_) => false,
+        });
+        let tokens = |a: &Affine| if signed { self.signed(a) } else { self.affine(a) };
+        (tokens(&sides[0]), tokens(&sides[1]))
+    }
+
+    /// A sum of integers as `i128`, which holds every integer parameter.
+    fn signed(&self, a: &Affine) -> TokenStream {
+        let mut out = TokenStream::new();
+        for (symbol, c) in a.terms() {
+            let name = match symbol {
+                Symbol::Size(n) => self.raw_integer(*n).unwrap_or_else(|| self.symbol(*symbol)),
+                Symbol::Index(_) => self.symbol(*symbol),
+            };
+            let c = self.usize(*c);
+            let plus = (!out.is_empty()).then(|| quote!(+));
+            out.extend(quote!(#plus #c * (#name as ::core::primitive::i128)));
+        }
+        if a.constant() != 0 || out.is_empty() {
+            let c = self.usize(a.constant());
+            let plus = (!out.is_empty()).then(|| quote!(+));
+            out.extend(quote!(#plus #c));
+        }
+        out
+    }
+
+    /// An integer parameter as it is, which may be negative.
+    fn raw_integer(&self, size: Size) -> Option<TokenStream> {
+        self.interface.inputs().find_map(|p| match &p.kind {
+            ParamKind::Integer(n, reference) if *n == size => {
+                let ident = &p.ident;
+                Some(if *reference { quote!(*#ident) } else { quote!(#ident) })
+            }
+            _ => None,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ mod words;
 
 pub use body::result_type;
 
-use crate::interface::Interface;
+use crate::interface::{Interface, ParamKind};
 use crate::ir::Program;
 use crate::lower::Plan;
 use crate::simplify::Report;
@@ -75,10 +75,13 @@ fn signature(interface: &Interface, kind: Kind, docs: &[TokenStream], body: &Tok
     let vis = &item.vis;
     let (impl_generics, _, where_clause) = item.sig.generics.split_for_impl();
     let cfgs = cfgs(interface);
-    let params = interface.params.iter().map(|p| {
+    let receiver = interface.receiver.iter().map(|r| quote!(#r));
+    // out-parameters are results
+    let params = interface.params.iter().filter(|p| !matches!(p.kind, ParamKind::Out(..))).map(|p| {
         let (ident, ty) = (&p.ident, &p.ty);
         quote!(#ident: #ty)
     });
+    let params = receiver.chain(params);
     let output = result_type(interface, kind);
     quote! {
         #(#docs)*

@@ -41,7 +41,7 @@ pub fn docs(interface: &Interface, kind: Kind, program: &Program, report: Report
     } else {
         lines.push(format!("{} operations in the loops, {} before simplification.", report.after, report.before));
     }
-    if interface.params.iter().any(|p| matches!(p.kind, ParamKind::Float(Ty::Nd(1..), ..))) {
+    if interface.params.iter().any(|p| matches!(p.kind, ParamKind::Float(Ty::Nd(1..) | Ty::Slice, ..))) {
         lines.push(String::new());
         lines.push("# Panics".to_owned());
         lines.push("If the lengths of the arguments do not fit each other.".to_owned());

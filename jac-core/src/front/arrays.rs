@@ -48,7 +48,7 @@ impl Reader<'_> {
         (indices, body)
     }
 
-    fn tensor(&mut self, indices: Vec<Index>, body: Expr, ndarray: bool) -> Tensor {
+    pub(super) fn tensor(&mut self, indices: Vec<Index>, body: Expr, ndarray: bool) -> Tensor {
         let shape = indices.iter().map(|i| self.program.length(*i).clone()).collect();
         Tensor { shape, elements: Elements::Each(indices, body), ndarray }
     }
@@ -87,7 +87,7 @@ impl Reader<'_> {
     }
 
     /// A reduction: a definition of its own, unless it depends on an index around it.
-    fn reduction(&mut self, indices: Vec<Index>, body: Expr, ndarray: bool) -> Value {
+    pub(super) fn reduction(&mut self, indices: Vec<Index>, body: Expr, ndarray: bool) -> Value {
         if !self.is_closed(&indices, body) {
             return if indices.is_empty() { Value::Float(body) } else { Value::Tensor(self.tensor(indices, body, ndarray)) };
         }
@@ -179,7 +179,7 @@ impl Reader<'_> {
     }
 
     /// Two axes that must have one length.
-    fn equal_lengths(&mut self, m: &Affine, n: &Affine, span: Span) -> Eval<()> {
+    pub(super) fn equal_lengths(&mut self, m: &Affine, n: &Affine, span: Span) -> Eval<()> {
         if self.lengths.unify(m, n) {
             return Ok(());
         }

@@ -1,19 +1,19 @@
 //! Statements and expressions.
 
+use super::control::{Jump, Target};
+use super::helpers::Helpers;
 use super::lengths::Lengths;
-use super::value::{Closure, Elements, Slice, Tensor, Truth, Value};
+use super::types::Types;
+use super::value::{is_constant, Closure, Elements, Slice, Tensor, Truth, Value};
 use crate::diag::{did_you_mean, Diagnostic, Diagnostics, Reported};
-use crate::interface::{Interface, ParamKind, Ty};
+use crate::interface::{Interface, Param, ParamKind, Ty};
 use crate::ir::{self, Affine, Body, Constant, Definition, Expr, Float, Node, Program, Role, Symbol};
-use crate::ops::Op;
+use crate::ops::{Op, Syntax};
 use proc_macro2::{Span, TokenTree};
 use quote::ToTokens;
 use std::rc::Rc;
 use syn::spanned::Spanned;
-use syn::{BinOp, Block, Lit, Pat, Stmt, UnOp};
-
-/// Unrolled loops may not make more expressions than this.
-const LARGEST: usize = 400_000;
+use syn::{BinOp, Block, Lit, Stmt, UnOp};
 
 /// Expressions may not nest deeper; rustc itself gives up at about a thousand.
 const DEEPEST: usize = 200;
@@ -23,8 +23,8 @@ const DEEPEST: usize = 200;
 pub(super) enum Stop {
     /// A mistake was reported.
     Reported,
-    /// The function returned.
-    Returned,
+    /// Control left for another place.
+    Jumped,
 }
 
 impl From<Reported> for Stop {
@@ -35,51 +35,112 @@ impl From<Reported> for Stop {
 
 pub(super) type Eval<T = Value> = Result<T, Stop>;
 
-/// A path to a variable or a part of one.
-struct Place {
-    slot: usize,
-    path: Vec<(Value, Span)>,
-}
-
 pub(super) struct Reader<'a> {
     pub(super) program: Program,
     pub(super) lengths: Lengths,
     pub(super) diagnostics: &'a mut Diagnostics,
-    slots: Vec<Value>,
-    scope: Vec<(String, usize)>,
-    /// Values returned early, under the condition that they are.
-    returns: Vec<(Option<Expr>, Value)>,
-    calls: usize,
+    pub(super) types: Types,
+    /// The functions beside this one.
+    pub(super) helpers: &'a Helpers,
+    /// The constants from outside that were read.
+    pub(super) constants: Vec<Param>,
+    /// The variables' values.
+    pub(super) slots: Vec<Value>,
+    pub(super) scope: Vec<(String, usize)>,
+    /// The old contents of the out-parameters.
+    pub(super) outs: Vec<ir::Tensor>,
+    /// What left early and has not landed.
+    pub(super) jumps: Vec<Jump>,
+    /// The loops around, with their labels.
+    pub(super) labels: Vec<(Option<String>, usize)>,
+    /// The number of loops seen.
+    pub(super) loops: usize,
+    pub(super) calls: usize,
+    /// The statement that is read.
+    pub(super) here: Span,
     depth: usize,
 }
 
-/// Reads the body; `None` where a mistake was reported.
-pub(super) fn read(interface: &Interface, program: Program, lengths: Lengths, diagnostics: &mut Diagnostics) -> Option<Program> {
-    let mut reader =
-        Reader { program, lengths, diagnostics, slots: Vec::new(), scope: Vec::new(), returns: Vec::new(), calls: 0, depth: 0 };
+/// Reads the body; `None` where a mistake was reported. Constants are added to the interface.
+pub(super) fn read(
+    interface: &mut Interface,
+    program: Program,
+    lengths: Lengths,
+    types: Types,
+    helpers: &Helpers,
+    diagnostics: &mut Diagnostics,
+) -> Option<Program> {
+    let mut reader = Reader {
+        program,
+        lengths,
+        diagnostics,
+        types,
+        helpers,
+        constants: Vec::new(),
+        slots: Vec::new(),
+        scope: Vec::new(),
+        outs: Vec::new(),
+        jumps: Vec::new(),
+        labels: Vec::new(),
+        loops: 0,
+        calls: 0,
+        here: interface.item.sig.ident.span(),
+        depth: 0,
+    };
+    if interface.receiver.is_some() {
+        reader.declare("self".into(), Value::Opaque(Rc::new(syn::parse_quote!(self))));
+    }
     let patterns = interface.item.sig.inputs.iter().filter_map(|input| match input {
         syn::FnArg::Typed(typed) => Some(&*typed.pat),
         syn::FnArg::Receiver(_) => None,
     });
+    let mut outs = Vec::new();
     for (param, pattern) in interface.params.iter().zip(patterns) {
-        let value = reader.param(&param.kind);
+        let value = match &param.kind {
+            ParamKind::Other => {
+                let ident = &param.ident;
+                Value::Opaque(Rc::new(syn::parse_quote!(#ident)))
+            }
+            kind => reader.param(kind),
+        };
         reader.bind(pattern, value).ok()?;
+        if let ParamKind::Out(_, old) = &param.kind {
+            outs.push((param.ident.clone(), *old, reader.slots.len() - 1));
+            reader.outs.push(*old);
+        }
     }
-    let result = reader.body(|r| r.block(&interface.item.block));
-    let value = match result {
-        Ok(value) => value,
-        Err(_) => return None,
-    };
+    let value = reader.body(|r| r.block(&interface.item.block)).ok()?;
     let span = interface.item.block.stmts.last().map_or_else(|| interface.item.sig.ident.span(), Spanned::span);
-    let values = match value {
-        Value::Tuple(values) if interface.tuple => values,
+    let value = match value {
+        Value::Some(inner) if interface.wrapper.is_some() => *inner,
+        _ if interface.wrapper.is_some() => {
+            reader.error(span, "the result must be an `Ok` or `Some` at the end").help("check for errors outside the function");
+            return None;
+        }
+        value => value,
+    };
+    let returned = interface.outputs.len() - outs.len();
+    let mut values = match value {
+        Value::Tuple(values) if values.len() == returned && (returned != 1 || interface.tuple) => values,
         single => vec![single],
     };
+    values.extend(outs.iter().map(|(_, _, slot)| reader.slots[*slot].clone()));
     let count = values.len();
     for (k, (ty, value)) in interface.outputs.iter().zip(values).enumerate() {
         let name = if count == 1 { "y".to_owned() } else { format!("y{k}") };
         let output = reader.output(&name, ty, value, span).ok()?;
         reader.program.outputs.push(output);
+    }
+    for (ident, old, _) in &outs {
+        if reader.reads(*old) {
+            let error = reader.error(ident.span(), format!("`{ident}` is read, or not filled, before all of it is assigned"));
+            error.help("assign every element; equal lengths get one name: `#[jacobian(shape(x = [n], y = [n]))]`");
+        }
+    }
+    interface.constants = std::mem::take(&mut reader.constants);
+    interface.items.clone_from(&reader.types.items);
+    if let Some(ndarray) = &reader.types.ndarray {
+        interface.ndarray.clone_from(ndarray);
     }
     reader.diagnostics.is_empty().then(|| reader.finish())
 }
@@ -97,9 +158,9 @@ impl Reader<'_> {
         Err(Stop::Reported)
     }
 
-    fn param(&mut self, kind: &ParamKind) -> Value {
+    pub(super) fn param(&mut self, kind: &ParamKind) -> Value {
         match kind {
-            ParamKind::Float(ty, tensor, _) => {
+            ParamKind::Float(ty, tensor, _) | ParamKind::Out(ty, tensor) => {
                 let shape = self.program.info(*tensor).shape.clone();
                 let known: Option<Vec<usize>> = shape.iter().map(|n| n.known().map(|n| n as usize)).collect();
                 match (ty, known) {
@@ -136,36 +197,27 @@ impl Reader<'_> {
         Tensor { shape, elements: Elements::Each(indices, body), ndarray }
     }
 
-    /// Runs the body of a function or closure: its early returns end here.
-    fn body(&mut self, run: impl FnOnce(&mut Self) -> Eval) -> Eval {
-        let outer = std::mem::take(&mut self.returns);
-        let tail = run(self);
-        let mut returns = std::mem::replace(&mut self.returns, outer);
-        let mut value = match tail {
-            Ok(value) => value,
-            Err(Stop::Reported) => return Err(Stop::Reported),
-            // everything returned: what is left when all conditions fail is the last of them
-            Err(Stop::Returned) => returns.pop().expect("a return was recorded").1,
-        };
-        for (condition, returned) in returns.into_iter().rev() {
-            value = match condition {
-                None => returned,
-                Some(c) => self.branch_value(c, returned, value)?,
-            };
-        }
-        Ok(value)
-    }
-
     fn output(&mut self, name: &str, ty: &Ty, value: Value, span: Span) -> Eval<ir::Tensor> {
+        let value = match (ty, value) {
+            (Ty::Array(lengths), Value::Generator(f)) => {
+                let length: syn::Expr = syn::parse2(lengths[0].clone()).unwrap_or_else(|_| syn::parse_quote!(0));
+                self.generated(&f, &length)?
+            }
+            (_, value) => value,
+        };
         match (ty, value) {
             (Ty::Scalar, Value::Float(e)) => Ok(self.program.define(name, Vec::new(), e)),
-            (Ty::Array(_), value @ Value::Array(_)) => {
+            (Ty::Scalar, Value::Opaque(e)) => {
+                let e = self.opaque_float(&e)?;
+                Ok(self.program.define(name, Vec::new(), e))
+            }
+            (Ty::Array(_) | Ty::Slice, value @ Value::Array(_)) => {
                 let mut elements = Vec::new();
                 let mut shape = Vec::new();
                 self.flatten(&value, 0, &mut shape, &mut elements, span)?;
                 Ok(self.define_elements(name, shape, elements))
             }
-            (Ty::Array(_) | Ty::Nd(_), Value::Tensor(t)) => {
+            (Ty::Array(_) | Ty::Nd(_) | Ty::Slice, Value::Tensor(t)) => {
                 let t = self.flexible_to_output(t);
                 match &t.elements {
                     Elements::List(es) => Ok(self.define_elements(name, t.shape.clone(), es.clone())),
@@ -213,9 +265,21 @@ impl Reader<'_> {
                 }
                 items.iter().try_for_each(|item| self.flatten(item, depth + 1, shape, out, span))
             }
+            Value::Opaque(e) => {
+                let e = self.opaque_float(e)?;
+                out.push(e);
+                Ok(())
+            }
             Value::Poison => Err(Stop::Reported),
             other => self.fail(span, format!("expected floats, found {}", other.kind()), ""),
         }
+    }
+
+    /// Whether a result needs the tensor.
+    fn reads(&self, tensor: ir::Tensor) -> bool {
+        let mut program = self.program.clone();
+        program.prune();
+        program.arena.reachable(program.roots()).iter().any(|e| matches!(program.arena[*e], Node::Access(t, _) if t == tensor))
     }
 
     /// Puts the lengths that were found equal everywhere and names the rest.
@@ -259,81 +323,38 @@ impl Reader<'_> {
 
     // ---- scopes ----
 
-    fn declare(&mut self, name: String, value: Value) {
+    pub(super) fn declare(&mut self, name: String, value: Value) {
         self.slots.push(value);
         self.scope.push((name, self.slots.len() - 1));
     }
 
-    fn slot(&self, name: &str) -> Option<usize> {
+    pub(super) fn slot(&self, name: &str) -> Option<usize> {
         self.scope.iter().rev().find(|(n, _)| n == name).map(|(_, slot)| *slot)
     }
 
-    fn scoped<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn scoped<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
         let outer = self.scope.len();
         let value = run(self);
         self.scope.truncate(outer);
         value
     }
 
-    fn bind(&mut self, pattern: &Pat, value: Value) -> Eval<()> {
-        match pattern {
-            Pat::Ident(p) => {
-                if let (Some(token), Some(_)) = (p.by_ref, p.mutability) {
-                    return self.fail(token.span(), "a mutable reference is not supported", "assign to the variable itself");
-                }
-                if p.subpat.is_some() {
-                    return self.fail(p.span(), "`@` patterns are not supported", "bind the value and its parts in two `let`s");
-                }
-                let name = p.ident.to_string();
-                let value = self.name(&name, value);
-                self.declare(name, value);
-                Ok(())
-            }
-            Pat::Wild(_) => Ok(()),
-            Pat::Type(p) => self.bind(&p.pat, value),
-            Pat::Paren(p) => self.bind(&p.pat, value),
-            Pat::Reference(p) => self.bind(&p.pat, value),
-            Pat::Tuple(syn::PatTuple { elems, .. }) | Pat::Slice(syn::PatSlice { elems, .. }) => {
-                let items = match value {
-                    Value::Tuple(items) | Value::Array(items) => items,
-                    Value::Poison => vec![Value::Poison; elems.len()],
-                    other => return self.fail(pattern.span(), format!("this pattern does not match {}", other.kind()), ""),
-                };
-                let rest = elems.iter().position(|p| matches!(p, Pat::Rest(_)));
-                let fits = if rest.is_some() { elems.len() - 1 <= items.len() } else { elems.len() == items.len() };
-                if !fits {
-                    return self.fail(pattern.span(), format!("this pattern does not match {} parts", items.len()), "");
-                }
-                let skip = rest.map_or(0, |_| items.len() + 1 - elems.len());
-                let mut items = items.into_iter();
-                for p in elems {
-                    if matches!(p, Pat::Rest(_)) {
-                        items.by_ref().take(skip).for_each(drop);
-                    } else {
-                        let item = items.next().expect("lengths were compared");
-                        self.bind(p, item)?;
-                    }
-                }
-                Ok(())
-            }
-            other => self.fail(other.span(), "this pattern is not supported", "bind names, tuples and arrays of names"),
-        }
+    /// A variable without a name.
+    pub(super) fn hidden(&mut self, value: Value) -> usize {
+        self.slots.push(value);
+        self.slots.len() - 1
     }
 
-    /// Poisons every name of a pattern, so that its uses are not reported again.
-    fn poison(&mut self, pattern: &Pat) {
-        match pattern {
-            Pat::Ident(p) => self.declare(p.ident.to_string(), Value::Poison),
-            Pat::Type(p) => self.poison(&p.pat),
-            Pat::Paren(p) => self.poison(&p.pat),
-            Pat::Reference(p) => self.poison(&p.pat),
-            Pat::Tuple(syn::PatTuple { elems, .. }) | Pat::Slice(syn::PatSlice { elems, .. }) => elems.iter().for_each(|p| self.poison(p)),
-            _ => {}
-        }
+    pub(super) fn hidden_value(&self, slot: usize) -> Value {
+        self.slots[slot].clone()
+    }
+
+    pub(super) fn set_hidden(&mut self, slot: usize, value: Value) {
+        self.slots[slot] = value;
     }
 
     /// Keeps the user's name for what is bound to it.
-    fn name(&mut self, name: &str, value: Value) -> Value {
+    pub(super) fn name(&mut self, name: &str, value: Value) -> Value {
         match value {
             Value::Float(e) => {
                 match self.program.arena[e].clone() {
@@ -364,13 +385,35 @@ impl Reader<'_> {
     pub(super) fn block(&mut self, block: &Block) -> Eval {
         self.scoped(|r| {
             let mut failed = false;
-            let mut value = Value::Tuple(Vec::new());
+            // items are seen from the whole block
+            let items = r.scope.len();
+            for stmt in &block.stmts {
+                match stmt {
+                    Stmt::Item(syn::Item::Fn(item)) => r.declare(item.sig.ident.to_string(), Value::Poison),
+                    Stmt::Item(syn::Item::Const(item)) => {
+                        let value = r.expr(&item.expr)?;
+                        let value = r.typed(value, &item.ty)?;
+                        r.declare(item.ident.to_string(), value);
+                    }
+                    _ => {}
+                }
+            }
+            let seen: Vec<(String, usize)> = r.scope[items..].to_vec();
+            for stmt in &block.stmts {
+                if let Stmt::Item(syn::Item::Fn(item)) = stmt {
+                    let closure = Closure { scope: seen.clone(), ..Closure::of(item) };
+                    if let Some(slot) = r.slot(&item.sig.ident.to_string()) {
+                        r.slots[slot] = Value::Closure(Rc::new(closure));
+                    }
+                }
+            }
+            let mut value = Value::unit();
             for (k, stmt) in block.stmts.iter().enumerate() {
                 let last = k + 1 == block.stmts.len();
                 match r.statement(stmt) {
                     Ok(Some(tail)) if last => value = tail,
                     Ok(_) => {}
-                    Err(Stop::Returned) => return Err(Stop::Returned),
+                    Err(Stop::Jumped) => return Err(Stop::Jumped),
                     Err(Stop::Reported) => failed = true,
                 }
             }
@@ -387,20 +430,26 @@ impl Reader<'_> {
         if is_conditional(stmt) {
             return self.fail(stmt.span(), "conditional compilation inside the function", "put `#[cfg]` on whole functions");
         }
+        self.here = stmt.span();
         match stmt {
             Stmt::Local(local) => {
                 let Some(init) = &local.init else {
                     // declared here, assigned later
                     self.poison(&local.pat);
                     if let Some((_, slot)) = self.scope.last() {
-                        self.slots[*slot] = Value::Tuple(Vec::new());
+                        self.slots[*slot] = Value::unit();
                     }
                     return Ok(None);
                 };
-                if let Some((token, _)) = &init.diverge {
-                    return self.fail(token.span(), "`let … else` is not supported", "use an `if`");
+                if let Some((token, otherwise)) = &init.diverge {
+                    let value = self.expr(&init.expr)?;
+                    return match self.matches(&local.pat, &value)? {
+                        Truth::Known(true) => self.bind(&local.pat, value).map(|()| None),
+                        Truth::Known(false) => self.expr(otherwise).map(|_| None),
+                        Truth::Open(_) => self.fail(token.span(), "`let … else` on a condition on floats", "use an `if`"),
+                    };
                 }
-                match self.expr(&init.expr) {
+                match self.argument(&init.expr) {
                     Ok(value) => self.bind(&local.pat, value).map(|()| None),
                     Err(stop) => {
                         self.poison(&local.pat);
@@ -412,22 +461,9 @@ impl Reader<'_> {
                 let value = self.expr(e)?;
                 Ok(semi.is_none().then_some(value))
             }
-            Stmt::Item(syn::Item::Const(item)) => {
-                let value = self.expr(&item.expr)?;
-                self.declare(item.ident.to_string(), value);
-                Ok(None)
-            }
             Stmt::Item(syn::Item::Use(_)) => Ok(None),
-            Stmt::Item(syn::Item::Fn(item)) => {
-                let inputs = item.sig.inputs.iter().filter_map(|input| match input {
-                    syn::FnArg::Typed(typed) => Some((*typed.pat).clone()),
-                    syn::FnArg::Receiver(_) => None,
-                });
-                let body = syn::Expr::Block(syn::ExprBlock { attrs: Vec::new(), label: None, block: (*item.block).clone() });
-                let closure = Closure { inputs: inputs.collect(), body, scope: Vec::new() };
-                self.declare(item.sig.ident.to_string(), Value::Closure(Rc::new(closure)));
-                Ok(None)
-            }
+            // declared when the block was opened
+            Stmt::Item(syn::Item::Fn(_) | syn::Item::Const(_)) => Ok(None),
             Stmt::Item(item) => self.fail(item.span(), "this item is not supported here", "declare it outside the function"),
             Stmt::Macro(m) => {
                 let value = self.macro_call(&m.mac)?;
@@ -455,16 +491,39 @@ impl Reader<'_> {
             syn::Expr::Paren(inner) => self.expr(&inner.expr),
             syn::Expr::Group(inner) => self.expr(&inner.expr),
             syn::Expr::Reference(inner) => match inner.mutability {
-                Some(token) => self.fail(token.span(), "a mutable reference is not supported", "assign to the variable itself"),
-                None => self.expr(&inner.expr),
+                Some(_) => self.place(&inner.expr).map(Value::Reference),
+                None => match self.expr(&inner.expr)? {
+                    Value::Opaque(e) => Ok(Value::Opaque(Rc::new(syn::parse_quote!(&#e)))),
+                    value => Ok(value),
+                },
             },
             syn::Expr::Block(block) if block.label.is_none() => self.block(&block.block),
+            syn::Expr::Try(e) => match self.expr(&e.expr)? {
+                Value::Some(inner) => Ok(*inner),
+                other => self.fail(e.question_token.span(), format!("`?` on {}", other.kind()), "check for errors outside the function"),
+            },
+            syn::Expr::Match(m) => {
+                let value = self.expr(&m.expr)?;
+                self.match_value(&value, &m.arms, m.span())
+            }
+            syn::Expr::While(each) => self.while_loop(each),
+            syn::Expr::Loop(each) => self.endless_loop(each),
+            syn::Expr::Break(b) => {
+                let target = Target::Break(self.labelled(b.label.as_ref(), b.span())?);
+                let value = b.expr.as_ref().map_or(Ok(Value::unit()), |e| self.expr(e))?;
+                self.jump(target, value)
+            }
+            syn::Expr::Continue(c) => {
+                let target = Target::Continue(self.labelled(c.label.as_ref(), c.span())?);
+                self.jump(target, Value::unit())
+            }
             syn::Expr::Unary(unary) => self.unary(unary),
             syn::Expr::Binary(binary) => self.binary(binary),
             syn::Expr::Assign(assign) => {
                 let value = self.expr(&assign.right)?;
+                self.here = assign.span();
                 self.assign(&assign.left, value)?;
-                Ok(Value::Tuple(Vec::new()))
+                Ok(Value::unit())
             }
             syn::Expr::If(branch) => self.branch(branch),
             syn::Expr::ForLoop(each) => self.for_loop(each),
@@ -472,8 +531,11 @@ impl Reader<'_> {
             syn::Expr::Tuple(tuple) => Ok(Value::Tuple(tuple.elems.iter().map(|e| self.expr(e)).collect::<Eval<_>>()?)),
             syn::Expr::Repeat(repeat) => self.repeat(repeat),
             syn::Expr::Index(index) => {
-                let base = self.expr(&index.expr)?;
                 let at = self.expr(&index.index)?;
+                if let (Some(slot), false) = (self.array_variable(&index.expr), matches!(at, Value::Range(..))) {
+                    return self.element_in(slot, &at, index.index.span());
+                }
+                let base = self.expr(&index.expr)?;
                 self.index(base, &at, index.index.span())
             }
             syn::Expr::Field(field) => self.field(field),
@@ -499,16 +561,12 @@ impl Reader<'_> {
                     }
                 }
                 let inputs = closure.inputs.iter().cloned().collect();
-                Ok(Value::Closure(Rc::new(Closure { inputs, body: (*closure.body).clone(), scope })))
+                Ok(Value::Closure(Rc::new(Closure { inputs, output: None, body: (*closure.body).clone(), scope })))
             }
             syn::Expr::Macro(m) => self.macro_call(&m.mac),
             syn::Expr::Return(r) => {
-                let value = match &r.expr {
-                    Some(e) => self.expr(e)?,
-                    None => Value::Tuple(Vec::new()),
-                };
-                self.returns.push((None, value));
-                Err(Stop::Returned)
+                let value = r.expr.as_ref().map_or(Ok(Value::unit()), |e| self.expr(e))?;
+                self.jump(Target::Return, value)
             }
             other => {
                 let (what, help) = unsupported(other);
@@ -517,7 +575,7 @@ impl Reader<'_> {
         }
     }
 
-    fn literal(&mut self, lit: &Lit) -> Eval {
+    pub(super) fn literal(&mut self, lit: &Lit) -> Eval {
         let float = |r: &mut Self, x: Result<f64, syn::Error>, span: Span| match x.ok().and_then(|x| r.rounded(x)) {
             Some(e) => Ok(Value::Float(e)),
             None => r.fail(span, "this literal is not a finite number", ""),
@@ -566,60 +624,110 @@ impl Reader<'_> {
         }
     }
 
-    fn path(&mut self, path: &syn::ExprPath) -> Eval {
+    pub(super) fn path(&mut self, path: &syn::ExprPath) -> Eval {
         let segments: Vec<String> = path.path.segments.iter().map(|s| s.ident.to_string()).collect();
-        if let [name] = segments.as_slice() {
-            return match self.slot(name) {
-                Some(slot) => match &self.slots[slot] {
-                    Value::Poison if self.diagnostics.is_empty() => self.fail(
-                        path.span(),
-                        format!("`{name}` is of a type that jac does not read"),
-                        "pass the floats that are needed as parameters of their own",
-                    ),
-                    Value::Poison => Err(Stop::Reported),
-                    value => Ok(value.clone()),
-                },
-                None => {
-                    let known: Vec<&str> = self.scope.iter().map(|(n, _)| n.as_str()).collect();
-                    let near = did_you_mean(name, known).map(|n| format!("a variable with a similar name exists: `{n}`"));
-                    let help = near.unwrap_or_else(|| {
-                        "a constant from outside the function is not visible here: declare it inside, or pass it as a parameter".into()
-                    });
-                    self.fail(path.span(), format!("cannot see `{name}` from here"), &help)
-                }
-            };
-        }
         let last = segments.last().map_or("", String::as_str);
-        let module = segments.iter().any(|s| s == "consts");
+        if let [name] = segments.as_slice() {
+            if let Some(slot) = self.slot(name) {
+                return match &self.slots[slot] {
+                    Value::Poison => Err(Stop::Reported),
+                    Value::Reference(place) => {
+                        let place = place.clone();
+                        self.load(&place, path.span())
+                    }
+                    value => Ok(value.clone()),
+                };
+            }
+            if let Some(e) = self.helpers.constants.get(name) {
+                let outer = std::mem::take(&mut self.scope);
+                let value = self.expr(e);
+                self.scope = outer;
+                return value;
+            }
+            if let Some(size) = self.types.named.get(name).filter(|size| self.types.items.contains_key(*size)) {
+                return Ok(Value::Int(Affine::from(*size)));
+            }
+            if !is_constant(name) {
+                let known: Vec<&str> = self.scope.iter().map(|(n, _)| n.as_str()).collect();
+                let near = did_you_mean(name, known).map(|n| format!("a variable with a similar name exists: `{n}`"));
+                let help = near.unwrap_or_else(|| "pass it as a parameter, or write it in capitals if it is a constant".into());
+                return self.fail(path.span(), format!("cannot see `{name}` from here"), &help);
+            }
+        }
+        let owner = segments.len().checked_sub(2).map_or("", |k| segments[k].as_str());
+        let float_type = matches!(owner, "f64" | "f32");
         let single = self.program.float == Float::F32;
         let value = match last {
-            "INFINITY" | "NEG_INFINITY" | "NAN" => f64::INFINITY,
-            "EPSILON" if single => f64::from(f32::EPSILON),
-            "MAX" if single => f64::from(f32::MAX),
-            "MIN" if single => f64::from(f32::MIN),
-            "MIN_POSITIVE" if single => f64::from(f32::MIN_POSITIVE),
-            "EPSILON" => f64::EPSILON,
-            "MAX" => f64::MAX,
-            "MIN" => f64::MIN,
-            "MIN_POSITIVE" => f64::MIN_POSITIVE,
-            _ => match FLOAT_CONSTANTS.iter().find(|(name, _)| module && *name == last) {
+            "EPSILON" if float_type && single => f64::from(f32::EPSILON),
+            "MAX" if float_type && single => f64::from(f32::MAX),
+            "MIN" if float_type && single => f64::from(f32::MIN),
+            "MIN_POSITIVE" if float_type && single => f64::from(f32::MIN_POSITIVE),
+            "EPSILON" if float_type => f64::EPSILON,
+            "MAX" if float_type => f64::MAX,
+            "MIN" if float_type => f64::MIN,
+            "MIN_POSITIVE" if float_type => f64::MIN_POSITIVE,
+            _ => match FLOAT_CONSTANTS.iter().find(|(name, _)| owner == "consts" && *name == last) {
                 Some((_, x)) => *x,
+                None if is_constant(last) => return Ok(Value::Opaque(Rc::new(syn::Expr::Path(path.clone())))),
                 None => {
-                    return self.fail(
-                        path.span(),
-                        format!("cannot see `{}` from here", segments.join("::")),
-                        "declare it inside the function, or pass it as a parameter",
-                    )
+                    let help = "declare it inside the function, or pass it as a parameter";
+                    return self.fail(path.span(), format!("cannot see `{}` from here", segments.join("::")), help);
                 }
             },
         };
         self.float_constant(value, path.span()).map(Value::Float)
     }
 
+    /// An expression whose value may be a mutable reference.
+    pub(super) fn argument(&mut self, e: &syn::Expr) -> Eval {
+        if let syn::Expr::Path(p) = e {
+            if let Some(slot) = p.path.get_ident().and_then(|i| self.slot(&i.to_string())) {
+                if let Value::Reference(_) = &self.slots[slot] {
+                    return Ok(self.slots[slot].clone());
+                }
+            }
+        }
+        self.expr(e)
+    }
+
+    pub(super) fn arguments<'e>(&mut self, es: impl IntoIterator<Item = &'e syn::Expr>) -> Eval<Vec<Value>> {
+        es.into_iter().map(|e| self.argument(e)).collect()
+    }
+
+    /// The variable that an expression is, if it holds a fixed array.
+    fn array_variable(&self, e: &syn::Expr) -> Option<usize> {
+        let syn::Expr::Path(p) = e else { return None };
+        let slot = self.slot(&p.path.get_ident()?.to_string())?;
+        matches!(self.slots[slot], Value::Array(_)).then_some(slot)
+    }
+
+    /// An element of a variable; the variable is not copied.
+    fn element_in(&mut self, slot: usize, at: &Value, span: Span) -> Eval {
+        let at = self.positions(at, span)?;
+        let Value::Array(items) = &self.slots[slot] else { return self.fail(span, "cannot index this", "") };
+        let length = items.len();
+        let k = self.position(&at[..1], length, span)?;
+        let Value::Array(items) = &self.slots[slot] else { return self.fail(span, "cannot index this", "") };
+        let item = items[k].clone();
+        if at.len() > 1 {
+            return self.element_of(item, &at[1..], span);
+        }
+        self.read_through(item)
+    }
+
     fn unary(&mut self, unary: &syn::ExprUnary) -> Eval {
         let value = self.expr(&unary.expr)?;
         match (&unary.op, value) {
-            (UnOp::Deref(_), value) => Ok(value),
+            (UnOp::Deref(_), Value::Opaque(e)) => Ok(Value::Opaque(match &*e {
+                syn::Expr::Reference(r) => Rc::new((*r.expr).clone()),
+                e => Rc::new(syn::parse_quote!(*#e)),
+            })),
+            (UnOp::Deref(_), value) => self.read_through(value),
+            (UnOp::Neg(_), Value::Opaque(e)) => Ok(Value::Opaque(Rc::new(syn::parse_quote!((-#e))))),
+            (UnOp::Not(_), Value::Opaque(e)) => {
+                let truth = self.opaque_truth(&e)?;
+                Ok(Value::Truth(self.not(truth)))
+            }
             (UnOp::Neg(_), Value::Int(a)) => Ok(Value::Int(a.times(-1))),
             (UnOp::Neg(_), value) => self.elementwise(Op::Neg, value, unary.span()),
             (UnOp::Not(_), Value::Truth(t)) => Ok(Value::Truth(self.not(t))),
@@ -634,7 +742,7 @@ impl Reader<'_> {
         }
     }
 
-    fn both(&mut self, op: Op, a: Truth, b: Truth) -> Truth {
+    pub(super) fn both(&mut self, op: Op, a: Truth, b: Truth) -> Truth {
         match (op, a, b) {
             (Op::And, Truth::Known(true), other) | (Op::Or, Truth::Known(false), other) => other,
             (Op::And, other, Truth::Known(true)) | (Op::Or, other, Truth::Known(false)) => other,
@@ -673,14 +781,36 @@ impl Reader<'_> {
             }
         }
         if assign {
+            self.here = binary.span();
             self.assign(&binary.left, value)?;
-            return Ok(Value::Tuple(Vec::new()));
+            return Ok(Value::unit());
         }
         Ok(value)
     }
 
     /// Applies a binary operator to values of any kind.
     pub(super) fn apply(&mut self, op: Op, a: Value, b: Value, span: Span) -> Eval {
+        let (a, b) = match (self.read_through(a)?, self.read_through(b)?) {
+            (Value::Opaque(x), Value::Opaque(y)) => match op.entry().syntax {
+                // both types are unknown: rustc computes it
+                Syntax::Infix(symbol, _) if !op.entry().truth => {
+                    let symbol: syn::BinOp = syn::parse_str(symbol).expect("an operator of Rust");
+                    return Ok(Value::Opaque(Rc::new(syn::parse_quote!((#x #symbol #y)))));
+                }
+                _ if matches!(op, Op::And | Op::Or) => (Value::Truth(self.opaque_truth(&x)?), Value::Truth(self.opaque_truth(&y)?)),
+                Syntax::Infix(symbol, _) => {
+                    let symbol: syn::BinOp = syn::parse_str(symbol).expect("an operator of Rust");
+                    return self.opaque_truth(&syn::parse_quote!((#x #symbol #y))).map(Value::Truth);
+                }
+                _ => (Value::Opaque(x), Value::Opaque(y)),
+            },
+            (Value::Opaque(x), b) => (self.like(x, &b)?, b),
+            (a, Value::Opaque(y)) => {
+                let y = self.like(y, &a)?;
+                (a, y)
+            }
+            both => both,
+        };
         match (a, b) {
             (Value::Int(a), Value::Int(b)) => self.integer_op(op, &a, &b, span),
             (Value::Truth(a), Value::Truth(b)) if matches!(op, Op::And | Op::Or) => Ok(Value::Truth(self.both(op, a, b))),
@@ -751,6 +881,7 @@ impl Reader<'_> {
     pub(super) fn integer(&mut self, e: &syn::Expr) -> Eval<Affine> {
         match self.expr(e)? {
             Value::Int(a) => Ok(a),
+            Value::Opaque(e) => self.opaque_integer(&e),
             other => self.fail(e.span(), format!("expected an integer, found {}", other.kind()), ""),
         }
     }
@@ -763,6 +894,12 @@ impl Reader<'_> {
         let name = ty.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
         let same = self.program.float.name() == name;
         match value {
+            Value::Opaque(e) => {
+                let ty = &cast.ty;
+                let e = Value::Opaque(Rc::new(syn::parse_quote!((#e as #ty))));
+                self.typed(e, ty)
+            }
+            Value::Truth(Truth::Known(b)) => Ok(Value::Int(Affine::from(i64::from(b)))),
             Value::Int(a) if same => {
                 let a = self.lengths.resolve(&a);
                 Ok(Value::Float(self.program.arena.integer(a)))
@@ -779,19 +916,35 @@ impl Reader<'_> {
         }
     }
 
+    /// The length of an array type or expression: a literal, a const generic or a `const` item.
+    fn array_length(&mut self, e: &syn::Expr) -> Eval<Affine> {
+        match self.expr(e)? {
+            Value::Int(a) => Ok(a),
+            Value::Opaque(e) => Ok(self.types.item_length(&mut self.program, &e.to_token_stream())),
+            other => self.fail(e.span(), format!("expected an integer, found {}", other.kind()), ""),
+        }
+    }
+
+    /// `std::array::from_fn(f)` of a length.
+    pub(super) fn generated(&mut self, f: &Closure, length: &syn::Expr) -> Eval {
+        let length = self.array_length(length)?;
+        let over = self.iterated(Value::Range(Affine::from(0), length), self.here)?;
+        match over {
+            Value::Array(items) => {
+                Ok(Value::Array(items.into_iter().map(|k| self.call_closure(f, vec![k], self.here)).collect::<Eval<_>>()?))
+            }
+            Value::Stream(stream) => {
+                let item = self.call_closure(f, vec![*stream.item], self.here)?;
+                let item = self.float(item, self.here)?;
+                Ok(Value::Tensor(self.tensor(stream.indices, item, false)))
+            }
+            other => self.fail(self.here, format!("cannot go through {}", other.kind()), ""),
+        }
+    }
+
     fn repeat(&mut self, repeat: &syn::ExprRepeat) -> Eval {
         let value = self.expr(&repeat.expr)?;
-        // the length is a literal, a const item of the body or a const generic
-        let length = match &*repeat.len {
-            syn::Expr::Path(p) if p.path.get_ident().is_some_and(|i| self.slot(&i.to_string()).is_none()) => {
-                let name = p.path.get_ident().map(ToString::to_string).unwrap_or_default();
-                match self.program.sizes.iter().position(|s| s.name == name) {
-                    Some(k) => Affine::from(ir::Size(k as u32)),
-                    None => return self.fail(p.span(), format!("cannot see `{name}` from here"), "write the length as a literal"),
-                }
-            }
-            e => self.integer(e)?,
-        };
+        let length = self.array_length(&repeat.len)?;
         if let Some(n) = length.known() {
             return Ok(Value::Array(vec![value; usize::try_from(n).unwrap_or(0)]));
         }
@@ -811,259 +964,29 @@ impl Reader<'_> {
     fn field(&mut self, field: &syn::ExprField) -> Eval {
         let base = self.expr(&field.base)?;
         match (&field.member, base) {
-            (syn::Member::Unnamed(at), Value::Tuple(items)) if (at.index as usize) < items.len() => Ok(items[at.index as usize].clone()),
+            (syn::Member::Unnamed(at), Value::Tuple(mut items)) if (at.index as usize) < items.len() => {
+                let item = items.swap_remove(at.index as usize);
+                self.read_through(item)
+            }
+            (member, Value::Opaque(e)) => Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e.#member)))),
+            (_, Value::Poison) => Err(Stop::Reported),
             (_, other) => {
                 self.fail(field.span(), format!("cannot read a field of {}", other.kind()), "pass the field as a parameter of its own")
             }
         }
     }
 
-    // ---- control flow ----
-
-    fn branch(&mut self, branch: &syn::ExprIf) -> Eval {
-        if let syn::Expr::Let(e) = &*branch.cond {
-            return self.fail(e.span(), "`if let` is not supported", "use a comparison");
-        }
-        let condition = match self.expr(&branch.cond)? {
-            Value::Truth(t) => t,
-            other => return self.fail(branch.cond.span(), format!("expected a condition, found {}", other.kind()), ""),
-        };
-        let otherwise = |r: &mut Self| match &branch.else_branch {
-            Some((_, e)) => r.expr(e),
-            None => Ok(Value::Tuple(Vec::new())),
-        };
-        match condition {
-            Truth::Known(true) => self.block(&branch.then_branch),
-            Truth::Known(false) => otherwise(self),
-            Truth::Open(c) => self.both_arms(c, |r| r.block(&branch.then_branch), otherwise),
-        }
-    }
-
-    /// Evaluates both arms on the same state and joins what they left behind.
-    fn both_arms(&mut self, c: Expr, then: impl FnOnce(&mut Self) -> Eval, otherwise: impl FnOnce(&mut Self) -> Eval) -> Eval {
-        let before = self.slots.clone();
-        let returns = self.returns.len();
-        let a = then(self);
-        let after_then = std::mem::replace(&mut self.slots, before.clone());
-        self.guard_returns(returns, c);
-        let returns = self.returns.len();
-        let b = otherwise(self);
-        let not = self.program.arena.fold(Op::Not, &[c]);
-        self.guard_returns(returns, not);
-        match (a, b) {
-            (Err(Stop::Reported), _) | (_, Err(Stop::Reported)) => Err(Stop::Reported),
-            (Err(Stop::Returned), Err(Stop::Returned)) => Err(Stop::Returned),
-            (Err(Stop::Returned), Ok(value)) => Ok(value),
-            (Ok(value), Err(Stop::Returned)) => {
-                self.slots = after_then;
-                Ok(value)
-            }
-            (Ok(a), Ok(b)) => {
-                for (slot, was) in before.iter().enumerate() {
-                    let (x, y) = (after_then[slot].clone(), self.slots[slot].clone());
-                    if !unchanged(&x, was) || !unchanged(&y, was) {
-                        self.slots[slot] = self.branch_value(c, x, y)?;
-                    }
-                }
-                self.branch_value(c, a, b)
-            }
-        }
-    }
-
-    fn guard_returns(&mut self, from: usize, c: Expr) {
-        for k in from..self.returns.len() {
-            self.returns[k].0 = Some(match self.returns[k].0 {
-                None => c,
-                Some(inner) => self.program.arena.apply(Op::And, vec![c, inner]),
-            });
-        }
-    }
-
-    /// `if c { a } else { b }` for values of any kind.
-    fn branch_value(&mut self, c: Expr, a: Value, b: Value) -> Eval {
-        match (a, b) {
-            (Value::Float(a), Value::Float(b)) if a == b => Ok(Value::Float(a)),
-            (Value::Float(a), Value::Float(b)) => Ok(Value::Float(self.program.arena.apply(Op::Select, vec![c, a, b]))),
-            (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-                Ok(Value::Array(a.into_iter().zip(b).map(|(a, b)| self.branch_value(c, a, b)).collect::<Eval<_>>()?))
-            }
-            (Value::Tuple(a), Value::Tuple(b)) if a.len() == b.len() => {
-                Ok(Value::Tuple(a.into_iter().zip(b).map(|(a, b)| self.branch_value(c, a, b)).collect::<Eval<_>>()?))
-            }
-            (Value::Tensor(a), Value::Tensor(b)) => self.branch_tensor(c, a, b),
-            (Value::Int(a), Value::Int(b)) if a == b => Ok(Value::Int(a)),
-            (Value::Truth(a), Value::Truth(b)) => {
-                // (c && a) || (!c && b)
-                let open = Truth::Open(c);
-                let not = self.not(open);
-                let (x, y) = (self.both(Op::And, open, a), self.both(Op::And, not, b));
-                Ok(Value::Truth(self.both(Op::Or, x, y)))
-            }
-            (Value::Poison, _) | (_, Value::Poison) => Err(Stop::Reported),
-            // a variable without a value in one arm has none afterwards
-            (Value::Tuple(unset), value) | (value, Value::Tuple(unset)) if unset.is_empty() => Ok(value),
-            (a, b) => {
-                let error = self.error(Span::call_site(), format!("the arms of an `if` leave {} and {}", a.kind(), b.kind()));
-                error.help("integers that differ between arms are not supported");
-                Err(Stop::Reported)
-            }
-        }
-    }
-
-    fn for_loop(&mut self, each: &syn::ExprForLoop) -> Eval {
-        if let Some(label) = &each.label {
-            return self.fail(label.span(), "labelled loops are not supported", "write the loop without a label");
-        }
-        let (from, to) = match self.expr(&each.expr)? {
-            Value::Range(from, to) => (self.lengths.resolve(&from), self.lengths.resolve(&to)),
-            Value::Array(items) => {
-                for item in items {
-                    self.scoped(|r| {
-                        r.bind(&each.pat, item)?;
-                        r.block(&each.body)
-                    })?;
-                }
-                return Ok(Value::Tuple(Vec::new()));
-            }
-            other => return self.fail(each.expr.span(), format!("cannot loop over {}", other.kind()), "loop over a range of integers"),
-        };
-        let (Some(from), Some(to)) = (from.known(), to.known()) else {
-            let help = "write it with whole arrays (`sum`, `dot`, `mapv`), or fix the length: `#[jacobian(shape(x = [3]))]`";
-            return self.fail(each.expr.span(), "the bounds of this loop are not known at compile time", help);
-        };
-        for k in from..to {
-            self.scoped(|r| {
-                r.bind(&each.pat, Value::Int(Affine::from(k)))?;
-                r.block(&each.body)
-            })?;
-            if self.program.arena.len() > LARGEST {
-                let message =
-                    format!("this loop unrolls to more than {LARGEST} expressions after {} of {} rounds", k - from + 1, to - from);
-                return self.fail(each.expr.span(), message, "use whole-array operations on ndarray values");
-            }
-        }
-        Ok(Value::Tuple(Vec::new()))
-    }
-
-    /// Calls a closure.
-    pub(super) fn call_closure(&mut self, closure: &Closure, arguments: Vec<Value>, span: Span) -> Eval {
-        if closure.inputs.len() != arguments.len() {
-            return self.fail(span, format!("expected {} arguments, found {}", closure.inputs.len(), arguments.len()), "");
-        }
-        self.calls += 1;
-        if self.calls > 64 {
-            self.calls = 0;
-            return self.fail(span, "calls nest too deeply", "recursive functions are not supported");
-        }
-        let outer = std::mem::replace(&mut self.scope, closure.scope.clone());
-        let value = self.body(|r| {
-            for (pattern, argument) in closure.inputs.iter().zip(arguments) {
-                r.bind(pattern, argument)?;
-            }
-            r.expr(&closure.body)
-        });
-        self.scope = outer;
-        self.calls = self.calls.saturating_sub(1);
-        value
-    }
-
-    pub(super) fn closure(&mut self, name: &str) -> Option<Rc<Closure>> {
-        match self.slot(name).map(|slot| &self.slots[slot]) {
-            Some(Value::Closure(c)) => Some(Rc::clone(c)),
-            _ => None,
-        }
-    }
-
-    // ---- assignment ----
-
-    fn assign(&mut self, target: &syn::Expr, value: Value) -> Eval<()> {
-        if let syn::Expr::Tuple(tuple) = target {
-            let Value::Tuple(items) = value else {
-                return self.fail(target.span(), format!("cannot take {} apart", value.kind()), "");
-            };
-            return tuple.elems.iter().zip(items).try_for_each(|(t, item)| self.assign(t, item));
-        }
-        if matches!(target, syn::Expr::Infer(_)) {
-            return Ok(());
-        }
-        let place = self.place(target)?;
-        let current = self.slots[place.slot].clone();
-        let value = if place.path.is_empty() {
-            let name = self.scope.iter().find(|(_, s)| *s == place.slot).map(|(n, _)| n.clone()).unwrap_or_default();
-            self.name(&name, value)
-        } else {
-            self.update(current, &place.path, value)?
-        };
-        self.slots[place.slot] = value;
-        Ok(())
-    }
-
-    fn place(&mut self, target: &syn::Expr) -> Eval<Place> {
-        match target {
-            syn::Expr::Path(p) => match p.path.get_ident().and_then(|i| self.slot(&i.to_string())) {
-                Some(slot) => Ok(Place { slot, path: Vec::new() }),
-                None => self.fail(p.span(), "cannot assign to this", ""),
-            },
-            syn::Expr::Paren(p) => self.place(&p.expr),
-            syn::Expr::Unary(u) if matches!(u.op, UnOp::Deref(_)) => self.place(&u.expr),
-            syn::Expr::Index(index) => {
-                let mut place = self.place(&index.expr)?;
-                let at = self.expr(&index.index)?;
-                place.path.push((at, index.index.span()));
-                Ok(place)
-            }
-            syn::Expr::Field(syn::ExprField { base, member: syn::Member::Unnamed(at), .. }) => {
-                let mut place = self.place(base)?;
-                place.path.push((Value::Int(Affine::from(i64::from(at.index))), at.span()));
-                Ok(place)
-            }
-            other => self.fail(other.span(), "cannot assign to this", "assign to a variable or an element of one"),
-        }
-    }
-
-    fn update(&mut self, whole: Value, path: &[(Value, Span)], value: Value) -> Eval {
-        let Some(((at, span), rest)) = path.split_first() else { return Ok(value) };
-        match whole {
-            Value::Array(mut items) => {
-                let k = self.position(at, items.len(), *span)?;
-                let item = std::mem::replace(&mut items[k], Value::Poison);
-                items[k] = self.update(item, rest, value)?;
-                Ok(Value::Array(items))
-            }
-            Value::Tuple(mut items) => {
-                let k = self.position(at, items.len(), *span)?;
-                let item = std::mem::replace(&mut items[k], Value::Poison);
-                items[k] = self.update(item, rest, value)?;
-                Ok(Value::Tuple(items))
-            }
-            Value::Tensor(t) => {
-                let mut at = self.positions(at, *span)?;
-                for (more, span) in rest {
-                    at.extend(self.positions(more, *span)?);
-                }
-                match value {
-                    Value::Float(e) => self.set_element(t, &at, e, *span).map(Value::Tensor),
-                    other => self.fail(*span, format!("cannot assign {} to an element", other.kind()), ""),
-                }
-            }
-            Value::Poison => Err(Stop::Reported),
-            other => self.fail(*span, format!("cannot index {}", other.kind()), ""),
-        }
-    }
-
     /// A position in a fixed array.
-    fn position(&mut self, at: &Value, length: usize, span: Span) -> Eval<usize> {
-        match at {
-            Value::Int(a) => match self.lengths.resolve(a).known() {
-                Some(k) if (0..length as i64).contains(&k) => Ok(k as usize),
-                Some(k) => self.fail(span, format!("position {k} of an array of length {length}"), ""),
-                None => self.fail(
-                    span,
-                    "this position is not known at compile time",
-                    "index by literals, loop variables and arithmetic on them",
-                ),
-            },
-            other => self.fail(span, format!("cannot index by {}", other.kind()), ""),
+    pub(super) fn position(&mut self, at: &[Affine], length: usize, span: Span) -> Eval<usize> {
+        let [at] = at else { return self.fail(span, format!("{} positions for one axis", at.len()), "") };
+        match self.lengths.resolve(at).known() {
+            Some(k) if (0..length as i64).contains(&k) => Ok(k as usize),
+            Some(k) => self.fail(span, format!("position {k} of an array of length {length}"), ""),
+            None => self.fail(
+                span,
+                "this position is not known at compile time",
+                "index by literals, loop variables and arithmetic on them, or pass the array as a slice `&[f64]`",
+            ),
         }
     }
 
@@ -1071,6 +994,7 @@ impl Reader<'_> {
     pub(super) fn positions(&mut self, at: &Value, span: Span) -> Eval<Vec<Affine>> {
         match at {
             Value::Int(a) => Ok(vec![a.clone()]),
+            Value::Opaque(e) => Ok(vec![self.opaque_integer(e)?]),
             Value::Array(items) | Value::Tuple(items) => {
                 let mut out = Vec::new();
                 for item in items {
@@ -1082,33 +1006,64 @@ impl Reader<'_> {
         }
     }
 
+    /// The element, or the part, of a value at some positions.
+    pub(super) fn element_of(&mut self, value: Value, at: &[Affine], span: Span) -> Eval {
+        let Some((first, rest)) = at.split_first() else { return Ok(value) };
+        match value {
+            Value::Array(mut items) | Value::Tuple(mut items) => {
+                let k = self.position(std::slice::from_ref(first), items.len(), span)?;
+                let item = items.swap_remove(k);
+                self.element_of(item, rest, span)
+            }
+            Value::Tensor(t) => {
+                let slices: Vec<Slice> = at.iter().cloned().map(Slice::At).collect();
+                self.slice(t, &slices, span)
+            }
+            Value::Reference(place) => {
+                let value = self.load(&place, span)?;
+                self.element_of(value, at, span)
+            }
+            Value::Poison => Err(Stop::Reported),
+            other => self.fail(span, format!("cannot index {}", other.kind()), ""),
+        }
+    }
+
     fn index(&mut self, base: Value, at: &Value, span: Span) -> Eval {
-        match base {
-            Value::Array(items) => match at {
-                Value::Range(from, to) => match (from.known(), to.known()) {
+        match (base, at) {
+            (Value::Opaque(e), at) => match self.as_opaque(at) {
+                Some(at) => Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e[#at])))),
+                None => {
+                    let help = "bind it with its type first: `let k: &[f64] = &…;`";
+                    self.fail(span, "a position that is not known in a constant of unknown type", help)
+                }
+            },
+            (Value::Array(items), Value::Range(from, to)) => {
+                match (from.known(), to.known()) {
                     (Some(a), Some(b)) if 0 <= a && a <= b && b <= items.len() as i64 => {
                         Ok(Value::Array(items[a as usize..b as usize].to_vec()))
                     }
                     _ => self.fail(span, "this range is not inside the array", ""),
-                },
-                at => {
-                    let k = self.position(at, items.len(), span)?;
-                    Ok(items[k].clone())
                 }
-            },
-            Value::Tensor(t) => {
+            }
+            (Value::Tensor(t), Value::Range(from, to)) if !t.ndarray => {
+                self.slice(t, &[Slice::Range(from.clone(), Some(to.clone()), 1)], span)
+            }
+            (Value::Tensor(t), at) => {
                 let at = self.positions(at, span)?;
-                let slices: Vec<Slice> = at.into_iter().map(Slice::At).collect();
-                if t.ndarray && slices.len() != t.shape.len() {
+                if t.ndarray && at.len() != t.shape.len() {
                     return self.fail(
                         span,
-                        format!("{} positions for an array of rank {}", slices.len(), t.shape.len()),
+                        format!("{} positions for an array of rank {}", at.len(), t.shape.len()),
                         "a row is `row(i)`, a slice `slice(s![…])`",
                     );
                 }
-                self.slice(t, &slices, span)
+                self.element_of(Value::Tensor(t), &at, span)
             }
-            other => self.fail(span, format!("cannot index {}", other.kind()), ""),
+            (base, at) => {
+                let at = self.positions(at, span)?;
+                let item = self.element_of(base, &at, span)?;
+                self.read_through(item)
+            }
         }
     }
 }
@@ -1151,28 +1106,6 @@ impl BinaryOp {
     }
 }
 
-fn unchanged(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Float(a), Value::Float(b)) => a == b,
-        (Value::Int(a), Value::Int(b)) => a == b,
-        (Value::Truth(a), Value::Truth(b)) => a == b,
-        (Value::Array(a), Value::Array(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| unchanged(a, b))
-        }
-        (Value::Tensor(a), Value::Tensor(b)) => match (&a.elements, &b.elements) {
-            (Elements::Each(i, a), Elements::Each(j, b)) => i == j && a == b,
-            (Elements::List(a), Elements::List(b)) => a == b,
-            _ => false,
-        },
-        (Value::Closure(a), Value::Closure(b)) => Rc::ptr_eq(a, b),
-        (Value::Poison, Value::Poison)
-        | (Value::Range(..), Value::Range(..))
-        | (Value::Slices(_), Value::Slices(_))
-        | (Value::Axis(_), Value::Axis(_)) => true,
-        _ => false,
-    }
-}
-
 /// Whether an integer is in the range of a type.
 fn fits(k: i64, ty: &str) -> bool {
     match ty {
@@ -1199,17 +1132,11 @@ fn is_conditional(tokens: &impl ToTokens) -> bool {
 /// What a syntax the front does not read is called, and what to write instead.
 fn unsupported(e: &syn::Expr) -> (&'static str, &'static str) {
     match e {
-        syn::Expr::While(_) => ("a `while` loop", "write a `for` loop over a range"),
-        syn::Expr::Loop(_) => ("a `loop`", "write a `for` loop over a range"),
-        syn::Expr::Match(_) => ("a `match`", "write it with `if` and `else`"),
-        syn::Expr::Break(_) => ("`break`", "let the range of the loop end where the loop does"),
-        syn::Expr::Continue(_) => ("`continue`", "put the rest of the loop's body in an `if`"),
-        syn::Expr::Try(_) => ("`?`", "handle the error outside the function"),
         syn::Expr::Struct(_) => ("a struct", "use a tuple or an array"),
         syn::Expr::Unsafe(_) => ("an `unsafe` block", "write it with safe indexing"),
         syn::Expr::Await(_) | syn::Expr::Async(_) => ("`async` code", "await outside the function"),
-        syn::Expr::Let(_) => ("`let` in a condition", "use a comparison"),
-        _ => ("this expression", "see the list of supported constructs in the README"),
+        syn::Expr::Let(_) => ("`let` in a condition", "use a `match`"),
+        _ => ("this expression", "docs/language.md lists what is"),
     }
 }
 

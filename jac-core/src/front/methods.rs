@@ -1,7 +1,9 @@
 //! Calls: functions, methods and macros.
 
 use super::body::{Eval, Reader, Stop};
-use super::value::{Closure, Slice, Tensor, Value};
+use super::iterators::ITERATOR_METHODS;
+use super::value::{Closure, Slice, Stream, Tensor, Truth, Value};
+use super::views::CHANGING;
 use crate::diag::did_you_mean;
 use crate::ir::{self, Affine, Expr};
 use crate::ops::{Op, Syntax, SYNONYMS};
@@ -72,14 +74,32 @@ const UNSUPPORTED: [&str; 24] = [
     "total_cmp",
 ];
 
+/// Methods that go through the elements of an ndarray or slice.
+const ITERATING: [&str; 13] = [
+    "iter",
+    "into_iter",
+    "windows",
+    "chunks",
+    "chunks_exact",
+    "rows",
+    "columns",
+    "outer_iter",
+    "axis_iter",
+    "lanes",
+    "fold",
+    "product",
+    "for_each",
+];
+
 /// What can be applied to values.
-enum Callable {
+pub(super) enum Callable {
     Closure(Rc<Closure>),
     Method(String),
+    Operator(Op),
 }
 
 impl Reader<'_> {
-    fn callable(&mut self, e: &syn::Expr) -> Eval<Callable> {
+    pub(super) fn callable(&mut self, e: &syn::Expr) -> Eval<Callable> {
         if let syn::Expr::Path(path) = e {
             let segments: Vec<String> = path.path.segments.iter().map(|s| s.ident.to_string()).collect();
             match segments.as_slice() {
@@ -88,7 +108,12 @@ impl Reader<'_> {
                         return Ok(Callable::Closure(closure));
                     }
                 }
-                [.., ty, name] if ty == "f64" || ty == "f32" => return Ok(Callable::Method(name.clone())),
+                [.., ty, name] if self.is_float_type(ty) => return Ok(Callable::Method(name.clone())),
+                [ty, name] if ty == "Self" => {
+                    if let Some(f) = self.helpers.functions.get(name) {
+                        return Ok(Callable::Closure(Rc::clone(f)));
+                    }
+                }
                 _ => {}
             }
         }
@@ -98,9 +123,14 @@ impl Reader<'_> {
         }
     }
 
-    fn invoke(&mut self, callable: &Callable, mut arguments: Vec<Value>, span: Span) -> Eval {
+    pub(super) fn invoke(&mut self, callable: &Callable, mut arguments: Vec<Value>, span: Span) -> Eval {
         match callable {
             Callable::Closure(closure) => self.call_closure(closure, arguments, span),
+            Callable::Operator(op) if arguments.len() == 2 => {
+                let b = arguments.remove(1);
+                self.apply(*op, arguments.remove(0), b, span)
+            }
+            Callable::Operator(op) => self.fail(span, format!("`{}` of {} arguments", op.name(), arguments.len()), ""),
             Callable::Method(name) if arguments.is_empty() => self.fail(span, format!("`{name}` without arguments"), ""),
             Callable::Method(name) => {
                 let receiver = arguments.remove(0);
@@ -109,32 +139,60 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether a path's owner is the float type.
+    fn is_float_type(&self, owner: &str) -> bool {
+        matches!(owner, "f64" | "f32" | "Float") || self.types.generic.as_ref().is_some_and(|g| g.ident == owner)
+    }
+
     pub(super) fn call(&mut self, call: &syn::ExprCall) -> Eval {
         let syn::Expr::Path(path) = &*call.func else {
             let callable = self.callable(&call.func)?;
-            let arguments = call.args.iter().map(|a| self.expr(a)).collect::<Eval<_>>()?;
+            let arguments = self.arguments(&call.args)?;
             return self.invoke(&callable, arguments, call.span());
         };
         let segments: Vec<String> = path.path.segments.iter().map(|s| s.ident.to_string()).collect();
         let name = segments.last().cloned().unwrap_or_default();
         let owner = segments.len().checked_sub(2).map_or("", |k| segments[k].as_str());
-        if let (1, Some(closure)) = (segments.len(), self.closure(&name)) {
-            let arguments = call.args.iter().map(|a| self.expr(a)).collect::<Eval<_>>()?;
+        let closure = match segments.as_slice() {
+            [name] => self.closure(name),
+            [owner, name] if owner == "Self" || owner == "self" => self.helpers.functions.get(name).cloned(),
+            _ => None,
+        };
+        if let Some(closure) = closure {
+            let arguments = self.arguments(&call.args)?;
             return self.call_closure(&closure, arguments, call.span());
         }
-        let mut arguments: Vec<Value> = call.args.iter().map(|a| self.expr(a)).collect::<Eval<_>>()?;
+        let mut arguments = self.arguments(&call.args)?;
         let span = call.func.span();
+        if self.is_float_type(owner) {
+            for a in &mut arguments {
+                *a = match (std::mem::replace(a, Value::Poison), name.as_str()) {
+                    (Value::Opaque(e), "from" | "powi") => Value::Opaque(e),
+                    (Value::Opaque(e), _) => Value::Float(self.opaque_float(&e)?),
+                    (a, _) => self.read_through(a)?,
+                };
+            }
+            return self.float_function(owner, &name, arguments, call, span);
+        }
         match (owner, name.as_str(), arguments.as_slice()) {
+            ("" | "Result" | "Option", "Ok" | "Some", [_]) => Ok(Value::Some(Box::new(arguments.remove(0)))),
+            ("mem", "swap", [Value::Reference(a), Value::Reference(b)]) => {
+                let (a, b) = (a.clone(), b.clone());
+                let (x, y) = (self.load(&a, span)?, self.load(&b, span)?);
+                self.store(&a, y, span)?;
+                self.store(&b, x, span)?;
+                Ok(Value::unit())
+            }
+            ("Vec", "new", []) | ("Vec", "with_capacity", [_]) => Ok(Value::Array(Vec::new())),
+            ("array", "from_fn", [_]) => match self.callable(&call.args[0])? {
+                Callable::Closure(f) => Ok(Value::Generator(f)),
+                _ => self.fail(call.args[0].span(), "expected a closure", ""),
+            },
+            ("iter", "once", [_]) => Ok(Value::Array(arguments)),
             (_, "Axis", [Value::Int(k)]) => match k.known() {
                 Some(k @ 0..=5) => Ok(Value::Axis(k as usize)),
                 _ => self.fail(call.args.span(), "the axis must be a literal", ""),
             },
-            ("f64" | "f32", "from", [Value::Int(a)]) => Ok(Value::Float(self.program.arena.integer(a.clone()))),
-            ("f64" | "f32", "from", [Value::Float(_)]) => Ok(arguments.remove(0)),
-            ("f64" | "f32", _, [_, ..]) => {
-                let receiver = arguments.remove(0);
-                self.float_method(receiver, &name, arguments, span)
-            }
             (_, "arr1" | "arr2" | "arr3" | "from_vec", [nested]) => self.nested(&nested.clone(), call.args.span()),
             (array, "zeros" | "ones" | "eye" | "from_elem", [shape, ..]) if array.starts_with("Array") => {
                 let lengths = self.positions(shape, call.args.span())?;
@@ -149,55 +207,116 @@ impl Reader<'_> {
                 }
             }
             _ => {
-                let help = "write it as a closure or a nested `fn` inside this function";
+                let constants: Option<Vec<syn::Expr>> = arguments.iter().map(|a| self.as_opaque(a)).collect();
+                let has_opaque = arguments.iter().any(|a| matches!(a, Value::Opaque(_)));
+                if let (Some(arguments), true) = (constants, has_opaque) {
+                    let f = &call.func;
+                    return Ok(Value::Opaque(Rc::new(syn::parse_quote!(#f(#(#arguments),*)))));
+                }
+                let help = "write it inside this function, or put both into a `#[jacobian] mod { … }`";
                 self.fail(span, format!("cannot see the function `{}` from here", segments.join("::")), help)
             }
         }
     }
 
+    /// A function of the float type: `f64::from(n)`, `T::zero()`, `f64::max(a, b)`.
+    fn float_function(&mut self, owner: &str, name: &str, mut arguments: Vec<Value>, call: &syn::ExprCall, span: Span) -> Eval {
+        let generic = !matches!(owner, "f64" | "f32");
+        let found = |e: Expr| Ok(Value::Some(Box::new(Value::Float(e))));
+        match (name, arguments.as_slice()) {
+            ("zero" | "default", []) => Ok(Value::Float(self.program.arena.constant(0))),
+            ("one", []) => Ok(Value::Float(self.program.arena.constant(1))),
+            ("from", [Value::Int(a)]) if !generic => Ok(Value::Float(self.program.arena.integer(a.clone()))),
+            ("from", [Value::Float(_)]) if !generic => Ok(arguments.remove(0)),
+            ("from", [Value::Opaque(e)]) if !generic => Ok(Value::Opaque(Rc::clone(e))),
+            // `NumCast` and `FromPrimitive` return options
+            (_, [Value::Int(a)]) if generic && name.starts_with("from") => found(self.program.arena.integer(a.clone())),
+            (_, [Value::Float(e)]) if generic && name.starts_with("from") => found(*e),
+            ("from", [Value::Opaque(e)]) => found(self.opaque_float(&e.clone())?),
+            (_, []) if generic => Ok(Value::Opaque(Rc::new(syn::Expr::Call(call.clone())))),
+            (_, [_, ..]) => {
+                let receiver = arguments.remove(0);
+                self.float_method(receiver, name, arguments, span)
+            }
+            _ => self.fail(span, format!("no function named `{owner}::{name}`"), ""),
+        }
+    }
+
     pub(super) fn method_call(&mut self, call: &syn::ExprMethodCall) -> Eval {
-        let receiver = self.expr(&call.receiver)?;
         let name = call.method.to_string();
         let span = call.method.span();
+        if let syn::Expr::Path(p) = &*call.receiver {
+            if p.path.is_ident("self") {
+                if let Some(f) = self.helpers.functions.get(&name).cloned() {
+                    let mut arguments = vec![self.expr(&call.receiver)?];
+                    arguments.extend(self.arguments(&call.args)?);
+                    return self.call_closure(&f, arguments, span);
+                }
+            }
+        }
+        if CHANGING.contains(&name.as_str()) {
+            return self.changing_method(&name, call, span);
+        }
+        let receiver = self.expr(&call.receiver)?;
         if TRANSPARENT.contains(&name.as_str()) && call.args.is_empty() {
             return Ok(receiver);
         }
         match receiver {
+            Value::Opaque(e) => self.opaque_method(&e, &name, call, span),
+            Value::Tensor(t) if ITERATING.contains(&name.as_str()) => match name.as_str() {
+                "rows" | "outer_iter" | "columns" | "axis_iter" | "lanes" => self.outer_method(t, &name, call, span),
+                _ => self.iterator_method(&Value::Tensor(t), &name, call, span).map(|v| v.unwrap_or(Value::Poison)),
+            },
             Value::Tensor(t) => self.array_method(t, &name, call, span),
-            Value::Some(inner) if matches!(name.as_str(), "unwrap" | "expect") => Ok(*inner),
-            Value::Array(items) => match (name.as_str(), call.args.len()) {
-                ("len", 0) => Ok(Value::Int(Affine::from(items.len() as i64))),
+            Value::Some(inner) => match (name.as_str(), call.args.len()) {
+                ("unwrap" | "expect" | "unwrap_or" | "unwrap_or_else" | "unwrap_or_default" | "ok_or" | "ok_or_else" | "ok" | "map_err", _) => {
+                    let bare = name.starts_with("unwrap") || name == "expect";
+                    Ok(if bare { *inner } else { Value::Some(inner) })
+                }
                 ("map", 1) => {
                     let f = self.callable(&call.args[0])?;
-                    let items = items.into_iter().map(|item| self.invoke(&f, vec![item], span)).collect::<Eval<_>>()?;
-                    Ok(Value::Array(items))
+                    Ok(Value::Some(Box::new(self.invoke(&f, vec![*inner], span)?)))
                 }
-                ("iter" | "into_iter", 0) => Ok(Value::Array(items)),
-                ("sum", 0) => {
-                    let mut es = Vec::new();
-                    self.flatten(&Value::Array(items), 0, &mut Vec::new(), &mut es, span)?;
-                    Ok(Value::Float(self.chain(Op::Add, 0, &es)))
-                }
-                _ => self.no_method(&name, "an array", ["len", "map", "iter", "sum"], span),
+                _ => self.no_method(&name, "an option", ["unwrap", "expect", "map"], span),
             },
-            Value::Tuple(_) | Value::Axis(_) | Value::Closure(_) | Value::Slices(_) | Value::Some(_) => {
+            Value::Array(items) if matches!(name.as_str(), "is_empty") => Ok(Value::Truth(Truth::Known(items.is_empty()))),
+            Value::Array(items) if matches!(name.as_str(), "to_vec" | "as_slice" | "as_ref") => Ok(Value::Array(items)),
+            receiver @ (Value::Array(_) | Value::Range(..) | Value::Stream(_)) => {
+                match self.iterator_method(&receiver, &name, call, span)? {
+                    Some(value) => Ok(value),
+                    None => self.no_method(&name, receiver.kind(), ITERATOR_METHODS, span),
+                }
+            }
+            Value::Tuple(_) | Value::Axis(_) | Value::Closure(_) | Value::Slices(_) | Value::Generator(_) => {
                 self.no_method(&name, receiver.kind(), [], span)
             }
-            Value::Range(from, to) => match name.as_str() {
-                "rev" => {
-                    let (Some(from), Some(to)) = (from.known(), to.known()) else {
-                        return self.fail(span, "the bounds of this range are not known at compile time", "");
-                    };
-                    Ok(Value::Array((from..to).rev().map(|k| Value::Int(Affine::from(k))).collect()))
-                }
-                _ => self.no_method(&name, "a range", ["rev"], span),
-            },
             Value::Poison => Err(Stop::Reported),
             receiver => {
-                let arguments = call.args.iter().map(|a| self.expr(a)).collect::<Eval<_>>()?;
+                let arguments = self.arguments(&call.args)?;
                 self.float_method(receiver, &name, arguments, span)
             }
         }
+    }
+
+    /// A method of a constant of unknown type: rustc calls it.
+    fn opaque_method(&mut self, e: &syn::Expr, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
+        if matches!(name, "unwrap" | "expect") {
+            let help = "generated code evaluates constants on entry: unwrap it before, and pass it as a parameter";
+            return self.fail(span, "a constant that may not be there", help);
+        }
+        let arguments = self.arguments(&call.args)?;
+        let constants: Option<Vec<syn::Expr>> = arguments.iter().map(|a| self.as_opaque(a)).collect();
+        if let Some(arguments) = constants {
+            let method = &call.method;
+            let turbofish = &call.turbofish;
+            return Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e.#method #turbofish (#(#arguments),*)))));
+        }
+        if methods().iter().any(|(known, _)| *known == name) {
+            let receiver = Value::Float(self.opaque_float(e)?);
+            return self.float_method(receiver, name, arguments, span);
+        }
+        let help = "bind it with its type first: `let k: &Array2<f64> = &…;`";
+        self.fail(span, format!("cannot see the method `{name}` of a constant of unknown type"), help)
     }
 
     fn no_method<'k>(&mut self, name: &str, kind: &str, known: impl IntoIterator<Item = &'k str>, span: Span) -> Eval {
@@ -208,6 +327,10 @@ impl Reader<'_> {
 
     /// A method of `f64`, applied to a float, an integer or every element of an array.
     fn float_method(&mut self, receiver: Value, name: &str, arguments: Vec<Value>, span: Span) -> Eval {
+        let receiver = match self.read_through(receiver)? {
+            Value::Opaque(e) => Value::Float(self.opaque_float(&e)?),
+            receiver => receiver,
+        };
         if let Value::Int(a) = &receiver {
             return self.integer_method(a, name, &arguments, span);
         }
@@ -231,7 +354,12 @@ impl Reader<'_> {
         }
         let mut rest: Vec<Expr> = Vec::new();
         for argument in arguments {
-            rest.push(match argument {
+            rest.push(match self.read_through(argument)? {
+                Value::Opaque(e) if name == "powi" => {
+                    let n = self.opaque_integer(&e)?;
+                    self.program.arena.integer(n)
+                }
+                Value::Opaque(e) => self.opaque_float(&e)?,
                 Value::Float(e) => e,
                 Value::Int(a) => self.program.arena.integer(a),
                 other => return self.fail(span, format!("`{name}` of {}", other.kind()), ""),
@@ -351,7 +479,7 @@ impl Reader<'_> {
             _ => {
                 let unary = methods();
                 if t.ndarray && unary.iter().any(|(n, _)| *n == name) {
-                    let arguments = call.args.iter().map(|a| self.expr(a)).collect::<Eval<_>>()?;
+                    let arguments = self.arguments(&call.args)?;
                     return self.float_method(Value::Tensor(t), name, arguments, span);
                 }
                 let known = ARRAY_METHODS.into_iter().chain(unary.iter().map(|(n, _)| *n));
@@ -360,11 +488,35 @@ impl Reader<'_> {
         }
     }
 
-    fn axis(&mut self, e: &syn::Expr) -> Eval<usize> {
+    pub(super) fn axis(&mut self, e: &syn::Expr) -> Eval<usize> {
         match self.expr(e)? {
             Value::Axis(k) => Ok(k),
             other => self.fail(e.span(), format!("expected `Axis(…)`, found {}", other.kind()), ""),
         }
+    }
+
+    /// `rows`, `columns`, `outer_iter` and `axis_iter`: the parts along an axis, one after another.
+    fn outer_method(&mut self, t: Tensor, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
+        let axis = match (name, call.args.len()) {
+            ("rows" | "outer_iter", 0) => 0,
+            ("columns", 0) => 1,
+            ("axis_iter", 1) => self.axis(&call.args[0])?,
+            _ => return self.no_method(name, "an ndarray", ["rows", "columns", "outer_iter", "axis_iter"], span),
+        };
+        if axis >= t.shape.len() {
+            return self.fail(span, format!("an array of rank {} has no such axis", t.shape.len()), "");
+        }
+        let index = self.program.index(t.shape[axis].clone());
+        let part = |at: Affine| {
+            let mut slices = vec![Slice::Range(Affine::from(0), None, 1); axis];
+            slices.push(Slice::At(at));
+            slices
+        };
+        if let Some(n) = self.lengths.resolve(&t.shape[axis]).known() {
+            return Ok(Value::Array((0..n).map(|k| self.slice(t.clone(), &part(Affine::from(k)), span)).collect::<Eval<_>>()?));
+        }
+        let item = self.slice(t, &part(Affine::from(index)), span)?;
+        Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(item) }))
     }
 
     fn mean(&mut self, t: &Tensor, axis: Option<usize>, span: Span) -> Eval {

@@ -8,12 +8,22 @@
 mod arrays;
 mod attribute;
 mod body;
+mod carried;
+mod control;
+mod helpers;
+mod iterators;
 mod lengths;
 mod methods;
+mod opaque;
+mod patterns;
+mod places;
 mod signature;
+mod types;
 mod value;
+mod views;
 
 pub use attribute::Options;
+pub use helpers::Helpers;
 
 use crate::diag::Diagnostics;
 use crate::interface::Interface;
@@ -29,16 +39,16 @@ pub struct Function {
     pub program: Option<Program>,
 }
 
-/// Reads an annotated function.
-pub fn read(attribute: TokenStream, item: &syn::ItemFn, diagnostics: &mut Diagnostics) -> Function {
+/// Reads an annotated function; `helpers` are the functions and constants beside it.
+pub fn read(attribute: TokenStream, item: &syn::ItemFn, helpers: &Helpers, diagnostics: &mut Diagnostics) -> Function {
     let options = attribute::parse(attribute, diagnostics);
     let mut program = Program::default();
     program.name = item.sig.ident.to_string();
     let mut lengths = lengths::Lengths::default();
-    let interface = signature::read(item, &options, &mut program, &mut lengths, diagnostics);
+    let (mut interface, types) = signature::read(item, &options, &mut program, &mut lengths, diagnostics);
     if !diagnostics.is_empty() {
         return Function { interface, program: None };
     }
-    let program = body::read(&interface, program, lengths, diagnostics);
+    let program = body::read(&mut interface, program, lengths, types, helpers, diagnostics);
     Function { interface, program }
 }

@@ -1,35 +1,24 @@
-//! The function's signature: which Rust types are tensors, and of what shape.
+//! The function's signature.
 
-use super::attribute::{AxisLength, Options};
+use super::attribute::Options;
 use super::lengths::Lengths;
+use super::types::{first_type, new_size, strip, Seen, Types};
 use crate::diag::{did_you_mean, Diagnostics};
-use crate::interface::{Interface, Param, ParamKind, Ty};
-use crate::ir::{Affine, Float, Program, Role, Size, SizeKind, SizeVar};
+use crate::interface::{Generic, Interface, Param, ParamKind, Ty, Wrapper};
+use crate::ir::{Program, Role, SizeKind};
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, ToTokens};
-use std::collections::BTreeMap;
 use syn::spanned::Spanned;
-use syn::{FnArg, GenericArgument, GenericParam, PathArguments, ReturnType, Type};
+use syn::{FnArg, GenericParam, ReturnType, Type};
 
-const INTEGERS: [&str; 12] = ["usize", "isize", "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128"];
-
-/// A type as far as a signature tells.
-enum Seen {
-    Float(Ty, (Float, TokenStream), Option<TokenStream>),
-    Integer,
-    Truth,
-    Other,
-}
-
-/// Reads the signature into `program` and the interface. The patterns of the parameters are
-/// returned beside it, for the body to bind.
+/// Reads the signature into `program` and the interface; what the types told is returned beside it.
 pub fn read(
     item: &syn::ItemFn,
     options: &Options,
     program: &mut Program,
     lengths: &mut Lengths,
     diagnostics: &mut Diagnostics,
-) -> Interface {
+) -> (Interface, Types) {
     let sig = &item.sig;
     let unsupported = [
         (sig.asyncness.map(|t| t.span()), "an `async` function"),
@@ -41,25 +30,26 @@ pub fn read(
             diagnostics.error(span, format!("{what} has no Jacobian")).help("put the arithmetic in a plain `fn` and call that");
         }
     }
-    let mut reader = Reader { program, lengths, diagnostics, items: BTreeMap::new(), named: BTreeMap::new(), float: None, ndarray: None };
+    let mut reader = Reader { program, lengths, diagnostics, types: Types::default() };
     for generic in &sig.generics.params {
         match generic {
             GenericParam::Const(c) => {
-                reader.item_length(&c.ident.to_token_stream());
+                reader.types.item_length(reader.program, &c.ident.to_token_stream());
             }
-            GenericParam::Type(t) => {
-                let error = reader.diagnostics.error(t.ident.span(), format!("cannot differentiate over the type parameter `{}`", t.ident));
-                error.help("write `f64` or `f32`");
-            }
+            GenericParam::Type(t) => reader.type_parameter(t, &sig.generics),
             GenericParam::Lifetime(_) => {}
         }
     }
     let mut params = Vec::new();
+    let mut receiver = None;
     for (k, input) in sig.inputs.iter().enumerate() {
         match input {
-            FnArg::Receiver(receiver) => {
-                let error = reader.diagnostics.error(receiver.span(), "cannot differentiate a method");
-                error.help("write a free function that takes the fields it needs");
+            FnArg::Receiver(r) => {
+                if let syn::ReceiverKind::Reference(.., Some(token)) = &r.kind {
+                    let error = reader.diagnostics.error(token.span(), "a method that changes `self` has no Jacobian");
+                    error.help("take `&self` and return the result");
+                }
+                receiver = Some(r.clone());
             }
             FnArg::Typed(typed) => params.push(reader.param(k, typed, options)),
         }
@@ -67,24 +57,30 @@ pub fn read(
     for (name, axes) in &options.shape {
         reader.check_shape_option(name, axes.len(), &params);
     }
-    let (outputs, tuple) = reader.outputs(&sig.output, sig.ident.span());
-    let Reader { items, float, ndarray, .. } = reader;
-    let (float, float_tokens) = float.unwrap_or_else(|| (Float::F64, quote!(f64)));
-    program.float = float;
-    let ndarray = ndarray.unwrap_or_else(|| quote!(::ndarray));
+    let (outputs, wrapper, tuple) = reader.outputs(&sig.output, &params, sig.ident.span());
+    let types = reader.types;
+    let float = types.float.clone().map_or_else(|| quote!(f64), |(float, tokens)| {
+        program.float = float;
+        tokens
+    });
     wrt(options, &params, program, diagnostics, sig.ident.span());
-    Interface {
+    let interface = Interface {
         item: item.clone(),
+        receiver,
         params,
+        constants: Vec::new(),
         outputs,
         tuple,
+        wrapper,
         wrt: program.wrt.clone(),
-        float: float_tokens,
-        items,
-        ndarray,
+        float,
+        generic: types.generic.clone(),
+        items: types.items.clone(),
+        ndarray: types.ndarray.clone().unwrap_or_else(|| quote!(::ndarray)),
         runtime: options.runtime.clone(),
         value: options.value,
-    }
+    };
+    (interface, types)
 }
 
 fn wrt(options: &Options, params: &[Param], program: &mut Program, diagnostics: &mut Diagnostics, function: Span) {
@@ -128,30 +124,10 @@ struct Reader<'a> {
     program: &'a mut Program,
     lengths: &'a mut Lengths,
     diagnostics: &'a mut Diagnostics,
-    items: BTreeMap<Size, TokenStream>,
-    named: BTreeMap<String, Size>,
-    float: Option<(Float, TokenStream)>,
-    ndarray: Option<TokenStream>,
+    types: Types,
 }
 
 impl Reader<'_> {
-    /// The length that a const generic or item stands for.
-    fn item_length(&mut self, tokens: &TokenStream) -> Affine {
-        let name: String = tokens.to_string().chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
-        if let Some(size) = self.named.get(&name) {
-            return Affine::from(*size);
-        }
-        let size = self.new_size(&name, SizeKind::Item);
-        self.items.insert(size, tokens.clone());
-        self.named.insert(name, size);
-        Affine::from(size)
-    }
-
-    fn new_size(&mut self, name: &str, kind: SizeKind) -> Size {
-        self.program.sizes.push(SizeVar { name: name.to_owned(), kind });
-        Size(self.program.sizes.len() as u32 - 1)
-    }
-
     fn param(&mut self, position: usize, typed: &syn::PatType, options: &Options) -> Param {
         if let Some(attribute) = typed.attrs.iter().find(|a| a.path().is_ident("cfg") || a.path().is_ident("cfg_attr")) {
             let error = self.diagnostics.error(attribute.span(), "conditional compilation inside the function");
@@ -162,64 +138,65 @@ impl Reader<'_> {
             _ => format_ident!("__p{position}", span = Span::mixed_site()),
         };
         let reference = matches!(&*typed.ty, Type::Reference(_));
-        if let Type::Reference(r) = &*typed.ty {
-            if let Some(token) = r.mutability {
-                let error = self.diagnostics.error(token.span(), format!("`{ident}` is an out-parameter"));
-                error.help("return the result instead");
-            }
-        }
+        let written = match &*typed.ty {
+            Type::Reference(r) => r.mutability.map(|token| token.span()),
+            Type::Path(p) => p.path.segments.last().filter(|s| s.ident.to_string().starts_with("ArrayViewMut")).map(Spanned::span),
+            _ => None,
+        };
         let name = ident.to_string();
         let name = name.trim_start_matches("r#");
-        let kind = match self.see(&typed.ty) {
+        let kind = match self.types.see(&typed.ty) {
             Seen::Float(ty, float, ndarray) => {
-                self.note_float(float, typed.ty.span());
-                if ndarray.is_some() {
-                    self.ndarray = ndarray;
+                self.note_float(float, ndarray, typed.ty.span());
+                let given = options.shape.iter().find(|(name, _)| *name == ident).map(|(_, axes)| axes.as_slice());
+                let shape = self.types.shape(self.program, self.lengths, given, &ty);
+                if written.is_some() {
+                    // read by no program: see `body::read`
+                    let tensor = self.program.tensor(&format!("{name}_before"), shape, Role::Defined);
+                    ParamKind::Out(ty, tensor)
+                } else {
+                    let tensor = self.program.tensor(name, shape, Role::Param);
+                    ParamKind::Float(ty, tensor, reference)
                 }
-                let shape = self.shape(&ident, &ty, options);
-                let tensor = self.program.tensor(name, shape, Role::Param);
-                ParamKind::Float(ty, tensor, reference)
             }
             Seen::Truth => ParamKind::Truth(self.program.tensor(name, Vec::new(), Role::Truth), reference),
-            Seen::Integer => ParamKind::Integer(self.new_size(name, SizeKind::Integer), reference),
+            Seen::Integer => ParamKind::Integer(new_size(self.program, name, SizeKind::Integer), reference),
             Seen::Other => ParamKind::Other,
         };
-        Param { ident, ty: (*typed.ty).clone(), kind }
+        if let (Some(span), false) = (written, matches!(kind, ParamKind::Out(..))) {
+            let error = self.diagnostics.error(span, format!("cannot differentiate what `{ident}` is changed to"));
+            error.help("an out-parameter is a `&mut` to floats: `&mut [f64; N]` or `&mut Array1<f64>`");
+        }
+        Param { ident, ty: (*typed.ty).clone(), kind, source: None }
     }
 
-    fn shape(&mut self, ident: &syn::Ident, ty: &Ty, options: &Options) -> Vec<Affine> {
-        match ty {
-            Ty::Scalar => Vec::new(),
-            Ty::Array(lengths) => lengths
-                .iter()
-                .map(|tokens| match syn::parse2::<syn::LitInt>(tokens.clone()).ok().and_then(|l| l.base10_parse::<i64>().ok()) {
-                    Some(n) => Affine::from(n),
-                    None => self.item_length(tokens),
-                })
-                .collect(),
-            Ty::Nd(rank) => {
-                let given = options.shape.iter().find(|(name, _)| name == ident).map(|(_, axes)| axes.as_slice());
-                (0..*rank)
-                    .map(|axis| match given.and_then(|axes| axes.get(axis)) {
-                        Some(AxisLength::Fixed(n)) => Affine::from(*n),
-                        Some(AxisLength::Named(name)) => {
-                            let key = name.to_string();
-                            match self.named.get(&key) {
-                                Some(size) => Affine::from(*size),
-                                None => {
-                                    let size = self.new_size(&key, SizeKind::Axis);
-                                    self.named.insert(key, size);
-                                    Affine::from(size)
-                                }
-                            }
-                        }
-                        _ => {
-                            let size = self.new_size("", SizeKind::Axis);
-                            self.lengths.flexible(size);
-                            Affine::from(size)
-                        }
-                    })
-                    .collect()
+    /// A type parameter that is bounded by a trait of floats stands for the float type.
+    fn type_parameter(&mut self, t: &syn::TypeParam, generics: &syn::Generics) {
+        let mut bounds: Vec<&syn::TypeParamBound> = t.bounds.iter().collect();
+        for predicate in generics.where_clause.iter().flat_map(|w| &w.predicates) {
+            if let syn::WherePredicate::Type(p) = predicate {
+                if matches!(&p.bounded_ty, Type::Path(path) if path.path.is_ident(&t.ident)) {
+                    bounds.extend(&p.bounds);
+                }
+            }
+        }
+        let float = bounds.iter().find_map(|b| match b {
+            syn::TypeParamBound::Trait(b) => {
+                let name = b.path.segments.last()?.ident.to_string();
+                matches!(name.as_str(), "Float" | "Real").then(|| b.path.clone())
+            }
+            _ => None,
+        });
+        match float {
+            Some(bound) if self.types.generic.is_none() => {
+                self.types.generic = Some(Generic { ident: t.ident.clone(), bound });
+            }
+            Some(_) => {
+                self.diagnostics.error(t.ident.span(), "two float types in one function").help("use one of them throughout");
+            }
+            None => {
+                let error = self.diagnostics.error(t.ident.span(), format!("cannot differentiate over the type parameter `{}`", t.ident));
+                error.help("write `f64` or `f32`, or bound it by `num_traits::Float`");
             }
         }
     }
@@ -239,105 +216,66 @@ impl Reader<'_> {
         }
     }
 
-    fn note_float(&mut self, (float, tokens): (Float, TokenStream), span: Span) {
-        if self.float.get_or_insert((float, tokens)).0 != float {
-            let error = self.diagnostics.error(span, "`f32` and `f64` in one function");
+    fn note_float(&mut self, float: (crate::ir::Float, TokenStream), ndarray: Option<TokenStream>, span: Span) {
+        if !self.types.note(float, ndarray) {
+            let error = self.diagnostics.error(span, "two float types in one function");
             error.help("use one of them throughout");
         }
     }
 
-    fn outputs(&mut self, output: &ReturnType, function: Span) -> (Vec<Ty>, bool) {
-        let ReturnType::Type(_, ty) = output else {
-            if self.diagnostics.is_empty() {
-                self.diagnostics.error(function, "the function returns nothing").help("return what is to be differentiated");
-            }
-            return (Vec::new(), false);
-        };
-        let (types, tuple): (Vec<&Type>, bool) = match strip(ty) {
-            Type::Tuple(tuple) => (tuple.elems.iter().collect(), true),
-            single => (vec![single], false),
-        };
+    /// The results: what is returned, then the out-parameters.
+    fn outputs(&mut self, output: &ReturnType, params: &[Param], function: Span) -> (Vec<Ty>, Option<Wrapper>, bool) {
         let mut outputs = Vec::new();
-        for ty in types {
-            if let Some(what) = borrowed(ty) {
-                self.diagnostics.error(ty.span(), format!("the result is {what}")).help("return an owned array: `.to_owned()`");
-                continue;
-            }
-            match self.see(ty) {
-                Seen::Float(shape, float, ndarray) => {
-                    self.note_float(float, ty.span());
-                    if ndarray.is_some() {
-                        self.ndarray = ndarray;
-                    }
-                    outputs.push(shape);
+        let mut wrapper = None;
+        let mut tuple = false;
+        if let ReturnType::Type(_, ty) = output {
+            let mut ty = strip(ty);
+            if let Type::Path(path) = ty {
+                let name = path.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
+                let constructor = match name.as_str() {
+                    "Result" => Some(quote!(::core::result::Result::Ok)),
+                    "Option" => Some(quote!(::core::option::Option::Some)),
+                    _ => None,
+                };
+                if let (Some(constructor), Some(inner)) = (constructor, first_type(&path.path)) {
+                    wrapper = Some(Wrapper { ty: path.path.clone(), constructor });
+                    ty = strip(inner);
                 }
-                _ => {
-                    let tokens = ty.to_token_stream();
-                    let error = self.diagnostics.error(ty.span(), format!("cannot differentiate a result of type `{tokens}`"));
-                    error.help("return `f64`, `[f64; N]`, an ndarray `Array`, or a tuple of these");
+            }
+            let types: Vec<&Type> = match ty {
+                Type::Tuple(parts) => {
+                    tuple = !parts.elems.is_empty();
+                    parts.elems.iter().collect()
+                }
+                single => vec![single],
+            };
+            for ty in types {
+                if let Some(what) = borrowed(ty) {
+                    self.diagnostics.error(ty.span(), format!("the result is {what}")).help("return an owned array: `.to_owned()`");
+                    continue;
+                }
+                match self.types.see(ty) {
+                    Seen::Float(shape, float, ndarray) => {
+                        self.note_float(float, ndarray, ty.span());
+                        outputs.push(shape);
+                    }
+                    _ => {
+                        let tokens = ty.to_token_stream();
+                        let error = self.diagnostics.error(ty.span(), format!("cannot differentiate a result of type `{tokens}`"));
+                        error.help("return `f64`, `[f64; N]`, an ndarray `Array`, or a tuple of these");
+                    }
                 }
             }
         }
-        (outputs, tuple)
-    }
-
-    fn see(&mut self, ty: &Type) -> Seen {
-        match strip(ty) {
-            Type::Array(array) => {
-                let length = array.len.to_token_stream();
-                match self.see(&array.elem) {
-                    Seen::Float(Ty::Scalar, float, _) => Seen::Float(Ty::Array(vec![length]), float, None),
-                    Seen::Float(Ty::Array(mut lengths), float, _) => {
-                        lengths.insert(0, length);
-                        Seen::Float(Ty::Array(lengths), float, None)
-                    }
-                    _ => Seen::Other,
-                }
-            }
-            Type::Path(path) => {
-                let Some(last) = path.path.segments.last() else { return Seen::Other };
-                let name = last.ident.to_string();
-                match name.as_str() {
-                    "f64" => return Seen::Float(Ty::Scalar, (Float::F64, path.to_token_stream()), None),
-                    "f32" => return Seen::Float(Ty::Scalar, (Float::F32, path.to_token_stream()), None),
-                    "bool" => return Seen::Truth,
-                    _ if INTEGERS.contains(&name.as_str()) => return Seen::Integer,
-                    _ => {}
-                }
-                self.ndarray_type(&path.path, &name)
-            }
-            _ => Seen::Other,
-        }
-    }
-
-    fn ndarray_type(&mut self, path: &syn::Path, name: &str) -> Seen {
-        let Some(last) = path.segments.last() else { return Seen::Other };
-        let PathArguments::AngleBracketed(arguments) = &last.arguments else { return Seen::Other };
-        let types: Vec<&Type> = arguments
-            .args
-            .iter()
-            .filter_map(|a| match a {
-                GenericArgument::Type(t) => Some(t),
-                _ => None,
-            })
-            .collect();
-        let float = match types.first().map(|t| self.see(t)) {
-            Some(Seen::Float(Ty::Scalar, float, _)) => float,
-            _ => return Seen::Other,
-        };
-        let digits = |text: &str| text.parse::<usize>().ok().filter(|rank| *rank <= 6);
-        let stem = ["ArrayView", "ArrayRef", "ArcArray", "Array"].iter().find_map(|stem| name.strip_prefix(stem));
-        let rank = match (stem, types.get(1)) {
-            (Some(rank), None) if !rank.is_empty() => digits(rank),
-            (Some(""), Some(dimension)) => dimension.to_token_stream().to_string().rsplit("Ix").next().and_then(digits),
+        outputs.extend(params.iter().filter_map(|p| match &p.kind {
+            ParamKind::Out(ty, _) => Some(ty.clone()),
             _ => None,
-        };
-        let Some(rank) = rank else { return Seen::Other };
-        let mut prefix = path.clone();
-        prefix.segments.pop();
-        prefix.segments.pop_punct();
-        let prefix = (!prefix.segments.is_empty()).then(|| prefix.to_token_stream());
-        Seen::Float(Ty::Nd(rank), float, prefix)
+        }));
+        if outputs.is_empty() && self.diagnostics.is_empty() {
+            self.diagnostics.error(function, "the function returns nothing").help("return what is to be differentiated");
+        }
+        tuple |= outputs.len() > 1;
+        (outputs, wrapper, tuple)
     }
 }
 
@@ -350,14 +288,5 @@ fn borrowed(ty: &Type) -> Option<&'static str> {
             ["ArrayView", "ArrayRef", "ArcArray"].iter().any(|stem| name.starts_with(stem)).then_some("a view")
         }
         _ => None,
-    }
-}
-
-fn strip(ty: &Type) -> &Type {
-    match ty {
-        Type::Reference(r) => strip(&r.elem),
-        Type::Paren(p) => strip(&p.elem),
-        Type::Group(g) => strip(&g.elem),
-        other => other,
     }
 }

@@ -26,8 +26,16 @@ pub enum Value {
     Axis(usize),
     /// A closure.
     Closure(Rc<Closure>),
-    /// `Some(value)`, as `mean` returns it.
+    /// `std::array::from_fn(f)`, whose length its type tells.
+    Generator(Rc<Closure>),
+    /// `Some(value)`, as `mean` returns it, or `Ok(value)`.
     Some(Box<Value>),
+    /// What a loop over a run-time length goes through.
+    Stream(Stream),
+    /// `&mut` to a variable or a part of one.
+    Reference(Place),
+    /// Rust that does not depend on what is differentiated by: a constant, once its type is known.
+    Opaque(Rc<syn::Expr>),
     /// Follows a mistake that was reported.
     Poison,
 }
@@ -39,6 +47,24 @@ pub enum Truth {
     Known(bool),
     /// Decided at run time.
     Open(Expr),
+}
+
+/// An item for each position of a run-time length.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// The positions, outermost first.
+    pub indices: Vec<Index>,
+    /// The item there.
+    pub item: Box<Value>,
+}
+
+/// A variable or a part of one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The variable.
+    pub slot: usize,
+    /// The positions in it.
+    pub path: Vec<Vec<Affine>>,
 }
 
 /// An array over index variables.
@@ -62,7 +88,7 @@ pub enum Elements {
 }
 
 /// One axis of a slice.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Slice {
     /// A single position; the axis goes.
     At(Affine),
@@ -73,17 +99,45 @@ pub enum Slice {
 }
 
 /// A closure or a nested function, with the scope it was written in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Closure {
     /// The patterns of its parameters.
     pub inputs: Vec<syn::Pat>,
+    /// The type that it returns, if it stands there.
+    pub output: Option<syn::Type>,
     /// Its body.
     pub body: syn::Expr,
     /// The variables it sees.
     pub scope: Vec<(String, usize)>,
 }
 
+impl Closure {
+    /// A function, seen from outside.
+    pub fn of(item: &syn::ItemFn) -> Closure {
+        let inputs = item.sig.inputs.iter().map(|input| match input {
+            syn::FnArg::Typed(typed) => syn::Pat::Type(typed.clone()),
+            syn::FnArg::Receiver(_) => syn::parse_quote!(self),
+        });
+        let body = syn::Expr::Block(syn::ExprBlock { attrs: Vec::new(), label: None, block: (*item.block).clone() });
+        let output = match &item.sig.output {
+            syn::ReturnType::Type(_, ty) => Some((**ty).clone()),
+            syn::ReturnType::Default => None,
+        };
+        Closure { inputs: inputs.collect(), output, body, scope: Vec::new() }
+    }
+}
+
+/// Whether a name is written as constants are.
+pub fn is_constant(name: &str) -> bool {
+    name.starts_with(char::is_uppercase) && !name.contains(char::is_lowercase)
+}
+
 impl Value {
+    /// `()`.
+    pub fn unit() -> Value {
+        Value::Tuple(Vec::new())
+    }
+
     /// What it is, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -97,7 +151,11 @@ impl Value {
             Value::Slices(_) => "a slice",
             Value::Axis(_) => "an axis",
             Value::Closure(_) => "a closure",
+            Value::Generator(_) => "an array of unknown length",
             Value::Some(_) => "an option",
+            Value::Stream(_) => "an iterator",
+            Value::Reference(_) => "a mutable reference",
+            Value::Opaque(_) => "a constant of unknown type",
             Value::Poison => "a mistake",
         }
     }

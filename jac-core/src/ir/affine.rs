@@ -47,6 +47,12 @@ impl From<Size> for Affine {
     }
 }
 
+impl From<Symbol> for Affine {
+    fn from(symbol: Symbol) -> Self {
+        Affine { terms: vec![(symbol, 1)], constant: 0 }
+    }
+}
+
 impl Affine {
     /// The symbols with their coefficients, ascending.
     pub fn terms(&self) -> &[(Symbol, i64)] {

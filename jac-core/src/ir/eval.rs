@@ -6,7 +6,7 @@
 
 use super::affine::{Affine, Index, Size, Symbol};
 use super::expr::{Expr, Map, Node, Tensor};
-use super::program::{positions, Body, Program};
+use super::program::{positions, Body, Definition, Program};
 use crate::ops::Op;
 
 /// Values for the parameters of a program.
@@ -33,12 +33,19 @@ struct Evaluator<'a> {
 /// Evaluates every definition; returns the elements of all tensors, in row-major order.
 ///
 /// # Panics
-/// On a program that does not verify, a missing input, or an access out of range.
+/// On a program that does not verify, or a missing input. An access out of range is NaN.
 pub fn eval(program: &Program, inputs: &Inputs) -> Map<Tensor, Vec<f64>> {
     let mut evaluator = Evaluator { program, inputs, tensors: inputs.tensors.clone() };
-    for definition in &program.definitions {
+    for (k, definition) in program.definitions.iter().enumerate() {
         let env = Map::default();
         let values = match &definition.body {
+            Body::Recurrence { over, .. } => {
+                let group = program.definitions[k..].iter().take_while(|d| d.body.over() == Some(*over));
+                if k == 0 || program.definitions[k - 1].body.over() != Some(*over) {
+                    evaluator.recurrences(*over, &group.collect::<Vec<_>>());
+                }
+                continue;
+            }
             Body::Elements(elements) => evaluator.scope(elements, &env).into_iter().map(|v| v.0).collect(),
             Body::Each(indices, body) => {
                 let shape = evaluator.shape(definition.tensor);
@@ -64,6 +71,28 @@ impl Evaluator<'_> {
             }))
         });
         value.known().expect("every symbol has a value")
+    }
+
+    /// Runs a loop: all states of a round are computed from those of the round before.
+    fn recurrences(&mut self, over: Index, group: &[&Definition]) {
+        let rounds = self.affine(self.program.length(over), &Map::default());
+        for round in -1..rounds {
+            for d in group {
+                let Body::Recurrence { indices, parts, .. } = &d.body else { continue };
+                let shape = self.shape(d.tensor);
+                let part = parts[usize::from(round >= 0)];
+                let values: Vec<f64> = positions(&shape[1..])
+                    .map(|at| {
+                        let mut env: Map<Index, i64> = indices.iter().copied().zip(at.iter().map(|p| *p as i64)).collect();
+                        env.insert(over, round);
+                        self.scope(&[part], &env)[0].0
+                    })
+                    .collect();
+                let all = self.tensors.entry(d.tensor).or_insert_with(|| vec![f64::NAN; shape.iter().product()]);
+                let first = (round + 1) as usize * values.len();
+                all[first..first + values.len()].copy_from_slice(&values);
+            }
+        }
     }
 
     fn shape(&self, t: Tensor) -> Vec<usize> {
@@ -99,7 +128,10 @@ impl Evaluator<'_> {
                 let mut flat = 0;
                 for (a, n) in at.iter().zip(&shape) {
                     let at = self.affine(a, env);
-                    assert!((0..*n as i64).contains(&at), "position {at} of `{}`, whose axis has length {n}", self.program.info(*t).name);
+                    if !(0..*n as i64).contains(&at) {
+                        // in the arm of a branch that is not taken, or else noticed by who reads it
+                        return Value(f64::NAN, false);
+                    }
                     flat = flat * n + at as usize;
                 }
                 Value(self.tensors[t][flat], false)

@@ -72,6 +72,17 @@ pub enum Body {
     Each(Vec<Index>, Expr),
     /// One expression an element, in row-major order; every axis has a known length.
     Elements(Vec<Expr>),
+    /// `t[0, j] := parts[0]` and `t[i + 1, j] := parts[1]`, which reads recurrences over the same
+    /// index at `i`. Neighbouring definitions with one `over` are one loop; behind it they are read
+    /// at their last position, the length of `over`.
+    Recurrence {
+        /// The number of the round.
+        over: Index,
+        /// The axes behind the first.
+        indices: Vec<Index>,
+        /// The first value, and the value after a round.
+        parts: [Expr; 2],
+    },
 }
 
 impl Body {
@@ -88,6 +99,15 @@ impl Body {
         match self {
             Body::Each(_, e) => std::slice::from_ref(e),
             Body::Elements(es) => es,
+            Body::Recurrence { parts, .. } => parts,
+        }
+    }
+
+    /// The index of the rounds, of a recurrence.
+    pub fn over(&self) -> Option<Index> {
+        match self {
+            Body::Recurrence { over, .. } => Some(*over),
+            _ => None,
         }
     }
 }
@@ -215,6 +235,7 @@ impl Program {
             match &mut definition.body {
                 Body::Each(_, e) => *e = next.next().expect("a root for each"),
                 Body::Elements(es) => es.fill_with(|| next.next().expect("a root for each")),
+                Body::Recurrence { parts, .. } => parts.fill_with(|| next.next().expect("a root for each")),
             }
         }
     }
@@ -225,11 +246,16 @@ impl Program {
         for t in self.results().collect::<Vec<_>>() {
             needed[t.0 as usize] = true;
         }
-        for definition in self.definitions.iter().rev() {
-            if needed[definition.tensor.0 as usize] {
-                for e in self.arena.reachable(definition.body.roots().iter().copied()) {
-                    if let Node::Access(t, _) = self.arena[e] {
-                        needed[t.0 as usize] = true;
+        // recurrences of one loop may read each other both ways
+        let mut before = 0;
+        while before < needed.iter().filter(|n| **n).count() {
+            before = needed.iter().filter(|n| **n).count();
+            for definition in self.definitions.iter().rev() {
+                if needed[definition.tensor.0 as usize] {
+                    for e in self.arena.reachable(definition.body.roots().iter().copied()) {
+                        if let Node::Access(t, _) = self.arena[e] {
+                            needed[t.0 as usize] = true;
+                        }
                     }
                 }
             }
@@ -239,7 +265,8 @@ impl Program {
 
     /// Whether every axis of every tensor has a known length, and every definition can be unrolled.
     pub fn is_known(&self) -> bool {
-        self.tensors.iter().flat_map(|t| &t.shape).chain(&self.indices).all(|n| n.known().is_some())
+        let lengths = self.tensors.iter().flat_map(|t| &t.shape).chain(&self.indices).all(|n| n.known().is_some());
+        lengths && self.definitions.iter().all(|d| d.body.over().is_none())
     }
 
     /// The operations of all definitions as written, each shared node once (a sum's body once).

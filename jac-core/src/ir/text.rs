@@ -129,26 +129,34 @@ impl<'a> Printer<'a> {
     fn definitions(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         let keyword = if self.notation == Notation::Text { "let " } else { "" };
-        for d in &self.program.definitions {
+        let definitions = &self.program.definitions;
+        for (k, d) in definitions.iter().enumerate() {
             let info = self.program.info(d.tensor);
             let mut lets = Vec::new();
             match &d.body {
                 Body::Each(indices, e) => {
-                    self.scope(&[*e], &Set::default(), &mut lets);
-                    lines.extend(lets.drain(..).map(|(n, e)| format!("{keyword}{n} = {e}")));
-                    let names: Vec<String> = indices.iter().map(|i| self.name_index(*i)).collect();
-                    let binders: Vec<String> = indices.iter().zip(&names).map(|(i, n)| self.binder(*i, n)).collect();
-                    self.scope(&[*e], &indices.iter().copied().collect(), &mut lets);
-                    let body = self.print(*e, 0);
-                    let head = if indices.is_empty() { info.name.clone() } else { format!("{}[{}]", info.name, binders.join(", ")) };
-                    if lets.is_empty() {
-                        lines.push(format!("{head} = {body}"));
-                    } else {
-                        let last = (format!("{head} ="), lets.iter().map(|(n, e)| format!("    {keyword}{n} = {e}")));
-                        lines.push(last.0);
-                        lines.extend(last.1);
-                        lines.push(format!("    {body}"));
+                    self.each("", &info.name, indices, *e, &mut lines);
+                    self.index_names.clear();
+                }
+                Body::Recurrence { over, .. } => {
+                    if k > 0 && definitions[k - 1].body.over() == Some(*over) {
+                        continue;
                     }
+                    let name = self.name_index(*over);
+                    let binder = self.binder(*over, &name);
+                    let loop_line = format!("loop {binder}");
+                    let mut inside = Vec::new();
+                    let group = || definitions[k..].iter().take_while(|d| d.body.over() == Some(*over));
+                    for (part, prefix) in [(0, "first "), (1, "next ")] {
+                        for d in group() {
+                            let Body::Recurrence { indices, parts, .. } = &d.body else { continue };
+                            let name = self.program.info(d.tensor).name.clone();
+                            self.each(prefix, &name, indices, parts[part], &mut inside);
+                            self.index_names.retain(|i, _| i == over);
+                        }
+                    }
+                    lines.push(loop_line);
+                    lines.extend(inside);
                     self.index_names.clear();
                 }
                 Body::Elements(es) => {
@@ -172,6 +180,26 @@ impl<'a> Printer<'a> {
             }
         }
         lines
+    }
+
+    /// The lines of `prefix name[indices] = e`.
+    fn each(&mut self, prefix: &str, name: &str, indices: &[Index], e: Expr, lines: &mut Vec<String>) {
+        let keyword = if self.notation == Notation::Text { "let " } else { "" };
+        let mut lets = Vec::new();
+        self.scope(&[e], &Set::default(), &mut lets);
+        lines.extend(lets.drain(..).map(|(n, e)| format!("{keyword}{n} = {e}")));
+        let names: Vec<String> = indices.iter().map(|i| self.name_index(*i)).collect();
+        let binders: Vec<String> = indices.iter().zip(&names).map(|(i, n)| self.binder(*i, n)).collect();
+        self.scope(&[e], &self.index_names.keys().copied().collect(), &mut lets);
+        let body = self.print(e, 0);
+        let head = if indices.is_empty() { name.to_owned() } else { format!("{name}[{}]", binders.join(", ")) };
+        if lets.is_empty() {
+            lines.push(format!("{prefix}{head} = {body}"));
+        } else {
+            lines.push(format!("{prefix}{head} ="));
+            lines.extend(lets.iter().map(|(n, e)| format!("    {keyword}{n} = {e}")));
+            lines.push(format!("    {body}"));
+        }
     }
 
     fn binder(&self, i: Index, name: &str) -> String {
@@ -232,7 +260,7 @@ impl<'a> Printer<'a> {
         if let Some(name) = user {
             let candidates = std::iter::once(name.to_owned()).chain((2..).map(|k| format!("{name}_{k}")));
             let mut open =
-                candidates.filter(|n| Op::named(n).is_none() && !["sum", "delta", "let", "float", "fn", "block"].contains(&n.as_str()));
+                candidates.filter(|n| Op::named(n).is_none() && !["sum", "delta", "let", "float", "fn", "block", "loop", "first", "next"].contains(&n.as_str()));
             let name = open.find(|n| !self.taken.contains(n)).expect("some name is free");
             self.taken.insert(name.clone());
             return name;
@@ -367,14 +395,14 @@ pub fn parse(text: &str) -> Result<Program, String> {
     let mut lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).peekable();
     let (_, head) = lines.next().ok_or("an empty text is no program")?;
     let rest = Header::parse(&mut program, head).map_err(|m| format!("line 1: {m}"))?;
-    let mut lets: Map<String, Expr> = Map::default();
+    let mut scope = Scope::default();
     let mut blocks = Vec::new();
     while let Some((number, line)) = lines.next() {
         let mut body = Vec::new();
         while let Some((_, l)) = lines.next_if(|(_, l)| l.starts_with(' ')) {
             body.push(l);
         }
-        line_of(&mut program, &mut lets, &mut blocks, line, &body).map_err(|m| format!("line {}: {m}", number + 1))?;
+        line_of(&mut program, &mut scope, &mut blocks, line, &body).map_err(|m| format!("line {}: {m}", number + 1))?;
     }
     let find = |program: &Program, name: &str| {
         (0..program.tensors.len() as u32).map(Tensor).find(|t| program.info(*t).name == name).ok_or(format!("no tensor `{name}`"))
@@ -449,16 +477,57 @@ impl Header {
     }
 }
 
+/// What the lines before have named.
+#[derive(Default)]
+struct Scope {
+    lets: Map<String, Expr>,
+    /// The index of the loop whose states are being defined.
+    over: Option<(String, Index)>,
+}
+
 fn line_of(
     program: &mut Program,
-    lets: &mut Map<String, Expr>,
+    scope: &mut Scope,
     blocks: &mut Vec<(String, usize, String)>,
     line: &str,
     body: &[&str],
 ) -> Result<(), String> {
     let mut p = Parser::new(program, line)?;
-    p.lets = std::mem::take(lets);
-    if p.eat("let") {
+    p.lets = std::mem::take(&mut scope.lets);
+    if p.eat("loop") {
+        p.index()?;
+        scope.over = p.indices.pop();
+        p.end()?;
+    } else if p.is_next("first") || p.is_next("next") {
+        let first = p.eat("first") || !p.eat("next");
+        let (label, over) = scope.over.clone().ok_or("a state outside a loop")?;
+        p.indices.push((label, over));
+        let name = p.word()?;
+        let mut indices = p.binders()?;
+        let known = p.program.tensors.iter().position(|t| t.name == name).map(|k| Tensor(k as u32));
+        let definition = p.program.definitions.iter().position(|d| Some(d.tensor) == known);
+        if let Some(Body::Recurrence { indices: own, .. }) = definition.map(|k| p.program.definitions[k].body.clone()) {
+            // the second line is about the same indices
+            for ((_, i), own) in p.indices[1..].iter_mut().zip(&own) {
+                *i = *own;
+            }
+            indices = own;
+        }
+        let e = p.body(body)?;
+        if first {
+            let mut shape = vec![p.program.length(over).plus(&Affine::from(1), 1)];
+            shape.extend(indices.iter().map(|i| p.program.length(*i).clone()));
+            p.program.tensors.push(TensorInfo { name, shape, role: Role::Defined });
+            let tensor = Tensor(p.program.tensors.len() as u32 - 1);
+            p.program.definitions.push(Definition { tensor, body: Body::Recurrence { over, indices, parts: [e, e] } });
+        } else {
+            match definition.map(|k| &mut p.program.definitions[k].body) {
+                Some(Body::Recurrence { parts, .. }) => parts[1] = e,
+                _ => return Err(format!("`{name}` has no first value")),
+            }
+        }
+        p.end()?;
+    } else if p.eat("let") {
         p.binding()?;
         p.end()?;
     } else if p.eat("block") {
@@ -504,27 +573,8 @@ fn line_of(
                 _ => return Err(format!("`{name}` is not defined by elements")),
             }
         } else {
-            let mut indices = Vec::new();
-            if p.eat("[") {
-                while !p.eat("]") {
-                    indices.push(p.index()?);
-                    p.eat(",");
-                }
-            }
-            p.expect("=")?;
-            let e = if body.is_empty() {
-                p.expr(0)?
-            } else {
-                p.end()?;
-                for line in &body[..body.len() - 1] {
-                    p.continue_with(line)?;
-                    p.expect("let")?;
-                    p.binding()?;
-                    p.end()?;
-                }
-                p.continue_with(body[body.len() - 1])?;
-                p.expr(0)?
-            };
+            let indices = p.binders()?;
+            let e = p.body(body)?;
             let shape = indices.iter().map(|i| p.program.length(*i).clone()).collect();
             p.program.tensors.push(TensorInfo { name, shape, role: Role::Defined });
             let tensor = Tensor(p.program.tensors.len() as u32 - 1);
@@ -532,7 +582,7 @@ fn line_of(
         }
         p.end()?;
     }
-    *lets = std::mem::take(&mut p.lets);
+    scope.lets = std::mem::take(&mut p.lets);
     Ok(())
 }
 
@@ -693,6 +743,33 @@ impl<'a> Parser<'a> {
         let i = self.program.index(length);
         self.indices.push((name, i));
         Ok(i)
+    }
+
+    /// `[i: n, j: m]`, or nothing.
+    fn binders(&mut self) -> Result<Vec<Index>, String> {
+        let mut indices = Vec::new();
+        if self.eat("[") {
+            while !self.eat("]") {
+                indices.push(self.index()?);
+                self.eat(",");
+            }
+        }
+        Ok(indices)
+    }
+
+    /// `= e`, or `=` and lines of `let`s before it.
+    fn body(&mut self, lines: &[&str]) -> Result<Expr, String> {
+        self.expect("=")?;
+        let Some((last, lets)) = lines.split_last() else { return self.expr(0) };
+        self.end()?;
+        for line in lets {
+            self.continue_with(line)?;
+            self.expect("let")?;
+            self.binding()?;
+            self.end()?;
+        }
+        self.continue_with(last)?;
+        self.expr(0)
     }
 
     fn affine(&mut self) -> Result<Affine, String> {

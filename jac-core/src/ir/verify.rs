@@ -14,7 +14,7 @@ use crate::ops::Op;
 pub fn verify(program: &Program) -> Result<(), String> {
     let mut defined: Vec<bool> = program.tensors.iter().map(|t| t.role != Role::Defined).collect();
     let mut owned: Set<Index> = Set::default();
-    for definition in &program.definitions {
+    for (k, definition) in program.definitions.iter().enumerate() {
         let info = program.info(definition.tensor);
         let fail = |message: String| Err(format!("`{}`: {message}", info.name));
         let bound: Set<Index> = match &definition.body {
@@ -35,13 +35,36 @@ pub fn verify(program: &Program) -> Result<(), String> {
                 }
                 Set::default()
             }
+            Body::Recurrence { over, indices, parts: [first, _] } => {
+                let rounds = program.length(*over).plus(&super::affine::Affine::from(1), 1);
+                let shape: Vec<_> = std::iter::once(rounds).chain(indices.iter().map(|i| program.length(*i).clone())).collect();
+                if shape != info.shape {
+                    return fail("the indices do not range over the shape".into());
+                }
+                let begins = k == 0 || program.definitions[k - 1].body.over() != Some(*over);
+                if !indices.iter().all(|i| owned.insert(*i)) || begins && !owned.insert(*over) {
+                    return fail("an index belongs to two definitions".into());
+                }
+                if begins {
+                    // the states of one loop read each other
+                    for d in program.definitions[k..].iter().take_while(|d| d.body.over() == Some(*over)) {
+                        if std::mem::replace(&mut defined[d.tensor.0 as usize], true) {
+                            return Err(format!("`{}`: defined twice", program.info(d.tensor).name));
+                        }
+                    }
+                }
+                if program.arena.mentions(*first, *over) {
+                    return fail("the first value depends on the round".into());
+                }
+                indices.iter().chain([over]).copied().collect()
+            }
         };
         for root in definition.body.roots() {
             if let Err(message) = expression(program, *root, &bound, &defined) {
                 return fail(message);
             }
         }
-        if std::mem::replace(&mut defined[definition.tensor.0 as usize], true) {
+        if definition.body.over().is_none() && std::mem::replace(&mut defined[definition.tensor.0 as usize], true) {
             return fail("defined twice".into());
         }
     }

@@ -47,40 +47,91 @@ pub fn definition(program: &mut Program, tree: &mut Tree, definition: &Definitio
                 }
             }
         }
-        Body::Each(indices, e) => {
-            let terms = program.expand(*e);
-            if indices.is_empty() {
-                let values: Vec<Expr> = terms.iter().map(|t| dense(program, t)).collect();
-                let sum = values.into_iter().fold(None, |sum, v| Some(sum.map_or(v, |s| program.arena.add(s, v))));
-                let value = sum.unwrap_or_else(|| program.arena.constant(0));
-                tree.item(0, Item::Scalar(tensor, value));
-                return;
-            }
-            tree.item(0, Item::Allocate(tensor));
-            let nests = joined(program, terms, indices);
-            let add = nests.len() > 1;
-            // nests over the same indices share their loops; no two loops share an index
-            let mut owned: Map<Vec<Index>, Vec<Index>> = Map::default();
-            let mut ready = Vec::new();
-            for nest in nests {
-                let own = owned
-                    .entry(nest.loops.clone())
-                    .or_insert_with(|| nest.loops.iter().map(|i| program.index(program.length(*i).clone())).collect());
-                let mut nest = nest.over(program, own);
-                nest.value = outer_reciprocals(program, nest.value);
-                nest.value = precompute(program, tree, nest.value, own);
-                ready.push(nest);
-            }
-            let mut open: Map<Vec<Index>, usize> = Map::default();
-            for nest in ready {
-                let loops = |tree: &mut Tree| nest.loops.iter().fold(0, |scope, i| tree.child(scope, Kind::Loop(*i)));
-                let mut scope = *open.entry(nest.loops.clone()).or_insert_with(|| loops(tree));
-                for c in nest.guards {
-                    scope = tree.child(scope, Kind::Guard(c));
-                }
-                tree.item(scope, Item::Store { tensor, at: nest.at, value: nest.value, add });
-            }
+        Body::Each(indices, e) if indices.is_empty() => {
+            let value = total(program, *e);
+            tree.item(0, Item::Scalar(tensor, value));
         }
+        Body::Each(indices, e) => each(program, tree, 0, tensor, indices, *e),
+        Body::Recurrence { .. } => unreachable!("the recurrences of a loop are lowered together"),
+    }
+}
+
+/// The loop of some recurrences: all next values, then all states.
+pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &[Definition]) {
+    let states = || {
+        group.iter().filter_map(|d| match &d.body {
+            Body::Recurrence { indices, parts, .. } => Some((d.tensor, indices, parts)),
+            _ => None,
+        })
+    };
+    for (tensor, indices, [first, _]) in states() {
+        if indices.is_empty() {
+            let value = total(program, *first);
+            tree.item(0, Item::Carry(tensor, value));
+        } else {
+            let fresh: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
+            let with = |s: Symbol| match s {
+                Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(fresh[k])),
+                Symbol::Size(_) => None,
+            };
+            let first = program.arena.substitute(*first, &with);
+            each(program, tree, 0, tensor, &fresh, first);
+        }
+    }
+    let scope = tree.child(0, Kind::Loop(over));
+    let mut advances = Vec::new();
+    for (tensor, indices, [_, next]) in states() {
+        let info = program.info(tensor).clone();
+        let after = program.tensor(&format!("next_{}", info.name), info.shape[1..].to_vec(), Role::Defined);
+        if indices.is_empty() {
+            let value = total(program, *next);
+            tree.item(scope, Item::Scalar(after, value));
+        } else {
+            each(program, tree, scope, after, indices, *next);
+        }
+        advances.push(Item::Advance(tensor, after));
+    }
+    for advance in advances {
+        tree.item(scope, advance);
+    }
+}
+
+/// A scalar as one expression.
+fn total(program: &mut Program, e: Expr) -> Expr {
+    let terms = program.expand(e);
+    let values: Vec<Expr> = terms.iter().map(|t| dense(program, t)).collect();
+    let sum = values.into_iter().fold(None, |sum, v| Some(sum.map_or(v, |s| program.arena.add(s, v))));
+    sum.unwrap_or_else(|| program.arena.constant(0))
+}
+
+/// Puts the loops that fill a tensor into the scope `base`.
+fn each(program: &mut Program, tree: &mut Tree, base: usize, tensor: Tensor, indices: &[Index], e: Expr) {
+    let terms = program.expand(e);
+    tree.item(base, Item::Allocate(tensor));
+    let nests = joined(program, terms, indices);
+    let add = nests.len() > 1;
+    // nests over the same indices share their loops; no two loops share an index
+    let mut owned: Map<Vec<Index>, Vec<Index>> = Map::default();
+    let mut ready = Vec::new();
+    for nest in nests {
+        let own = owned
+            .entry(nest.loops.clone())
+            .or_insert_with(|| nest.loops.iter().map(|i| program.index(program.length(*i).clone())).collect());
+        let mut nest = nest.over(program, own);
+        nest.value = outer_reciprocals(program, nest.value);
+        if base == 0 {
+            nest.value = precompute(program, tree, nest.value, own);
+        }
+        ready.push(nest);
+    }
+    let mut open: Map<Vec<Index>, usize> = Map::default();
+    for nest in ready {
+        let loops = |tree: &mut Tree| nest.loops.iter().fold(base, |scope, i| tree.child(scope, Kind::Loop(*i)));
+        let mut scope = *open.entry(nest.loops.clone()).or_insert_with(|| loops(tree));
+        for c in nest.guards {
+            scope = tree.child(scope, Kind::Guard(c));
+        }
+        tree.item(scope, Item::Store { tensor, at: nest.at, value: nest.value, add });
     }
 }
 

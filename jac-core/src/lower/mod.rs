@@ -18,6 +18,8 @@ pub struct Plan {
     pub body: Vec<Stmt>,
     /// The names of the expressions that are computed once into a local variable.
     pub locals: Map<Expr, String>,
+    /// The states of loops: of all rounds, only the last one is held.
+    pub carried: Set<Tensor>,
 }
 
 /// A statement.
@@ -35,6 +37,10 @@ pub enum Stmt {
     Group(Vec<Stmt>, Vec<Expr>),
     /// The scalar definition `t` is `e`.
     Scalar(Tensor, Expr),
+    /// The state `t` begins as `e`.
+    Carry(Tensor, Expr),
+    /// The state `t` becomes what the other tensor holds.
+    Advance(Tensor, Tensor),
     /// A tensor of zeros.
     Allocate(Tensor),
     /// A tensor of known lengths, given by its elements.
@@ -60,12 +66,22 @@ pub enum Stmt {
 pub fn lower(mut program: Program) -> Plan {
     distinct_sums(&mut program);
     let mut tree = schedule::Tree::default();
-    for definition in program.definitions.clone() {
-        loops::definition(&mut program, &mut tree, &definition);
+    let definitions = program.definitions.clone();
+    let mut carried: Set<Tensor> = Set::default();
+    for (k, definition) in definitions.iter().enumerate() {
+        match definition.body.over() {
+            None => loops::definition(&mut program, &mut tree, definition),
+            Some(over) if k == 0 || definitions[k - 1].body.over() != Some(over) => {
+                let group: Vec<_> = definitions[k..].iter().take_while(|d| d.body.over() == Some(over)).cloned().collect();
+                carried.extend(group.iter().map(|d| d.tensor));
+                loops::recurrences(&mut program, &mut tree, over, &group);
+            }
+            Some(_) => {}
+        }
     }
     let (body, locals) = tree.schedule(&program);
     let body = grouped(&program, &locals, body);
-    Plan { program, body, locals }
+    Plan { program, body, locals, carried }
 }
 
 /// More `let`s than this in one block are cut into blocks: rustc's stack grows with every `let`, and
@@ -138,9 +154,9 @@ impl Stmt {
                     stack.push(*c);
                     statements.extend(inner);
                 }
-                Stmt::Scalar(_, e) | Stmt::Store { value: e, .. } => stack.push(*e),
+                Stmt::Scalar(_, e) | Stmt::Carry(_, e) | Stmt::Store { value: e, .. } => stack.push(*e),
                 Stmt::Literal(_, es) => stack.extend(es),
-                Stmt::Allocate(_) => {}
+                Stmt::Allocate(_) | Stmt::Advance(..) => {}
             }
         }
         let mut seen: Set<Expr> = Set::default();

@@ -28,6 +28,8 @@ pub enum Item {
     Allocate(Tensor),
     Literal(Tensor, Vec<Expr>),
     Scalar(Tensor, Expr),
+    Carry(Tensor, Expr),
+    Advance(Tensor, Tensor),
     Store { tensor: Tensor, at: Vec<Affine>, value: Expr, add: bool },
     Child(usize),
 }
@@ -109,8 +111,8 @@ impl Tree {
             for item in &scope.items {
                 match item {
                     Item::Literal(_, es) => roots.extend(es.iter().map(|e| (k, *e))),
-                    Item::Scalar(_, e) | Item::Store { value: e, .. } => roots.push((k, *e)),
-                    Item::Allocate(_) | Item::Child(_) => {}
+                    Item::Scalar(_, e) | Item::Carry(_, e) | Item::Store { value: e, .. } => roots.push((k, *e)),
+                    Item::Allocate(_) | Item::Advance(..) | Item::Child(_) => {}
                 }
             }
         }
@@ -225,8 +227,8 @@ impl Scheduler<'_> {
         for (scope, item) in tree.scopes.iter().enumerate().flat_map(|(k, s)| s.items.iter().map(move |i| (k, i))) {
             let es: &[Expr] = match item {
                 Item::Literal(_, es) => es,
-                Item::Scalar(_, e) | Item::Store { value: e, .. } => std::slice::from_ref(e),
-                Item::Allocate(_) | Item::Child(_) => &[],
+                Item::Scalar(_, e) | Item::Carry(_, e) | Item::Store { value: e, .. } => std::slice::from_ref(e),
+                Item::Allocate(_) | Item::Advance(..) | Item::Child(_) => &[],
             };
             for e in es {
                 if self.place[e.at()] != Some(scope) {
@@ -276,6 +278,8 @@ impl Scheduler<'_> {
                 Item::Allocate(t) => out.push(Stmt::Allocate(*t)),
                 Item::Literal(t, es) => out.push(Stmt::Literal(*t, es.clone())),
                 Item::Scalar(t, e) => out.push(Stmt::Scalar(*t, *e)),
+                Item::Carry(t, e) => out.push(Stmt::Carry(*t, *e)),
+                Item::Advance(t, next) => out.push(Stmt::Advance(*t, *next)),
                 Item::Store { tensor, at, value, add } => {
                     out.push(Stmt::Store { tensor: *tensor, at: at.clone(), value: *value, add: *add })
                 }
@@ -367,9 +371,9 @@ impl Scheduler<'_> {
 /// The expressions that an item and all that is inside it use.
 fn subtree_roots(tree: &Tree, item: &Item) -> Vec<Expr> {
     match item {
-        Item::Allocate(_) => Vec::new(),
+        Item::Allocate(_) | Item::Advance(..) => Vec::new(),
         Item::Literal(_, es) => es.clone(),
-        Item::Scalar(_, e) | Item::Store { value: e, .. } => vec![*e],
+        Item::Scalar(_, e) | Item::Carry(_, e) | Item::Store { value: e, .. } => vec![*e],
         Item::Child(child) => {
             let scope = &tree.scopes[*child];
             let mut roots: Vec<Expr> = scope.items.iter().flat_map(|i| subtree_roots(tree, i)).collect();

@@ -1,0 +1,457 @@
+//! Loops over a run-time length.
+//!
+//! The body is read once, on variables that stand for what the rounds before left behind. A variable
+//! to which something is added becomes a sum over the loop's index; an array whose elements are
+//! written one by one, a map. What is left carries state from round to round: a recurrence, which
+//! stays a loop in the generated code.
+
+use super::body::{Eval, Reader};
+use super::control::{unchanged, Target};
+use super::value::{Elements, Stream, Tensor, Value};
+use crate::ir::{self, Affine, Body, Definition, Expr, Index, Node, Role, Symbol};
+use crate::ops::Op;
+use proc_macro2::Span;
+
+/// A float, or an array of floats, that the body changes.
+struct State {
+    /// Its values after each number of rounds: the first axis is the number of rounds.
+    tensor: ir::Tensor,
+    /// The indices of its elements.
+    axes: Vec<Index>,
+    /// An element before a round.
+    before: Expr,
+    /// Before the first round.
+    init: Expr,
+    /// After a round.
+    after: Expr,
+}
+
+impl State {
+    fn of(tensor: ir::Tensor, axes: Vec<Index>, before: Expr, init: Expr) -> State {
+        State { tensor, axes, before, init, after: before }
+    }
+}
+
+type Round<'a, 'b> = &'a mut dyn FnMut(&mut Reader<'b>, Value) -> Eval<()>;
+
+impl<'b> Reader<'b> {
+    /// Reads a loop over the positions of `stream`.
+    pub(super) fn open_loop(&mut self, stream: &Stream, span: Span, round: Round<'_, 'b>) -> Eval {
+        let before = self.slots.clone();
+        let mut changed: Vec<usize> = Vec::new();
+        let mut steps: Vec<(usize, i64)> = Vec::new();
+        loop {
+            // the variables that are known to change stand for the rounds before
+            let mut states: Vec<State> = Vec::new();
+            for &slot in &changed {
+                let value = before[slot].clone();
+                self.slots[slot] = match (value, steps.iter().find(|(s, _)| *s == slot)) {
+                    (Value::Int(a), Some((_, step))) => Value::Int(a.plus(&Affine::from(stream.indices[0]), *step)),
+                    (value, _) => self.placeholder(value, stream, &mut states, span)?,
+                };
+            }
+            let start = self.slots.clone();
+            self.one_round(stream, span, round)?;
+            let mut found = false;
+            for slot in 0..before.len() {
+                if changed.contains(&slot) || unchanged(&self.slots[slot], &start[slot]) {
+                    continue;
+                }
+                found = true;
+                changed.push(slot);
+                if let (Value::Int(a), Value::Int(b)) = (&start[slot], &self.slots[slot]) {
+                    match b.plus(a, -1).known() {
+                        Some(step) if stream.indices.len() == 1 => steps.push((slot, step)),
+                        _ => return self.fail(span, "an integer in this loop does not grow by a fixed step", "loop over the positions themselves"),
+                    }
+                }
+            }
+            for (slot, step) in &steps {
+                let grown = match (&start[*slot], &self.slots[*slot]) {
+                    (Value::Int(a), Value::Int(b)) => b.plus(a, -1).known() == Some(*step),
+                    _ => false,
+                };
+                if !found && !grown {
+                    return self.fail(span, "an integer in this loop does not grow by a fixed step", "loop over the positions themselves");
+                }
+            }
+            if found {
+                self.slots.clone_from(&before);
+                continue;
+            }
+            return self.close_loop(stream, span, &before, &changed, &steps, states);
+        }
+    }
+
+    /// Reads the body once.
+    fn one_round(&mut self, stream: &Stream, span: Span, round: Round<'_, 'b>) -> Eval<()> {
+        let number = self.loops;
+        self.loops += 1;
+        let labels = std::mem::replace(&mut self.labels, vec![(None, number)]);
+        let from = self.jumps.len();
+        let tail = round(self, (*stream.item).clone()).map(|()| Value::unit());
+        self.labels = labels;
+        self.land(Target::Continue(number), from, tail)?;
+        if self.jumps.len() > from {
+            return self.fail(span, "this loop over a run-time length is left early", "guard the rest of its body with an `if`, or fix the length");
+        }
+        Ok(())
+    }
+
+    /// What stands for a variable during a round.
+    fn placeholder(&mut self, value: Value, stream: &Stream, states: &mut Vec<State>, span: Span) -> Eval {
+        let time = stream.indices[0];
+        let rounds = self.program.length(time).plus(&Affine::from(1), 1);
+        match value {
+            Value::Opaque(e) => {
+                let e = self.opaque_float(&e)?;
+                self.placeholder(Value::Float(e), stream, states, span)
+            }
+            Value::Float(init) => {
+                let tensor = self.program.tensor("__s", vec![rounds], Role::Defined);
+                let before = self.program.arena.insert(Node::Access(tensor, vec![Affine::from(time)]));
+                states.push(State::of(tensor, Vec::new(), before, init));
+                Ok(Value::Float(before))
+            }
+            Value::Tensor(t) => {
+                let (axes, init) = self.each(&t);
+                let mut shape = vec![rounds];
+                shape.extend(t.shape.iter().cloned());
+                let tensor = self.program.tensor("__s", shape, Role::Defined);
+                let at = std::iter::once(time).chain(axes.iter().copied()).map(Affine::from).collect();
+                let before = self.program.arena.insert(Node::Access(tensor, at));
+                states.push(State::of(tensor, axes.clone(), before, init));
+                Ok(Value::Tensor(Tensor { shape: t.shape, elements: Elements::Each(axes, before), ndarray: t.ndarray }))
+            }
+            Value::Array(items) => {
+                Ok(Value::Array(items.into_iter().map(|v| self.placeholder(v, stream, states, span)).collect::<Eval<_>>()?))
+            }
+            Value::Tuple(items) => {
+                Ok(Value::Tuple(items.into_iter().map(|v| self.placeholder(v, stream, states, span)).collect::<Eval<_>>()?))
+            }
+            other => {
+                let message = format!("this loop over a run-time length changes {}", other.kind());
+                self.fail(span, message, "only floats and arrays of them may change in it, or fix the length")
+            }
+        }
+    }
+
+    /// Decides what each state is, and gives the variables their values after the loop.
+    fn close_loop(
+        &mut self,
+        stream: &Stream,
+        span: Span,
+        before: &[Value],
+        changed: &[usize],
+        steps: &[(usize, i64)],
+        mut states: Vec<State>,
+    ) -> Eval {
+        let mut next = 0;
+        for &slot in changed {
+            let value = self.slots[slot].clone();
+            self.take_after(&value, &before[slot], &mut states, &mut next, span)?;
+        }
+        let tensors: Vec<ir::Tensor> = states.iter().map(|s| s.tensor).collect();
+        let mut finals: Vec<Option<Expr>> = Vec::new();
+        for k in 0..states.len() {
+            let others = (0..states.len()).filter(|j| *j != k).map(|j| states[j].after);
+            let seen = self.mentioned(others.collect(), &tensors).contains(&states[k].tensor);
+            finals.push(if seen { None } else { self.closed_form(stream, &states[k], &tensors)? });
+        }
+        let carried: Vec<usize> = (0..states.len()).filter(|k| finals[*k].is_none()).collect();
+        if !carried.is_empty() {
+            self.recurrence(stream, &states, &carried, span)?;
+        }
+        let count = self.program.length(stream.indices[0]).clone();
+        for &k in &carried {
+            let s = &states[k];
+            let at = std::iter::once(count.clone()).chain(s.axes.iter().map(|i| Affine::from(*i))).collect();
+            finals[k] = Some(self.program.arena.insert(Node::Access(s.tensor, at)));
+        }
+        let mut next = 0;
+        self.slots = before.to_vec();
+        for &slot in changed {
+            let first = next;
+            let value = match (&before[slot], steps.iter().find(|(s, _)| *s == slot)) {
+                (Value::Int(a), Some((_, step))) => Value::Int(a.plus(&count, *step)),
+                (value, _) => self.after_loop(value, &states, &finals, &mut next),
+            };
+            let name = self.scope.iter().find(|(_, s)| *s == slot).map(|(n, _)| n.clone()).unwrap_or_default();
+            for k in first..next {
+                if carried.contains(&k) && !name.is_empty() {
+                    self.rename(states[k].tensor, &name);
+                }
+            }
+            self.slots[slot] = self.name(&name, value);
+        }
+        Ok(Value::unit())
+    }
+
+    /// Notes what a round leaves in the variables.
+    fn take_after(&mut self, value: &Value, before: &Value, states: &mut [State], next: &mut usize, span: Span) -> Eval<()> {
+        match (value, before) {
+            (Value::Int(_), Value::Int(_)) => Ok(()),
+            (Value::Array(items), Value::Array(was)) | (Value::Tuple(items), Value::Tuple(was)) if items.len() == was.len() => {
+                items.iter().zip(was).try_for_each(|(v, w)| self.take_after(v, w, states, next, span))
+            }
+            (Value::Float(_) | Value::Opaque(_), Value::Float(_) | Value::Opaque(_)) => {
+                states[*next].after = self.float(value.clone(), span)?;
+                *next += 1;
+                Ok(())
+            }
+            (Value::Tensor(t), Value::Tensor(was)) if t.shape.len() == was.shape.len() => {
+                for (m, n) in t.shape.iter().zip(&was.shape) {
+                    self.equal_lengths(m, n, span)?;
+                }
+                let at: Vec<Affine> = states[*next].axes.iter().map(|i| Affine::from(*i)).collect();
+                states[*next].after = self.element(t, &at);
+                *next += 1;
+                Ok(())
+            }
+            (value, before) => {
+                let message = format!("this loop over a run-time length makes {} of {}", value.kind(), before.kind());
+                self.fail(span, message, "a variable keeps its shape from round to round")
+            }
+        }
+    }
+
+    /// The value of a variable after the loop.
+    fn after_loop(&mut self, before: &Value, states: &[State], finals: &[Option<Expr>], next: &mut usize) -> Value {
+        match before {
+            Value::Array(items) => Value::Array(items.iter().map(|v| self.after_loop(v, states, finals, next)).collect()),
+            Value::Tuple(items) => Value::Tuple(items.iter().map(|v| self.after_loop(v, states, finals, next)).collect()),
+            Value::Tensor(t) => {
+                let k = *next;
+                *next += 1;
+                let e = finals[k].expect("every state has a value after the loop");
+                // the axes may stand in a recurrence, whose indices are its own
+                let axes = self.program.axes(&t.shape);
+                let from = states[k].axes.clone();
+                let e = self.program.arena.substitute(e, &|s| match s {
+                    Symbol::Index(i) => from.iter().position(|j| *j == i).map(|k| Affine::from(axes[k])),
+                    Symbol::Size(_) => None,
+                });
+                Value::Tensor(Tensor { shape: t.shape.clone(), elements: Elements::Each(axes, e), ndarray: t.ndarray })
+            }
+            _ => {
+                *next += 1;
+                Value::Float(finals[*next - 1].expect("every state has a value after the loop"))
+            }
+        }
+    }
+
+    /// The states that expressions read.
+    fn mentioned(&self, roots: Vec<Expr>, states: &[ir::Tensor]) -> Vec<ir::Tensor> {
+        let reached = self.program.arena.reachable(roots);
+        let read = reached.iter().filter_map(|e| match &self.program.arena[*e] {
+            Node::Access(t, _) if states.contains(t) => Some(*t),
+            _ => None,
+        });
+        read.collect()
+    }
+
+    /// The value after the loop of a state that needs no recurrence: a sum, a map, or what the last
+    /// round assigns.
+    fn closed_form(&mut self, stream: &Stream, s: &State, states: &[ir::Tensor]) -> Eval<Option<Expr>> {
+        if s.after == s.before {
+            return Ok(Some(s.init));
+        }
+        if let Some(mut added) = self.added(s, s.after) {
+            if self.mentioned(vec![added], states).is_empty() {
+                for i in stream.indices.iter().rev() {
+                    added = self.program.arena.insert(Node::Sum(*i, added));
+                }
+                return Ok(Some(self.program.arena.add(s.init, added)));
+            }
+        }
+        let &[time] = stream.indices.as_slice() else { return Ok(None) };
+        let count = self.program.length(time).clone();
+        if s.axes.is_empty() {
+            if !self.mentioned(vec![s.after], states).is_empty() {
+                return Ok(None);
+            }
+            let end = count.plus(&Affine::from(1), -1);
+            let last = self.program.arena.substitute(s.after, &|symbol| (symbol == Symbol::Index(time)).then(|| end.clone()));
+            let args = vec![self.program.arena.constant(0), self.program.arena.integer(count)];
+            let any = self.program.arena.apply(Op::Lt, args);
+            return Ok(Some(self.program.arena.apply(Op::Select, vec![any, last, s.init])));
+        }
+        Ok(self.mapped(s, time, &count, states))
+    }
+
+    /// What a round adds to the state, if it does nothing else: `after = before + added`.
+    fn added(&mut self, s: &State, e: Expr) -> Option<Expr> {
+        if e == s.before {
+            return Some(self.program.arena.constant(0));
+        }
+        let reads = |r: &Self, e: Expr| !r.mentioned(vec![e], &[s.tensor]).is_empty();
+        let Node::Apply(op, args) = self.program.arena[e].clone() else { return None };
+        match (op, args.as_slice()) {
+            (Op::Add, &[a, b]) if !reads(self, b) => {
+                let added = self.added(s, a)?;
+                Some(self.program.arena.add(added, b))
+            }
+            (Op::Add, &[a, b]) if !reads(self, a) => {
+                let added = self.added(s, b)?;
+                Some(self.program.arena.add(a, added))
+            }
+            (Op::Sub, &[a, b]) if !reads(self, b) => {
+                let added = self.added(s, a)?;
+                Some(match self.program.arena.is(added, 0) {
+                    true => self.program.arena.apply(Op::Neg, vec![b]),
+                    false => self.program.arena.apply(Op::Sub, vec![added, b]),
+                })
+            }
+            (Op::Select, &[c, a, b]) if !reads(self, c) => {
+                let a = self.at_own_position(s, c, a);
+                let (a, b) = (self.added(s, a)?, self.added(s, b)?);
+                Some(self.program.arena.apply(Op::Select, vec![c, a, b]))
+            }
+            _ => None,
+        }
+    }
+
+    /// The positions that a condition fixes: `axis = position` in a conjunction.
+    fn fixed(&self, c: Expr, axes: &[Index], out: &mut Vec<(Index, Affine)>) -> bool {
+        match &self.program.arena[c] {
+            Node::Apply(Op::And, args) => self.fixed(args[0], axes, out) & self.fixed(args[1], axes, out),
+            Node::Apply(Op::Eq, args) => {
+                let integer = |e: Expr| match &self.program.arena[e] {
+                    Node::Integer(a) => Some(a.clone()),
+                    Node::Const(c) => c.to_integer().map(Affine::from),
+                    _ => None,
+                };
+                let (Some(a), Some(b)) = (integer(args[0]), integer(args[1])) else { return false };
+                for (a, b) in [(&a, &b), (&b, &a)] {
+                    if let Some(i) = a.as_index().filter(|i| axes.contains(i)) {
+                        out.push((i, b.clone()));
+                        return true;
+                    }
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Under `axis = position`, reading the state at `position` is reading it at `axis`.
+    fn at_own_position(&mut self, s: &State, c: Expr, e: Expr) -> Expr {
+        let mut fixed = Vec::new();
+        self.fixed(c, &s.axes, &mut fixed);
+        let own: Vec<Option<Affine>> = s.axes.iter().map(|i| fixed.iter().find(|(j, _)| j == i).map(|(_, a)| a.clone())).collect();
+        let (tensor, before, axes) = (s.tensor, s.before, s.axes.clone());
+        self.program.arena.map(&[e], |arena, old, node| match &node {
+            Node::Access(t, at) if *t == tensor => {
+                let same = at[1..].iter().zip(&own).zip(&axes).all(|((a, p), i)| Some(a) == p.as_ref() || a.as_index() == Some(*i));
+                if same {
+                    before
+                } else {
+                    old
+                }
+            }
+            same if arena[old] == *same => old,
+            _ => arena.insert(node),
+        })[0]
+    }
+
+    /// An array whose every element is written in at most one round: `select(axis = ±i + c, e, before)`.
+    fn mapped(&mut self, s: &State, time: Index, count: &Affine, states: &[ir::Tensor]) -> Option<Expr> {
+        let mut writes: Vec<(Expr, Expr, Vec<(Index, Affine)>)> = Vec::new();
+        let mut rest = s.after;
+        while rest != s.before {
+            let Node::Apply(Op::Select, args) = self.program.arena[rest].clone() else { return None };
+            let mut fixed = Vec::new();
+            if !self.fixed(args[0], &s.axes, &mut fixed) {
+                return None;
+            }
+            let e = self.at_own_position(s, args[0], args[1]);
+            writes.push((args[0], e, fixed));
+            rest = args[2];
+        }
+        for (k, (.., a)) in writes.iter().enumerate() {
+            for (.., b) in &writes[..k] {
+                let apart = |(i, p): &(Index, Affine)| b.iter().any(|(j, q)| i == j && p.plus(q, -1).known().is_some_and(|d| d != 0) && p.known().is_some());
+                if !a.iter().any(apart) {
+                    return None;
+                }
+            }
+        }
+        let mut value = s.init;
+        for (c, e, fixed) in writes.into_iter().rev() {
+            // what it reads of the state itself is what was there before the loop
+            let others: Vec<ir::Tensor> = states.iter().copied().filter(|t| *t != s.tensor).collect();
+            if !self.mentioned(vec![e], &others).is_empty() {
+                return None;
+            }
+            let (before, init, tensor) = (s.before, s.init, s.tensor);
+            let e = self.program.arena.map(&[e], |arena, old, node| match &node {
+                Node::Access(..) if old == before => init,
+                same if arena[old] == *same => old,
+                _ => arena.insert(node),
+            })[0];
+            if !self.mentioned(vec![e], &[tensor]).is_empty() {
+                return None;
+            }
+            // solved for the round
+            let (axis, position) = fixed.iter().find(|(_, p)| p.coefficient(Symbol::Index(time)).abs() == 1)?;
+            let sign = position.coefficient(Symbol::Index(time));
+            let offset = position.plus(&Affine::from(time), -sign);
+            let round = Affine::from(*axis).plus(&offset, -1).times(sign);
+            let with = |symbol: Symbol| (symbol == Symbol::Index(time)).then(|| round.clone());
+            let (c, e) = (self.program.arena.substitute(c, &with), self.program.arena.substitute(e, &with));
+            let mut guards = Vec::new();
+            let whole = offset.known() == Some(0) && sign == 1 && {
+                let length = self.program.length(*axis).clone();
+                // an out-parameter is as long as what is written to it
+                let is_out = matches!(&self.program.arena[s.init], Node::Access(t, _) if self.outs.contains(t));
+                self.lengths.resolve(&length) == self.lengths.resolve(count) || is_out && self.lengths.unify(&length, count)
+            };
+            if !whole {
+                let (zero, end) = (self.program.arena.constant(0), self.program.arena.integer(count.clone()));
+                let at = self.program.arena.integer(round.clone());
+                guards.push(self.program.arena.apply(Op::Le, vec![zero, at]));
+                guards.push(self.program.arena.apply(Op::Lt, vec![at, end]));
+            }
+            let mut others = Vec::new();
+            self.fixed(c, &s.axes, &mut others);
+            for (i, p) in others.into_iter().filter(|(i, _)| i != axis) {
+                let args = vec![self.program.arena.integer(Affine::from(i)), self.program.arena.integer(p)];
+                guards.push(self.program.arena.apply(Op::Eq, args));
+            }
+            value = match guards.into_iter().reduce(|a, b| self.program.arena.apply(Op::And, vec![a, b])) {
+                Some(guard) => self.program.arena.apply(Op::Select, vec![guard, e, value]),
+                None => e,
+            };
+        }
+        Some(value)
+    }
+
+    /// Defines the states that are carried from round to round.
+    fn recurrence(&mut self, stream: &Stream, states: &[State], carried: &[usize], span: Span) -> Eval<()> {
+        let &[time] = stream.indices.as_slice() else {
+            let help = "loop over the axes one by one, with ranges";
+            return self.fail(span, "state is carried through the elements of an array of several axes", help);
+        };
+        let over = self.program.index(self.program.length(time).clone());
+        for &k in carried {
+            let s = &states[k];
+            let mut map: Vec<(Index, Affine)> = vec![(time, Affine::from(over))];
+            let axes = self.program.axes(&s.axes.iter().map(|i| self.program.length(*i).clone()).collect::<Vec<_>>());
+            map.extend(s.axes.iter().copied().zip(axes.iter().map(|i| Affine::from(*i))));
+            let with = |symbol: Symbol| match symbol {
+                Symbol::Index(i) => map.iter().find(|(j, _)| *j == i).map(|(_, a)| a.clone()),
+                Symbol::Size(_) => None,
+            };
+            let init = self.program.arena.substitute(s.init, &with);
+            let next = self.program.arena.substitute(s.after, &with);
+            let free = self.program.arena.free_indices(next);
+            let outside = self.program.arena.free_indices(init);
+            if free.iter().any(|i| *i != over && !axes.contains(i)) || outside.iter().any(|i| !axes.contains(i)) {
+                let help = "fix the length of one of them, or write the inner one as a sum";
+                return self.fail(span, "a loop that carries state inside another loop over a run-time length", help);
+            }
+            self.program.definitions.push(Definition { tensor: s.tensor, body: Body::Recurrence { over, indices: axes, parts: [init, next] } });
+        }
+        Ok(())
+    }
+}

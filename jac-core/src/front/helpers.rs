@@ -1,0 +1,24 @@
+//! The functions and constants that stand beside an annotated function, in its module or `impl`.
+
+use super::value::Closure;
+use crate::ir::Map;
+use std::rc::Rc;
+
+/// What an annotated function sees beside itself.
+#[derive(Debug, Default)]
+pub struct Helpers {
+    pub(super) functions: Map<String, Rc<Closure>>,
+    pub(super) constants: Map<String, syn::Expr>,
+}
+
+impl Helpers {
+    /// Makes a function callable from those beside it.
+    pub fn function(&mut self, item: &syn::ItemFn) {
+        self.functions.insert(item.sig.ident.to_string(), Rc::new(Closure::of(item)));
+    }
+
+    /// Makes the value of a constant known to the functions beside it.
+    pub fn constant(&mut self, ident: &syn::Ident, value: &syn::Expr) {
+        self.constants.insert(ident.to_string(), value.clone());
+    }
+}

@@ -1,0 +1,164 @@
+//! What does not depend on the parameters that are differentiated by: fields of structs, constants
+//! from outside, calls on them.
+//!
+//! Such an expression stays Rust until its use tells its type; then it becomes a constant that the
+//! generated function evaluates on entry.
+
+use super::body::{Eval, Reader};
+use super::types::{new_size, Seen};
+use super::value::{Truth, Value};
+use crate::interface::{Param, ParamKind, Ty};
+use crate::ir::{Affine, Expr, Node, Role, SizeKind};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, ToTokens};
+use std::rc::Rc;
+use syn::parse_quote;
+use syn::spanned::Spanned;
+
+impl Reader<'_> {
+    /// The Rust that an argument is, if it is a constant.
+    pub(super) fn as_opaque(&mut self, value: &Value) -> Option<syn::Expr> {
+        match value {
+            Value::Opaque(e) => Some((**e).clone()),
+            Value::Int(a) => {
+                let k = a.known()?;
+                let literal = proc_macro2::Literal::i64_unsuffixed(k.abs());
+                Some(if k < 0 { parse_quote!(-#literal) } else { parse_quote!(#literal) })
+            }
+            Value::Float(e) => {
+                let x = self.program.arena.as_const(*e)?.to_f64();
+                let literal = proc_macro2::Literal::f64_unsuffixed(x.abs());
+                Some(if x < 0.0 { parse_quote!(-#literal) } else { parse_quote!(#literal) })
+            }
+            Value::Truth(Truth::Known(b)) => Some(parse_quote!(#b)),
+            _ => None,
+        }
+    }
+
+    /// The constant as a float.
+    pub(super) fn opaque_float(&mut self, e: &syn::Expr) -> Eval<Expr> {
+        let mut e = e;
+        while let syn::Expr::Reference(r) = e {
+            e = &r.expr;
+        }
+        let float = self.float_type();
+        let ty: syn::Type = parse_quote!(#float);
+        let tensor = self.constant(e, &ty, |r, name| ParamKind::Float(Ty::Scalar, r.program.tensor(name, Vec::new(), Role::Param), false));
+        match tensor {
+            ParamKind::Float(_, tensor, _) => Ok(self.program.arena.insert(Node::Access(tensor, Vec::new()))),
+            _ => self.fail(e.span(), "this constant is used as a float and as something else", "bind it with `let` and its type"),
+        }
+    }
+
+    /// The constant as an integer.
+    pub(super) fn opaque_integer(&mut self, e: &syn::Expr) -> Eval<Affine> {
+        let ty: syn::Type = parse_quote!(_);
+        match self.constant(e, &ty, |r, name| ParamKind::Integer(new_size(&mut r.program, name, SizeKind::Integer), false)) {
+            ParamKind::Integer(size, _) => Ok(Affine::from(size)),
+            _ => self.fail(e.span(), "this constant is used as an integer and as something else", "bind it with `let` and its type"),
+        }
+    }
+
+    /// The constant as a truth value.
+    pub(super) fn opaque_truth(&mut self, e: &syn::Expr) -> Eval<Truth> {
+        let ty: syn::Type = parse_quote!(::core::primitive::bool);
+        match self.constant(e, &ty, |r, name| ParamKind::Truth(r.program.tensor(name, Vec::new(), Role::Truth), false)) {
+            ParamKind::Truth(tensor, _) => Ok(Truth::Open(self.program.arena.insert(Node::Access(tensor, Vec::new())))),
+            _ => self.fail(e.span(), "this constant is used as a condition and as something else", "bind it with `let` and its type"),
+        }
+    }
+
+    /// The constant as a value of the same kind as another.
+    pub(super) fn like(&mut self, e: Rc<syn::Expr>, other: &Value) -> Eval {
+        Ok(match other {
+            Value::Int(_) => Value::Int(self.opaque_integer(&e)?),
+            Value::Truth(_) => Value::Truth(self.opaque_truth(&e)?),
+            Value::Float(_) | Value::Tensor(_) => Value::Float(self.opaque_float(&e)?),
+            _ => Value::Opaque(e),
+        })
+    }
+
+    /// A value whose type stands beside it: a constant of unknown type gets it.
+    pub(super) fn typed(&mut self, value: Value, ty: &syn::Type) -> Eval {
+        let e = match value {
+            Value::Opaque(e) => e,
+            Value::Array(items) if items.iter().any(|v| matches!(v, Value::Opaque(_))) => {
+                if let syn::Type::Array(array) = ty {
+                    return Ok(Value::Array(items.into_iter().map(|v| self.typed(v, &array.elem)).collect::<Eval<_>>()?));
+                }
+                return Ok(Value::Array(items));
+            }
+            Value::Generator(f) => match super::types::strip(ty) {
+                syn::Type::Array(array) => {
+                    let length = array.len.clone();
+                    return self.generated(&f, &length);
+                }
+                _ => return Ok(Value::Generator(f)),
+            },
+            other => return Ok(other),
+        };
+        match self.types.see(ty) {
+            Seen::Float(Ty::Scalar, ..) => Ok(Value::Float(self.opaque_float(&e)?)),
+            Seen::Integer => Ok(Value::Int(self.opaque_integer(&e)?)),
+            Seen::Truth => Ok(Value::Truth(self.opaque_truth(&e)?)),
+            Seen::Float(layout, _, ndarray) => {
+                if ndarray.is_some() {
+                    self.types.ndarray = ndarray;
+                }
+                let kind = self.constant(&e, ty, |r, name| {
+                    let shape = r.types.shape(&mut r.program, &mut r.lengths, None, &layout);
+                    ParamKind::Float(layout.clone(), r.program.tensor(name, shape, Role::Param), false)
+                });
+                Ok(self.param(&kind))
+            }
+            Seen::Other => Ok(Value::Opaque(e)),
+        }
+    }
+
+    /// The constant `e`, declared at its first use.
+    fn constant(&mut self, e: &syn::Expr, ty: &syn::Type, kind: impl FnOnce(&mut Self, &str) -> ParamKind) -> ParamKind {
+        let source = e.to_token_stream();
+        let text = source.to_string();
+        if let Some(known) = self.constants.iter().find(|c| c.source.as_ref().is_some_and(|s| s.to_string() == text)) {
+            return known.kind.clone();
+        }
+        let name = constant_name(e);
+        let kind = kind(self, &name);
+        let ident = match &kind {
+            ParamKind::Float(_, tensor, _) | ParamKind::Truth(tensor, _) | ParamKind::Out(_, tensor) => {
+                format_ident!("__{}", self.program.info(*tensor).name, span = Span::mixed_site())
+            }
+            _ => format_ident!("__{name}_{}", self.constants.len(), span = Span::mixed_site()),
+        };
+        self.constants.push(Param { ident, ty: ty.clone(), kind: kind.clone(), source: Some(source) });
+        kind
+    }
+
+    fn float_type(&self) -> TokenStream {
+        self.types.float.as_ref().map_or_else(|| quote!(f64), |(_, tokens)| tokens.clone())
+    }
+}
+
+/// A name for a constant: the last name in it.
+fn constant_name(e: &syn::Expr) -> String {
+    match e {
+        syn::Expr::Field(f) => match &f.member {
+            syn::Member::Named(name) => name.to_string(),
+            syn::Member::Unnamed(at) => format!("{}_{}", constant_name(&f.base), at.index),
+        },
+        syn::Expr::Path(p) => p.path.segments.last().map_or_else(|| "c".to_owned(), |s| s.ident.to_string()),
+        syn::Expr::MethodCall(call) => call.method.to_string(),
+        syn::Expr::Call(call) => constant_name(&call.func),
+        syn::Expr::Index(index) => match &*index.index {
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(k), .. }) => format!("{}_{}", constant_name(&index.expr), k.base10_digits()),
+            _ => constant_name(&index.expr),
+        },
+        syn::Expr::Reference(r) => constant_name(&r.expr),
+        syn::Expr::Paren(p) => constant_name(&p.expr),
+        syn::Expr::Unary(u) => constant_name(&u.expr),
+        syn::Expr::Cast(c) => constant_name(&c.expr),
+        _ => "c".to_owned(),
+    }
+    .trim_start_matches("r#")
+    .to_owned()
+}

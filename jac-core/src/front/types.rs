@@ -1,0 +1,188 @@
+//! Rust types: which of them are tensors, and of what shape.
+
+use super::attribute::AxisLength;
+use super::lengths::Lengths;
+use crate::interface::{Generic, Ty};
+use crate::ir::{Affine, Float, Program, Size, SizeKind, SizeVar};
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use std::collections::BTreeMap;
+use syn::{GenericArgument, PathArguments, Type};
+
+const INTEGERS: [&str; 12] = ["usize", "isize", "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128"];
+
+/// A type as far as its tokens tell.
+pub(super) enum Seen {
+    /// Floats of a layout, with the float type and, for an ndarray type, the path before it.
+    Float(Ty, (Float, TokenStream), Option<TokenStream>),
+    Integer,
+    Truth,
+    Other,
+}
+
+/// What the types of a function have told so far.
+#[derive(Debug, Default)]
+pub(super) struct Types {
+    /// What a const generic or `const` item is written as.
+    pub items: BTreeMap<Size, TokenStream>,
+    /// The lengths that have a name.
+    pub named: BTreeMap<String, Size>,
+    /// The floating-point type, as written.
+    pub float: Option<(Float, TokenStream)>,
+    /// The path of the user's ndarray.
+    pub ndarray: Option<TokenStream>,
+    /// The type parameter that stands for the float type.
+    pub generic: Option<Generic>,
+}
+
+impl Types {
+    /// The length that a const generic or item stands for.
+    pub fn item_length(&mut self, program: &mut Program, tokens: &TokenStream) -> Affine {
+        let name: String = tokens.to_string().chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
+        if let Some(size) = self.named.get(&name) {
+            return Affine::from(*size);
+        }
+        let size = new_size(program, &name, SizeKind::Item);
+        self.items.insert(size, tokens.clone());
+        self.named.insert(name, size);
+        Affine::from(size)
+    }
+
+    /// The lengths of the axes of a parameter; `given` are those of the `shape` option.
+    pub fn shape(&mut self, program: &mut Program, lengths: &mut Lengths, given: Option<&[AxisLength]>, ty: &Ty) -> Vec<Affine> {
+        let rank = match ty {
+            Ty::Scalar => return Vec::new(),
+            Ty::Array(lengths) => {
+                let literal = |tokens: &TokenStream| syn::parse2::<syn::LitInt>(tokens.clone()).ok()?.base10_parse::<i64>().ok();
+                return lengths
+                    .iter()
+                    .map(|tokens| literal(tokens).map_or_else(|| self.item_length(program, tokens), Affine::from))
+                    .collect();
+            }
+            Ty::Nd(rank) => *rank,
+            Ty::Slice => 1,
+        };
+        let mut axis_length = |axis: usize| match given.and_then(|axes| axes.get(axis)) {
+            Some(AxisLength::Fixed(n)) => Affine::from(*n),
+            Some(AxisLength::Named(name)) => {
+                let key = name.to_string();
+                let size = self.named.entry(key.clone()).or_insert_with(|| new_size(program, &key, SizeKind::Axis));
+                Affine::from(*size)
+            }
+            _ => {
+                let size = new_size(program, "", SizeKind::Axis);
+                lengths.flexible(size);
+                Affine::from(size)
+            }
+        };
+        (0..rank).map(&mut axis_length).collect()
+    }
+
+    /// What a type is.
+    pub fn see(&self, ty: &Type) -> Seen {
+        match strip(ty) {
+            Type::Array(array) => {
+                let length = array.len.to_token_stream();
+                match self.see(&array.elem) {
+                    Seen::Float(Ty::Scalar, float, _) => Seen::Float(Ty::Array(vec![length]), float, None),
+                    Seen::Float(Ty::Array(mut lengths), float, _) => {
+                        lengths.insert(0, length);
+                        Seen::Float(Ty::Array(lengths), float, None)
+                    }
+                    _ => Seen::Other,
+                }
+            }
+            Type::Slice(slice) => match self.see(&slice.elem) {
+                Seen::Float(Ty::Scalar, float, _) => Seen::Float(Ty::Slice, float, None),
+                _ => Seen::Other,
+            },
+            Type::Path(path) => {
+                let Some(last) = path.path.segments.last() else { return Seen::Other };
+                let name = last.ident.to_string();
+                if let (Some(generic), Some(ident)) = (&self.generic, path.path.get_ident()) {
+                    if generic.ident == *ident {
+                        return Seen::Float(Ty::Scalar, (Float::F64, ident.to_token_stream()), None);
+                    }
+                }
+                match name.as_str() {
+                    "f64" => Seen::Float(Ty::Scalar, (Float::F64, path.to_token_stream()), None),
+                    "f32" => Seen::Float(Ty::Scalar, (Float::F32, path.to_token_stream()), None),
+                    "bool" => Seen::Truth,
+                    "Vec" => match first_type(&path.path).map(|t| self.see(t)) {
+                        Some(Seen::Float(Ty::Scalar, float, _)) => Seen::Float(Ty::Slice, float, None),
+                        _ => Seen::Other,
+                    },
+                    _ if INTEGERS.contains(&name.as_str()) => Seen::Integer,
+                    _ => self.ndarray_type(&path.path, &name),
+                }
+            }
+            _ => Seen::Other,
+        }
+    }
+
+    fn ndarray_type(&self, path: &syn::Path, name: &str) -> Seen {
+        let Some(last) = path.segments.last() else { return Seen::Other };
+        let types = type_arguments(last);
+        let float = match types.first().map(|t| self.see(t)) {
+            Some(Seen::Float(Ty::Scalar, float, _)) => float,
+            _ => return Seen::Other,
+        };
+        let digits = |text: &str| text.parse::<usize>().ok().filter(|rank| *rank <= 6);
+        let stem = ["ArrayViewMut", "ArrayView", "ArrayRef", "ArcArray", "Array"].iter().find_map(|stem| name.strip_prefix(stem));
+        let rank = match (stem, types.get(1)) {
+            (Some(rank), None) if !rank.is_empty() => digits(rank),
+            (Some(""), Some(dimension)) => dimension.to_token_stream().to_string().rsplit("Ix").next().and_then(digits),
+            _ => None,
+        };
+        let Some(rank) = rank else { return Seen::Other };
+        let mut prefix = path.clone();
+        prefix.segments.pop();
+        prefix.segments.pop_punct();
+        let prefix = (!prefix.segments.is_empty()).then(|| prefix.to_token_stream());
+        Seen::Float(Ty::Nd(rank), float, prefix)
+    }
+
+    /// Notes the float type of one part of the signature; false if another was seen before.
+    pub fn note(&mut self, (float, tokens): (Float, TokenStream), ndarray: Option<TokenStream>) -> bool {
+        if ndarray.is_some() {
+            self.ndarray = ndarray;
+        }
+        let same = |known: &(Float, TokenStream)| known.0 == float && (self.generic.is_none() || known.1.to_string() == tokens.to_string());
+        match &self.float {
+            Some(known) => same(known),
+            None => {
+                self.float = Some((float, tokens));
+                true
+            }
+        }
+    }
+}
+
+pub(super) fn new_size(program: &mut Program, name: &str, kind: SizeKind) -> Size {
+    program.sizes.push(SizeVar { name: name.to_owned(), kind });
+    Size(program.sizes.len() as u32 - 1)
+}
+
+/// The type without references and parentheses.
+pub(super) fn strip(ty: &Type) -> &Type {
+    match ty {
+        Type::Reference(r) => strip(&r.elem),
+        Type::Paren(p) => strip(&p.elem),
+        Type::Group(g) => strip(&g.elem),
+        other => other,
+    }
+}
+
+fn type_arguments(segment: &syn::PathSegment) -> Vec<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return Vec::new() };
+    let types = arguments.args.iter().filter_map(|a| match a {
+        GenericArgument::Type(t) => Some(t),
+        _ => None,
+    });
+    types.collect()
+}
+
+/// The first type in the angle brackets of a path.
+pub(super) fn first_type(path: &syn::Path) -> Option<&Type> {
+    type_arguments(path.segments.last()?).first().copied()
+}

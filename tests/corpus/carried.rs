@@ -1,0 +1,179 @@
+//! Loops over a run-time length: sums, maps, and state that is carried from round to round.
+
+use jac_runtime::jacobian;
+use ndarray::{Array1, Array2};
+
+/// shapes: x = [4], y = [4]
+#[jacobian]
+pub fn weighted_sum(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
+    let mut s = 1.0;
+    for i in 0..x.len() {
+        s += x[i] * y[i] * (i as f64 + 1.0);
+    }
+    s
+}
+
+/// shapes: x = [5]
+#[jacobian]
+pub fn guarded_sums(x: &[f64]) -> [f64; 2] {
+    let mut positive = 0.0;
+    let mut negative = 0.0;
+    for v in x {
+        if *v > 0.0 {
+            positive += v * v;
+        } else {
+            negative -= v.sin();
+        }
+    }
+    [positive, negative]
+}
+
+/// shapes: x = [5]
+#[jacobian]
+pub fn stencil(x: &Array1<f64>, k: f64) -> Array1<f64> {
+    let n = x.len();
+    let mut y = Array1::zeros(n);
+    y[0] = x[0];
+    y[n - 1] = x[n - 1] * k;
+    for i in 1..n - 1 {
+        y[i] = x[i - 1] - 2.0 * x[i] + k * x[i + 1] * x[i];
+    }
+    y
+}
+
+/// shapes: a = [3, 4], x = [4]
+#[jacobian]
+pub fn matrix_vector_by_loops(a: &Array2<f64>, x: &Array1<f64>) -> Array1<f64> {
+    let mut y = Array1::zeros(a.nrows());
+    for i in 0..a.nrows() {
+        let mut s = 0.0;
+        for j in 0..a.ncols() {
+            s += a[[i, j]] * x[j];
+        }
+        y[i] = s.tanh();
+    }
+    y
+}
+
+/// shapes: x = [3]
+#[jacobian]
+pub fn outer_by_loops(x: &Array1<f64>) -> Array2<f64> {
+    let n = x.len();
+    let mut m = Array2::zeros((n, n));
+    for i in 0..n {
+        for j in 0..n {
+            m[[i, j]] = x[i] * x[j];
+        }
+        m[[i, i]] += 1.0;
+    }
+    m
+}
+
+/// shapes: c = [5]
+#[jacobian]
+pub fn horner(c: &Array1<f64>, x: f64) -> f64 {
+    let mut y = 0.0;
+    for k in 0..c.len() {
+        y = y * x + c[k];
+    }
+    y
+}
+
+/// shapes: x = [5]
+#[jacobian]
+pub fn running_mean(x: &Array1<f64>) -> Array1<f64> {
+    let mut y = Array1::zeros(x.len());
+    let mut state = 0.0;
+    for (i, v) in x.iter().enumerate() {
+        state = 0.9 * state + 0.1 * v * v;
+        y[i] = state;
+    }
+    y
+}
+
+/// integer: steps = 6
+#[jacobian(value)]
+pub fn integrate(x0: &[f64; 2], k: f64, steps: usize) -> [f64; 2] {
+    let h = 0.1;
+    let mut x = *x0;
+    for _ in 0..steps {
+        let a = -k * x[0].sin();
+        x[1] += h * a;
+        x[0] += h * x[1];
+    }
+    x
+}
+
+/// shapes: x = [4]
+#[jacobian]
+pub fn product_and_extreme(x: &[f64]) -> [f64; 3] {
+    let product: f64 = x.iter().product();
+    let largest = x.iter().fold(-100.0, |m: f64, v| m.max(*v));
+    let last = {
+        let mut last = 0.0;
+        for v in x.iter() {
+            last = v * v;
+        }
+        last
+    };
+    [product, largest, last]
+}
+
+/// shapes: x = [4], y = [4]
+#[jacobian]
+pub fn iterators_over_slices(x: &[f64], y: &[f64]) -> f64 {
+    let n = x.len() as f64;
+    let mean = x.iter().sum::<f64>() / n;
+    let covariance: f64 = x.iter().zip(y.iter()).map(|(a, b)| (a - mean) * b).sum();
+    let differences: f64 = x.windows(2).map(|w| (w[1] - w[0]).powi(2)).sum();
+    let weighted: f64 = y.iter().enumerate().map(|(i, v)| v / (1.0 + i as f64)).sum();
+    let reversed: f64 = x.iter().rev().zip(y).map(|(a, b)| a * b).sum();
+    covariance + differences * weighted + reversed
+}
+
+/// const: N = 4
+#[jacobian]
+pub fn generic_length<const N: usize>(x: &[f64; N]) -> [f64; N] {
+    let mut y = [0.0; N];
+    let mut total = 0.0;
+    for i in 0..N {
+        total += x[i];
+        y[i] = x[i] * total;
+    }
+    y
+}
+
+/// shapes: x = [4]
+#[jacobian]
+pub fn changed_in_place(x: &Array1<f64>) -> Array1<f64> {
+    let mut y = x.to_owned();
+    for v in y.iter_mut() {
+        *v = v.exp();
+    }
+    y[1] *= 2.0;
+    y
+}
+
+/// shapes: q = [3, 2]
+#[jacobian]
+pub fn pairwise(q: &Array2<f64>) -> f64 {
+    let mut energy = 0.0;
+    for i in 0..q.nrows() {
+        for j in 0..q.nrows() {
+            if i != j {
+                let dx = q[[i, 0]] - q[[j, 0]];
+                let dy = q[[i, 1]] - q[[j, 1]];
+                energy += 1.0 / (dx * dx + dy * dy + 0.1).sqrt();
+            }
+        }
+    }
+    energy
+}
+
+/// shapes: x = [4], dy = [4]
+#[jacobian(value)]
+pub fn filled(x: &[f64], dy: &mut [f64]) {
+    for i in 0..x.len() {
+        dy[i] = x[i] * x[i];
+    }
+}
