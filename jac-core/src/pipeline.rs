@@ -6,7 +6,8 @@ use crate::interface::Interface;
 use crate::ir::{self, Affine, Program, Tensor};
 use crate::lower;
 use crate::simplify::{self, Report};
-use crate::{diff, front, unroll};
+use crate::front::{self, Helpers};
+use crate::{diff, unroll};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::spanned::Spanned;
@@ -51,7 +52,8 @@ impl Stages {
     }
 }
 
-/// Compiles a function with the attribute `#[jacobian(attribute)]`.
+/// Compiles what stands under `#[jacobian(attribute)]`: a function, or a module or `impl` whose
+/// functions see each other and of which those marked `#[jacobian]` are differentiated.
 ///
 /// The result holds the original tokens untouched, whatever happens.
 pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
@@ -61,21 +63,28 @@ pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
         error.help("bind parts of it with `let`");
         return failed(item, None, diagnostics);
     }
-    let function = match syn::parse2::<syn::ItemFn>(item.clone()) {
-        Ok(function) => function,
-        Err(_) => {
-            // what does not parse at all is for rustc to say
-            if let Ok(other) = syn::parse2::<syn::Item>(item.clone()) {
-                let error = diagnostics.error(other.span(), "`#[jacobian]` on an item that is not a function");
-                error.help("put it on a free function");
-            }
-            return failed(item, None, diagnostics);
+    if let Ok(function) = syn::parse2::<syn::ItemFn>(item.clone()) {
+        return compile_function(attribute, item, &function, &Helpers::default());
+    }
+    // what does not parse at all is for rustc to say
+    match syn::parse2::<syn::Item>(item.clone()) {
+        Ok(syn::Item::Mod(module)) if module.content.is_some() => compile_module(&attribute, module),
+        Ok(syn::Item::Impl(block)) => compile_impl(&attribute, block),
+        Ok(other) => {
+            let error = diagnostics.error(other.span(), "`#[jacobian]` on an item that is not a function");
+            error.help("put it on a function, or on a `mod { … }` or `impl` around functions");
+            failed(item, None, diagnostics)
         }
-    };
-    let read = front::read(attribute, &function, &front::Helpers::default(), &mut diagnostics);
+        Err(_) => failed(item, None, diagnostics),
+    }
+}
+
+fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::ItemFn, helpers: &Helpers) -> Compiled {
+    let mut diagnostics = Diagnostics::default();
+    let read = front::read(attribute, function, helpers, &mut diagnostics);
     let Some(primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
     check(&primal);
-    let Some(derivative) = differentiate(primal.clone(), &function, &mut diagnostics) else {
+    let Some(derivative) = differentiate(primal.clone(), function, &mut diagnostics) else {
         return failed(item, Some(&read.interface), diagnostics);
     };
     let (jacobian, report) = simplified(&derivative, Kind::Jacobian);
@@ -90,6 +99,101 @@ pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
     }
     tokens.extend(emit::ir_function(&read.interface, &stages.jacobian));
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
+}
+
+fn compile_module(attribute: &TokenStream, mut module: syn::ItemMod) -> Compiled {
+    let mut helpers = Helpers::default();
+    let items = module.content.take().map(|(_, items)| items).unwrap_or_default();
+    for item in &items {
+        match item {
+            syn::Item::Fn(f) => helpers.function(f),
+            syn::Item::Const(c) => helpers.constant(&c.ident, &c.expr),
+            _ => {}
+        }
+    }
+    let functions = items.into_iter().map(|item| match item {
+        syn::Item::Fn(f) => Ok(f),
+        other => Err(quote!(#other)),
+    });
+    let (content, generated, diagnostics) = compile_marked(attribute, module.ident.span(), functions, &helpers);
+    let syn::ItemMod { attrs, vis, ident, .. } = &module;
+    let (outer, inner): (Vec<_>, Vec<_>) = attrs.iter().partition(|a| matches!(a.style, syn::AttrStyle::Outer));
+    Compiled { tokens: quote!(#(#outer)* #vis mod #ident { #(#inner)* #content #generated }), diagnostics, stages: None }
+}
+
+fn compile_impl(attribute: &TokenStream, mut block: syn::ItemImpl) -> Compiled {
+    let mut helpers = Helpers::default();
+    helpers.generics(&block.generics);
+    let items: Vec<Result<syn::ItemFn, TokenStream>> = std::mem::take(&mut block.items)
+        .into_iter()
+        .map(|item| match item {
+            syn::ImplItem::Fn(f) => {
+                let f = quote!(#f);
+                syn::parse2(f.clone()).map_err(|_| f)
+            }
+            other => Err(quote!(#other)),
+        })
+        .collect();
+    items.iter().flatten().for_each(|f| helpers.function(f));
+    let (content, generated, diagnostics) = compile_marked(attribute, block.impl_token.span, items, &helpers);
+    let syn::ItemImpl { attrs, self_ty, generics, .. } = &block;
+    let (parameters, _, condition) = generics.split_for_impl();
+    let tokens = match &block.trait_ {
+        None => quote!(#(#attrs)* impl #parameters #self_ty #condition { #content #generated }),
+        // what is generated is not part of the trait
+        Some((path, _)) => quote! {
+            #(#attrs)* impl #parameters #path for #self_ty #condition { #content }
+            impl #parameters #self_ty #condition { #generated }
+        },
+    };
+    Compiled { tokens, diagnostics, stages: None }
+}
+
+/// The items of a module or `impl`, and what is generated from the marked functions.
+fn compile_marked(
+    attribute: &TokenStream,
+    span: Span,
+    items: impl IntoIterator<Item = Result<syn::ItemFn, TokenStream>>,
+    helpers: &Helpers,
+) -> (TokenStream, TokenStream, Vec<Diagnostic>) {
+    let mut out = TokenStream::new();
+    let mut generated = TokenStream::new();
+    let mut diagnostics = Diagnostics::default();
+    let mut found = Vec::new();
+    let mut marked = 0;
+    if !attribute.is_empty() {
+        diagnostics.error(span, "options on a `mod` or `impl`").help("write them on the functions inside");
+    }
+    for item in items {
+        let mut function = match item {
+            Ok(function) => function,
+            Err(tokens) => {
+                out.extend(tokens);
+                continue;
+            }
+        };
+        let ours = function.attrs.iter().position(|a| a.path().segments.last().is_some_and(|s| s.ident == "jacobian"));
+        let Some(ours) = ours else {
+            out.extend(quote!(#function));
+            continue;
+        };
+        marked += 1;
+        let options = match function.attrs.remove(ours).meta {
+            syn::Meta::List(list) => list.tokens,
+            _ => TokenStream::new(),
+        };
+        out.extend(quote!(#function));
+        let compiled = compile_function(options, TokenStream::new(), &function, helpers);
+        generated.extend(compiled.tokens);
+        found.extend(compiled.diagnostics);
+    }
+    if marked == 0 {
+        diagnostics.error(span, "no function here is marked `#[jacobian]`").help("mark those that are to be differentiated");
+    }
+    let own = diagnostics.into_vec();
+    generated.extend(own.iter().map(Diagnostic::to_tokens));
+    found.extend(own);
+    (out, generated, found)
 }
 
 /// What a generated function computes, simplified.

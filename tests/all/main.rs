@@ -13,6 +13,7 @@ mod errors;
 
 mod numeric;
 mod operators;
+mod outside;
 mod random;
 mod readme;
 mod reference;

@@ -3,6 +3,7 @@
 use super::control::{Jump, Target};
 use super::helpers::Helpers;
 use super::lengths::Lengths;
+use super::opaque::receiver;
 use super::types::Types;
 use super::value::{is_constant, Closure, Elements, Slice, Tensor, Truth, Value};
 use crate::diag::{did_you_mean, Diagnostic, Diagnostics, Reported};
@@ -968,7 +969,10 @@ impl Reader<'_> {
                 let item = items.swap_remove(at.index as usize);
                 self.read_through(item)
             }
-            (member, Value::Opaque(e)) => Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e.#member)))),
+            (member, Value::Opaque(e)) => {
+                let e = receiver(&e);
+                Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e.#member))))
+            }
             (_, Value::Poison) => Err(Stop::Reported),
             (_, other) => {
                 self.fail(field.span(), format!("cannot read a field of {}", other.kind()), "pass the field as a parameter of its own")
@@ -1031,7 +1035,10 @@ impl Reader<'_> {
     fn index(&mut self, base: Value, at: &Value, span: Span) -> Eval {
         match (base, at) {
             (Value::Opaque(e), at) => match self.as_opaque(at) {
-                Some(at) => Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e[#at])))),
+                Some(at) => {
+                    let e = receiver(&e);
+                    Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e[#at]))))
+                }
                 None => {
                     let help = "bind it with its type first: `let k: &[f64] = &…;`";
                     self.fail(span, "a position that is not known in a constant of unknown type", help)

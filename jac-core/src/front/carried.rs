@@ -177,10 +177,9 @@ impl<'b> Reader<'b> {
                 (value, _) => self.after_loop(value, &states, &finals, &mut next),
             };
             let name = self.scope.iter().find(|(_, s)| *s == slot).map(|(n, _)| n.clone()).unwrap_or_default();
-            for k in first..next {
-                if carried.contains(&k) && !name.is_empty() {
-                    self.rename(states[k].tensor, &name);
-                }
+            for k in (first..next).filter(|k| carried.contains(k) && !name.is_empty()) {
+                let own = if next - first > 1 { format!("{name}_{}", k - first) } else { name.clone() };
+                self.rename(states[k].tensor, &own);
             }
             self.slots[slot] = self.name(&name, value);
         }

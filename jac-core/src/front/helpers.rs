@@ -9,12 +9,18 @@ use std::rc::Rc;
 pub struct Helpers {
     pub(super) functions: Map<String, Rc<Closure>>,
     pub(super) constants: Map<String, syn::Expr>,
+    pub(super) generics: Option<syn::Generics>,
 }
 
 impl Helpers {
     /// Makes a function callable from those beside it.
     pub fn function(&mut self, item: &syn::ItemFn) {
         self.functions.insert(item.sig.ident.to_string(), Rc::new(Closure::of(item)));
+    }
+
+    /// The generics of the `impl` around.
+    pub fn generics(&mut self, generics: &syn::Generics) {
+        self.generics = Some(generics.clone());
     }
 
     /// Makes the value of a constant known to the functions beside it.

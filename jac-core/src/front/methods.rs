@@ -2,6 +2,8 @@
 
 use super::body::{Eval, Reader, Stop};
 use super::iterators::ITERATOR_METHODS;
+use super::opaque::receiver;
+use super::types::INTEGERS;
 use super::value::{Closure, Slice, Stream, Tensor, Truth, Value};
 use super::views::CHANGING;
 use crate::diag::did_you_mean;
@@ -188,6 +190,10 @@ impl Reader<'_> {
                 Callable::Closure(f) => Ok(Value::Generator(f)),
                 _ => self.fail(call.args[0].span(), "expected a closure", ""),
             },
+            (ty, "from", [Value::Int(_) | Value::Opaque(_)]) if INTEGERS.contains(&ty) => Ok(arguments.remove(0)),
+            (ty, "try_from", [Value::Int(_) | Value::Opaque(_)]) if INTEGERS.contains(&ty) => {
+                Ok(Value::Some(Box::new(arguments.remove(0))))
+            }
             ("iter", "once", [_]) => Ok(Value::Array(arguments)),
             (_, "Axis", [Value::Int(k)]) => match k.known() {
                 Some(k @ 0..=5) => Ok(Value::Axis(k as usize)),
@@ -213,7 +219,7 @@ impl Reader<'_> {
                     let f = &call.func;
                     return Ok(Value::Opaque(Rc::new(syn::parse_quote!(#f(#(#arguments),*)))));
                 }
-                let help = "write it inside this function, or put both into a `#[jacobian] mod { … }`";
+                let help = "write it inside this function, or put both into a `mod` or `impl` under `#[jacobian]`";
                 self.fail(span, format!("cannot see the function `{}` from here", segments.join("::")), help)
             }
         }
@@ -228,7 +234,10 @@ impl Reader<'_> {
             ("one", []) => Ok(Value::Float(self.program.arena.constant(1))),
             ("from", [Value::Int(a)]) if !generic => Ok(Value::Float(self.program.arena.integer(a.clone()))),
             ("from", [Value::Float(_)]) if !generic => Ok(arguments.remove(0)),
-            ("from", [Value::Opaque(e)]) if !generic => Ok(Value::Opaque(Rc::clone(e))),
+            ("from", [Value::Opaque(e)]) if !generic => {
+                let f = &call.func;
+                Ok(Value::Opaque(Rc::new(syn::parse_quote!(#f(#e)))))
+            }
             // `NumCast` and `FromPrimitive` return options
             (_, [Value::Int(a)]) if generic && name.starts_with("from") => found(self.program.arena.integer(a.clone())),
             (_, [Value::Float(e)]) if generic && name.starts_with("from") => found(*e),
@@ -307,6 +316,7 @@ impl Reader<'_> {
         let arguments = self.arguments(&call.args)?;
         let constants: Option<Vec<syn::Expr>> = arguments.iter().map(|a| self.as_opaque(a)).collect();
         if let Some(arguments) = constants {
+            let e = receiver(e);
             let method = &call.method;
             let turbofish = &call.turbofish;
             return Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e.#method #turbofish (#(#arguments),*)))));

@@ -45,7 +45,7 @@ pub fn read(attribute: TokenStream, item: &syn::ItemFn, helpers: &Helpers, diagn
     let mut program = Program::default();
     program.name = item.sig.ident.to_string();
     let mut lengths = lengths::Lengths::default();
-    let (mut interface, types) = signature::read(item, &options, &mut program, &mut lengths, diagnostics);
+    let (mut interface, types) = signature::read(item, &options, helpers.generics.as_ref(), &mut program, &mut lengths, diagnostics);
     if !diagnostics.is_empty() {
         return Function { interface, program: None };
     }

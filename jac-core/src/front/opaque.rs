@@ -139,6 +139,16 @@ impl Reader<'_> {
     }
 }
 
+/// An expression as what a field, index or method is taken of: without a reference, in parentheses
+/// where it needs them.
+pub(super) fn receiver(e: &syn::Expr) -> syn::Expr {
+    match e {
+        syn::Expr::Reference(r) => receiver(&r.expr),
+        syn::Expr::Unary(_) | syn::Expr::Cast(_) | syn::Expr::Binary(_) => parse_quote!((#e)),
+        e => e.clone(),
+    }
+}
+
 /// A name for a constant: the last name in it.
 fn constant_name(e: &syn::Expr) -> String {
     match e {

@@ -1,9 +1,11 @@
 //! Patterns: binding names, and the conditions of a `match`.
 
 use super::body::{Eval, Reader};
+use super::opaque::receiver;
 use super::value::{is_constant, Truth, Value};
 use crate::ops::Op;
 use proc_macro2::Span;
+use std::rc::Rc;
 use syn::spanned::Spanned;
 use syn::Pat;
 
@@ -43,6 +45,17 @@ impl Reader<'_> {
                 }
                 Ok(())
             }
+            Pat::Struct(p) => {
+                let Value::Opaque(e) = value else {
+                    return self.fail(p.span(), format!("this pattern does not match {}", value.kind()), "");
+                };
+                let e = receiver(&e);
+                for field in &p.fields {
+                    let member = &field.member;
+                    self.bind(&field.pat, Value::Opaque(Rc::new(syn::parse_quote!(#e.#member))))?;
+                }
+                Ok(())
+            }
             Pat::Or(p) if p.cases.iter().all(|p| !binds(p)) => Ok(()),
             Pat::Or(p) => self.fail(p.span(), "names in an `|` pattern are not supported", "write an arm for each alternative"),
             other => self.fail(other.span(), "this pattern is not supported", "bind names, tuples and arrays of names"),
@@ -63,6 +76,15 @@ impl Reader<'_> {
         let items = match value {
             Value::Tuple(items) | Value::Array(items) => items,
             Value::Poison => vec![Value::Poison; elems.len()],
+            Value::Opaque(e) if !elems.iter().any(|p| matches!(p, Pat::Rest(_))) => {
+                let e = receiver(&e);
+                let tuple = matches!(pattern, Pat::Tuple(_));
+                let part = |k: usize| {
+                    let k = syn::Index::from(k);
+                    Value::Opaque(Rc::new(if tuple { syn::parse_quote!(#e.#k) } else { syn::parse_quote!(#e[#k]) }))
+                };
+                (0..elems.len()).map(part).collect()
+            }
             Value::Tensor(t) if !t.ndarray => self.rows(&t, pattern.span())?,
             other => return self.fail(pattern.span(), format!("this pattern does not match {}", other.kind()), ""),
         };
@@ -89,6 +111,13 @@ impl Reader<'_> {
     /// Whether a value matches a pattern.
     pub(super) fn matches(&mut self, pattern: &Pat, value: &Value) -> Eval<Truth> {
         match pattern {
+            // rustc knows the type
+            Pat::Path(_) | Pat::TupleStruct(_) | Pat::Struct(_) | Pat::Or(_) | Pat::Lit(_) | Pat::Range(_)
+                if matches!(value, Value::Opaque(_)) && !binds(pattern) =>
+            {
+                let Value::Opaque(e) = value else { return Ok(Truth::Known(false)) };
+                self.opaque_truth(&syn::parse_quote!(::core::matches!(#e, #pattern)))
+            }
             Pat::Ident(p) if p.ident == "None" && matches!(value, Value::Some(_)) => Ok(Truth::Known(false)),
             Pat::Ident(p) if names_constant(p) => {
                 let constant = self.path(&syn::parse_quote!(#p))?;
@@ -171,7 +200,10 @@ impl Reader<'_> {
             Pat::Type(p) => self.poison(&p.pat),
             Pat::Paren(p) => self.poison(&p.pat),
             Pat::Reference(p) => self.poison(&p.pat),
-            Pat::Tuple(syn::PatTuple { elems, .. }) | Pat::Slice(syn::PatSlice { elems, .. }) => elems.iter().for_each(|p| self.poison(p)),
+            Pat::Struct(p) => p.fields.iter().for_each(|f| self.poison(&f.pat)),
+            Pat::TupleStruct(syn::PatTupleStruct { elems, .. })
+            | Pat::Tuple(syn::PatTuple { elems, .. })
+            | Pat::Slice(syn::PatSlice { elems, .. }) => elems.iter().for_each(|p| self.poison(p)),
             _ => {}
         }
     }
@@ -193,6 +225,7 @@ fn binds(pattern: &Pat) -> bool {
         | Pat::Slice(syn::PatSlice { elems, .. })
         | Pat::TupleStruct(syn::PatTupleStruct { elems, .. }) => elems.iter().any(binds),
         Pat::Or(p) => p.cases.iter().any(binds),
+        Pat::Struct(p) => p.fields.iter().any(|f| binds(&f.pat)),
         _ => false,
     }
 }

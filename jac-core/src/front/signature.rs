@@ -15,6 +15,7 @@ use syn::{FnArg, GenericParam, ReturnType, Type};
 pub fn read(
     item: &syn::ItemFn,
     options: &Options,
+    outer: Option<&syn::Generics>,
     program: &mut Program,
     lengths: &mut Lengths,
     diagnostics: &mut Diagnostics,
@@ -31,13 +32,15 @@ pub fn read(
         }
     }
     let mut reader = Reader { program, lengths, diagnostics, types: Types::default() };
-    for generic in &sig.generics.params {
-        match generic {
-            GenericParam::Const(c) => {
-                reader.types.item_length(reader.program, &c.ident.to_token_stream());
+    for generics in outer.into_iter().chain([&sig.generics]) {
+        for generic in &generics.params {
+            match generic {
+                GenericParam::Const(c) => {
+                    reader.types.item_length(reader.program, &c.ident.to_token_stream());
+                }
+                GenericParam::Type(t) => reader.type_parameter(t, generics),
+                GenericParam::Lifetime(_) => {}
             }
-            GenericParam::Type(t) => reader.type_parameter(t, &sig.generics),
-            GenericParam::Lifetime(_) => {}
         }
     }
     let mut params = Vec::new();

@@ -9,7 +9,7 @@ use quote::ToTokens;
 use std::collections::BTreeMap;
 use syn::{GenericArgument, PathArguments, Type};
 
-const INTEGERS: [&str; 12] = ["usize", "isize", "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128"];
+pub(super) const INTEGERS: [&str; 12] = ["usize", "isize", "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128"];
 
 /// A type as far as its tokens tell.
 pub(super) enum Seen {

@@ -116,7 +116,13 @@ impl Closure {
     pub fn of(item: &syn::ItemFn) -> Closure {
         let inputs = item.sig.inputs.iter().map(|input| match input {
             syn::FnArg::Typed(typed) => syn::Pat::Type(typed.clone()),
-            syn::FnArg::Receiver(_) => syn::parse_quote!(self),
+            syn::FnArg::Receiver(r) => syn::Pat::Ident(syn::PatIdent {
+                attrs: Vec::new(),
+                by_ref: None,
+                mutability: None,
+                ident: r.self_token.into(),
+                subpat: None,
+            }),
         });
         let body = syn::Expr::Block(syn::ExprBlock { attrs: Vec::new(), label: None, block: (*item.block).clone() });
         let output = match &item.sig.output {
