@@ -418,7 +418,7 @@ impl Reader<'_> {
         Ok(self.tensor(indices, body, t.ndarray))
     }
 
-    fn listed(&mut self, t: &Tensor, shape: &[usize]) -> Vec<Expr> {
+    pub(super) fn listed(&mut self, t: &Tensor, shape: &[usize]) -> Vec<Expr> {
         match &t.elements {
             Elements::List(es) => es.clone(),
             Elements::Each(..) => positions(shape)

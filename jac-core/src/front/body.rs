@@ -110,7 +110,15 @@ pub(super) fn read(
             reader.outs.push(*old);
         }
     }
-    let value = reader.body(|r| r.block(&interface.item.block)).ok()?;
+    let value = match reader.body(|r| r.block(&interface.item.block)) {
+        Ok(value) => value,
+        Err(stop) => {
+            if stop == Stop::Jumped && reader.diagnostics.is_empty() {
+                reader.error(interface.item.sig.ident.span(), "this function never returns").help("return a value");
+            }
+            return None;
+        }
+    };
     let span = interface.item.block.stmts.last().map_or_else(|| interface.item.sig.ident.span(), Spanned::span);
     let value = match value {
         Value::Some(inner) if interface.wrapper.is_some() => *inner,

@@ -263,9 +263,12 @@ impl<'b> Reader<'b> {
                 return Ok(Some(self.program.arena.add(s.init, added)));
             }
         }
+        if !s.axes.is_empty() {
+            return Ok(self.mapped(s, &stream.indices, states));
+        }
         let &[time] = stream.indices.as_slice() else { return Ok(None) };
         let count = self.program.length(time).clone();
-        if s.axes.is_empty() {
+        {
             if !self.mentioned(vec![s.after], states).is_empty() {
                 return Ok(None);
             }
@@ -273,9 +276,8 @@ impl<'b> Reader<'b> {
             let last = self.program.arena.substitute(s.after, &|symbol| (symbol == Symbol::Index(time)).then(|| end.clone()));
             let args = vec![self.program.arena.constant(0), self.program.arena.integer(count)];
             let any = self.program.arena.apply(Op::Lt, args);
-            return Ok(Some(self.program.arena.apply(Op::Select, vec![any, last, s.init])));
+            Ok(Some(self.program.arena.apply(Op::Select, vec![any, last, s.init])))
         }
-        Ok(self.mapped(s, time, &count, states))
     }
 
     /// What a round adds to the state, if it does nothing else: `after = before + added`.
@@ -354,7 +356,7 @@ impl<'b> Reader<'b> {
     }
 
     /// An array whose every element is written in at most one round: `select(axis = ±i + c, e, before)`.
-    fn mapped(&mut self, s: &State, time: Index, count: &Affine, states: &[ir::Tensor]) -> Option<Expr> {
+    fn mapped(&mut self, s: &State, times: &[Index], states: &[ir::Tensor]) -> Option<Expr> {
         let mut writes: Vec<(Expr, Expr, Vec<(Index, Affine)>)> = Vec::new();
         let mut rest = s.after;
         while rest != s.before {
@@ -376,7 +378,7 @@ impl<'b> Reader<'b> {
             }
         }
         let mut value = s.init;
-        for (c, e, fixed) in writes.into_iter().rev() {
+        for (c, e, _) in writes.into_iter().rev() {
             // what it reads of the state itself is what was there before the loop
             let others: Vec<ir::Tensor> = states.iter().copied().filter(|t| *t != s.tensor).collect();
             if !self.mentioned(vec![e], &others).is_empty() {
@@ -391,29 +393,37 @@ impl<'b> Reader<'b> {
             if !self.mentioned(vec![e], &[tensor]).is_empty() {
                 return None;
             }
-            // solved for the round
-            let (axis, position) = fixed.iter().find(|(_, p)| p.coefficient(Symbol::Index(time)).abs() == 1)?;
-            let sign = position.coefficient(Symbol::Index(time));
-            let offset = position.plus(&Affine::from(time), -sign);
-            let round = Affine::from(*axis).plus(&offset, -1).times(sign);
-            let with = |symbol: Symbol| (symbol == Symbol::Index(time)).then(|| round.clone());
-            let (c, e) = (self.program.arena.substitute(c, &with), self.program.arena.substitute(e, &with));
+            // solved for the rounds
+            let (mut c, mut e) = (c, e);
             let mut guards = Vec::new();
-            let whole = offset.known() == Some(0) && sign == 1 && {
-                let length = self.program.length(*axis).clone();
-                // an out-parameter is as long as what is written to it
-                let is_out = matches!(&self.program.arena[s.init], Node::Access(t, _) if self.outs.contains(t));
-                self.lengths.resolve(&length) == self.lengths.resolve(count) || is_out && self.lengths.unify(&length, count)
-            };
-            if !whole {
-                let (zero, end) = (self.program.arena.constant(0), self.program.arena.integer(count.clone()));
-                let at = self.program.arena.integer(round.clone());
-                guards.push(self.program.arena.apply(Op::Le, vec![zero, at]));
-                guards.push(self.program.arena.apply(Op::Lt, vec![at, end]));
+            let mut solved = Vec::new();
+            for &time in times {
+                let mut fixed = Vec::new();
+                self.fixed(c, &s.axes, &mut fixed);
+                let (axis, position) = fixed.iter().find(|(_, p)| p.coefficient(Symbol::Index(time)).abs() == 1)?;
+                let count = self.program.length(time).clone();
+                let sign = position.coefficient(Symbol::Index(time));
+                let offset = position.plus(&Affine::from(time), -sign);
+                let round = Affine::from(*axis).plus(&offset, -1).times(sign);
+                let with = |symbol: Symbol| (symbol == Symbol::Index(time)).then(|| round.clone());
+                (c, e) = (self.program.arena.substitute(c, &with), self.program.arena.substitute(e, &with));
+                let whole = offset.known() == Some(0) && sign == 1 && {
+                    let length = self.program.length(*axis).clone();
+                    // an out-parameter is as long as what is written to it
+                    let is_out = matches!(&self.program.arena[s.init], Node::Access(t, _) if self.outs.contains(t));
+                    self.lengths.resolve(&length) == self.lengths.resolve(&count) || is_out && self.lengths.unify(&length, &count)
+                };
+                if !whole {
+                    let (zero, end) = (self.program.arena.constant(0), self.program.arena.integer(count));
+                    let at = self.program.arena.integer(round.clone());
+                    guards.push(self.program.arena.apply(Op::Le, vec![zero, at]));
+                    guards.push(self.program.arena.apply(Op::Lt, vec![at, end]));
+                }
+                solved.push(*axis);
             }
             let mut others = Vec::new();
             self.fixed(c, &s.axes, &mut others);
-            for (i, p) in others.into_iter().filter(|(i, _)| i != axis) {
+            for (i, p) in others.into_iter().filter(|(i, _)| !solved.contains(i)) {
                 let args = vec![self.program.arena.integer(Affine::from(i)), self.program.arena.integer(p)];
                 guards.push(self.program.arena.apply(Op::Eq, args));
             }

@@ -99,7 +99,7 @@ impl Reader<'_> {
     }
 
     /// The item of a stream at another position.
-    fn moved(&mut self, stream: &Stream, to: &[Affine]) -> Value {
+    pub(super) fn moved(&mut self, stream: &Stream, to: &[Affine]) -> Value {
         let from = stream.indices.clone();
         self.substituted(&stream.item, &|s| match s {
             Symbol::Index(i) => from.iter().position(|j| *j == i).map(|k| to[k].clone()),
@@ -285,6 +285,14 @@ impl Reader<'_> {
             ("iter_mut", 0) => return self.fail(span, "cannot change these items", "call `iter_mut` on a variable"),
             ("enumerate", 0) if single => with(Value::Tuple(vec![Value::Int(Affine::from(first)), (*stream.item).clone()])),
             ("zip", 1) => match self.iterable(&call.args[0])? {
+                Value::Stream(other) if single && self.shorter_by(&stream, &other) != 0 => {
+                    // the shorter one decides
+                    let by = self.shorter_by(&stream, &other);
+                    let index = if by < 0 { first } else { other.indices[0] };
+                    let at = [Affine::from(index)];
+                    let (a, b) = (self.moved(&stream, &at), self.moved(&other, &at));
+                    Value::Stream(Stream { indices: vec![index], item: Box::new(Value::Tuple(vec![a, b])) })
+                }
                 Value::Stream(other) if other.indices.len() == stream.indices.len() => {
                     for (i, j) in stream.indices.iter().zip(&other.indices) {
                         let (m, n) = (self.program.length(*i).clone(), self.program.length(*j).clone());
@@ -352,6 +360,12 @@ impl Reader<'_> {
                 return self.fail(span, message, "`map`, `zip`, `enumerate`, `rev`, `skip`, `windows`, `sum`, `product`, `fold` and `collect` are");
             }
         })
+    }
+
+    /// By how much the second of two streams is shorter, if that is known; 0 if it is not.
+    fn shorter_by(&self, a: &Stream, b: &Stream) -> i64 {
+        let length = |s: &Stream| self.lengths.resolve(self.program.length(s.indices[0]));
+        length(a).plus(&length(b), -1).known().unwrap_or(0)
     }
 
     fn float_item(&mut self, stream: &Stream, span: Span) -> Eval<Expr> {

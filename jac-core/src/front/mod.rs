@@ -14,6 +14,7 @@ mod helpers;
 mod iterators;
 mod lengths;
 mod methods;
+mod ndarray;
 mod opaque;
 mod patterns;
 mod places;

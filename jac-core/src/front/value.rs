@@ -32,6 +32,8 @@ pub enum Value {
     Some(Box<Value>),
     /// What a loop over a run-time length goes through.
     Stream(Stream),
+    /// `Zip::from(a).and(b)`.
+    Zip(Vec<Value>),
     /// `&mut` to a variable or a part of one.
     Reference(Place),
     /// Rust that does not depend on what is differentiated by: a constant, once its type is known.
@@ -160,6 +162,7 @@ impl Value {
             Value::Generator(_) => "an array of unknown length",
             Value::Some(_) => "an option",
             Value::Stream(_) => "an iterator",
+            Value::Zip(_) => "a `Zip`",
             Value::Reference(_) => "a mutable reference",
             Value::Opaque(_) => "a constant of unknown type",
             Value::Poison => "a mistake",
