@@ -173,7 +173,7 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
         all_arguments.extend(argument);
     }
     let dual = if twin {
-        quote!(Some(Box::new(|x: &[D]| { let mut __flat = x.iter().copied(); #twin_reads #twin_made let mut __out = outputs(&#twins::#ident(#all_arguments)); #outs __out })))
+        quote!(Some(Box::new(|x: &[D]| { let mut __flat = x.iter().copied(); #twin_reads #twin_made let mut __out = Vec::new(); __out.extend(outputs(&#twins::#ident(#all_arguments))); #outs __out })))
     } else {
         quote!(None)
     };
@@ -194,7 +194,7 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
             single: #single,
             range: (#low, #high),
             params: vec![#params],
-            value: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads #made let mut __out = outputs(&#module::#ident(#all_arguments)); #outs __out }),
+            value: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads #made let mut __out = Vec::new(); __out.extend(outputs(&#module::#ident(#all_arguments))); #outs __out }),
             jacobian: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads blocks(&#module::#jacobian(#arguments)) }),
             both: #both,
             dual: #dual,

@@ -2,11 +2,11 @@
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::emit::{self, Kind};
+use crate::front::{self, Helpers};
 use crate::interface::Interface;
 use crate::ir::{self, Affine, Program, Tensor};
 use crate::lower;
 use crate::simplify::{self, Report};
-use crate::front::{self, Helpers};
 use crate::{diff, unroll};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;

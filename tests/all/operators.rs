@@ -143,7 +143,7 @@ fn parity_is_true() {
 #[test]
 fn synonyms_mean_what_the_methods_do() {
     type Method = fn(&[f64]) -> f64;
-    let methods: [(&str, Method); 8] = [
+    let methods: [(&str, Method); 11] = [
         ("recip", |x| x[0].recip()),
         ("powf", |x| x[0].powf(x[1])),
         ("powi", |x| x[0].powf(x[1])),
@@ -151,6 +151,9 @@ fn synonyms_mean_what_the_methods_do() {
         ("fract", |x| x[0].fract()),
         ("to_degrees", |x| x[0].to_degrees()),
         ("to_radians", |x| x[0].to_radians()),
+        ("rem_euclid", |x| x[0].rem_euclid(x[1])),
+        ("div_euclid", |x| x[0].div_euclid(x[1])),
+        ("midpoint", |x| 0.5 * (x[0] + x[1])),
         ("clamp", |x| x[0].max(x[1]).min(x[2])),
     ];
     assert_eq!(methods.len(), SYNONYMS.len());

@@ -270,3 +270,78 @@ fn a_negative_length_is_a_panic() {
     assert_eq!(decay(&array![1.0], -1), array![1.0]);
     assert!(std::panic::catch_unwind(|| decay_jacobian(&array![1.0], -1)).is_err());
 }
+
+#[jacobian]
+fn chosen(x: f64, body: &Body) -> f64 {
+    use self::config::DRAG;
+    let k = if x > 0.0 { body.mass } else { body.pair.0 };
+    let l = match body.stages {
+        0 => 1.0,
+        1 | 2 => DRAG,
+        _ => body.mass,
+    };
+    k * x * l + x.max(body.pair.1)
+}
+
+#[test]
+fn constants_in_branches() {
+    let b = body();
+    assert!((chosen_jacobian(0.7, &b) - (1.7 * config::DRAG + 1.0)).abs() < 1e-15);
+    assert!((chosen_jacobian(-0.7, &b) - 0.1 * config::DRAG).abs() < 1e-15);
+    assert!((chosen(0.7, &b) - (1.7 * 0.7 * config::DRAG + 0.7)).abs() < 1e-15);
+}
+
+#[jacobian]
+fn inner_differences(x: &[f64]) -> f64 {
+    let n = x.len();
+    let mut s = x[0];
+    for i in 1..n - 1 {
+        s += x[i - 1] * x[i + 1];
+    }
+    let mut carried = 1.0;
+    for i in 2..n {
+        carried = carried * x[i] + x[i - 2];
+    }
+    s + carried
+}
+
+#[test]
+fn empty_ranges_are_empty() {
+    let by = |x: &[f64]| inner_differences_jacobian(x).to_vec();
+    assert_eq!(by(&[3.0]), [1.0]);
+    assert_eq!(by(&[3.0, 2.0]), [1.0, 0.0]);
+    assert_eq!(by(&[3.0, 2.0, 5.0]), [1.0 + 5.0 + 1.0, 0.0, 3.0 + 1.0]);
+    assert_eq!(inner_differences(&[3.0, 2.0, 5.0]), 3.0 + 15.0 + 5.0 + 3.0);
+}
+
+#[jacobian]
+fn matched_out_of_order(x: &[f64], out: &mut [f64]) {
+    let n = x.len();
+    for i in 0..n {
+        out[n - 1 - i] = x[i] * x[i];
+    }
+}
+
+#[jacobian]
+fn overwritten(x: &[f64; 3], n: usize) -> [f64; 3] {
+    let mut y = [0.0; 3];
+    for i in 0..n {
+        y[0] = x[1] * (i as f64);
+        y[1] += y[0] * x[0];
+        y[2] = y[2] * 0.5 + y[1];
+    }
+    y
+}
+
+#[test]
+fn elements_that_depend_on_each_other() {
+    let x = [0.3, -0.8, 1.1];
+    for n in [0, 1, 2, 5] {
+        assert_near(overwritten_jacobian(&x, n), differences(x, |x| overwritten(x, n)));
+    }
+    let j = matched_out_of_order_jacobian(&x);
+    assert_eq!(j, array![[0.0, 0.0, 2.2], [0.0, -1.6, 0.0], [0.6, 0.0, 0.0]]);
+    let mut out = [0.0; 3];
+    matched_out_of_order(&x, &mut out);
+    assert!((out[0] - 1.21).abs() < 1e-15);
+}

@@ -49,3 +49,31 @@ fn the_closed_form_is_the_real_one() {
     let formula = stages.jacobian.to_formulas().pop().expect("a formula");
     assert_eq!(block("closed form").trim(), formula);
 }
+
+#[test]
+fn the_page_on_the_language_is_that_of_the_tables() {
+    let page = include_str!("../../docs/language.md");
+    assert_eq!(page, jac_core::front::language(), "`cargo run -p jac-core --example language > docs/language.md`");
+    // every departure of the special points is explained there
+    let points: Vec<serde_json::Value> = serde_json::from_str(include_str!("../data/edge.json")).expect("the data");
+    for point in points.iter().filter(|p| p.get("ours").is_some()) {
+        let name = point["convention"].as_str().expect("a reason");
+        assert!(page.contains(&format!("\n| {name} | ")), "{name}");
+    }
+}
+
+#[test]
+fn the_other_examples_compile() {
+    let (options, item) = function_of(block("carried"));
+    assert!(compile(&options, &item).diagnostics.is_empty());
+    let file: syn::File = syn::parse_str(block("method")).expect("the block parses");
+    let mut found = file.items.into_iter().filter_map(|i| match i {
+        syn::Item::Impl(block) => Some(block),
+        _ => None,
+    });
+    let mut methods = found.next().expect("an impl");
+    methods.attrs.clear();
+    let compiled = compile("", &quote::ToTokens::to_token_stream(&methods).to_string());
+    assert!(compiled.diagnostics.is_empty(), "{:?}", compiled.diagnostics);
+    assert!(compiled.tokens.to_string().contains("fn rate_jacobian (& self"));
+}

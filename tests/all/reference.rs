@@ -47,7 +47,7 @@ impl Reference {
         let (high, low) = (self.high[at], self.low[at]);
         let error = if ours == high { low.abs() } else { ((ours - high) - low).abs() };
         let error = if error.is_nan() { f64::INFINITY } else { error };
-        if !(error <= 4.0 * self.bound[at] + 4.0 * ulp(high)) {
+        if error > 4.0 * self.bound[at] + 4.0 * ulp(high) {
             failures.push(format!("{name} at {inputs}, entry {at}: {ours:e}, not {high:e}"));
         }
     }

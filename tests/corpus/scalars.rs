@@ -173,3 +173,12 @@ pub fn short_circuit(x: &[f64; 2]) -> f64 {
     }
     sum
 }
+
+/// differences only
+/// range: -3.1..-0.2
+#[jacobian]
+pub fn remainders_and_classes(x: f64, y: f64) -> [f64; 4] {
+    let kept = if (x * y).is_finite() && !x.is_nan() { x * y } else { 0.0 };
+    let signed = if x.is_sign_negative() { -x * y } else { y };
+    [x.rem_euclid(y), x.div_euclid(y) * x, x.midpoint(y) * x, kept + signed]
+}

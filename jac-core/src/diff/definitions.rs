@@ -50,8 +50,7 @@ pub fn differentiate(mut program: Program) -> Program {
                 }
                 if let Some(over) = definition.body.over() {
                     if k == 0 || definitions[k - 1].body.over() != Some(over) {
-                        let group: Vec<Definition> =
-                            definitions[k..].iter().take_while(|d| d.body.over() == Some(over)).cloned().collect();
+                        let group: Vec<Definition> = definitions[k..].iter().take_while(|d| d.body.over() == Some(over)).cloned().collect();
                         forward_through(&mut program, over, &group, &mut reached);
                     }
                     continue;

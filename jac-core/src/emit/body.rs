@@ -144,7 +144,13 @@ pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
         }
     }
     let mut emitter = Emitter { interface, plan, program: &plan.program, tys, indices: Map::default() };
-    let mut out = emitter.constants();
+    // what the function imports, its constants may need
+    let imports = interface.item.block.stmts.iter().filter_map(|stmt| match stmt {
+        syn::Stmt::Item(syn::Item::Use(u)) if !interface.constants.is_empty() => Some(quote!(#[allow(unused_imports)] #u)),
+        _ => None,
+    });
+    let mut out: TokenStream = imports.collect();
+    out.extend(emitter.constants());
     out.extend(emitter.lengths());
     out.extend(emitter.statements(&plan.body));
     let variable = |t: Tensor| {
@@ -440,7 +446,7 @@ impl Emitter<'_> {
         let free = letters.chain((1..).map(|k| format!("i{k}"))).map(|n| format!("__{n}"));
         let name = free.into_iter().find(|n| !used.contains(n)).expect("some name is free");
         let name = local(&name);
-        let length = self.affine(self.program.length(i));
+        let length = self.count(self.program.length(i));
         self.indices.insert(i, name.clone());
         (name, quote!(0..#length))
     }
@@ -515,6 +521,26 @@ impl Emitter<'_> {
             }
         }
         out
+    }
+
+    /// The number of rounds of a loop: none where the range is empty, as in Rust.
+    fn count(&self, a: &Affine) -> TokenStream {
+        let mut sides = [Affine::default(), Affine::default()];
+        for (symbol, c) in a.terms() {
+            let side = &mut sides[usize::from(*c < 0)];
+            *side = side.plus(&Affine::from(*symbol), c.abs());
+        }
+        let side = &mut sides[usize::from(a.constant() < 0)];
+        *side = side.plus(&Affine::from(a.constant().abs()), 1);
+        let added = self.affine(&sides[0]);
+        if sides[1] == Affine::default() {
+            return added;
+        }
+        let taken = self.affine(&sides[1]);
+        match sides[0].terms().len() {
+            1 if sides[0].constant() == 0 && sides[0].terms()[0].1 == 1 => quote!(#added.saturating_sub(#taken)),
+            _ => quote!((#added).saturating_sub(#taken)),
+        }
     }
 
     /// A position or length as `usize`; what is subtracted comes last.

@@ -656,6 +656,9 @@ impl Reader<'_> {
             if let Some(size) = self.types.named.get(name).filter(|size| self.types.items.contains_key(*size)) {
                 return Ok(Value::Int(Affine::from(*size)));
             }
+            if name == "None" {
+                return self.fail(path.span(), "nothing as a result", "check the arguments before the call: `Some(…)` at the end is fine");
+            }
             if !is_constant(name) {
                 let known: Vec<&str> = self.scope.iter().map(|(n, _)| n.as_str()).collect();
                 let near = did_you_mean(name, known).map(|n| format!("a variable with a similar name exists: `{n}`"));
@@ -1052,14 +1055,12 @@ impl Reader<'_> {
                     self.fail(span, "a position that is not known in a constant of unknown type", help)
                 }
             },
-            (Value::Array(items), Value::Range(from, to)) => {
-                match (from.known(), to.known()) {
-                    (Some(a), Some(b)) if 0 <= a && a <= b && b <= items.len() as i64 => {
-                        Ok(Value::Array(items[a as usize..b as usize].to_vec()))
-                    }
-                    _ => self.fail(span, "this range is not inside the array", ""),
+            (Value::Array(items), Value::Range(from, to)) => match (from.known(), to.known()) {
+                (Some(a), Some(b)) if 0 <= a && a <= b && b <= items.len() as i64 => {
+                    Ok(Value::Array(items[a as usize..b as usize].to_vec()))
                 }
-            }
+                _ => self.fail(span, "this range is not inside the array", ""),
+            },
             (Value::Tensor(t), Value::Range(from, to)) if !t.ndarray => {
                 self.slice(t, &[Slice::Range(from.clone(), Some(to.clone()), 1)], span)
             }

@@ -32,6 +32,9 @@ impl State {
     }
 }
 
+/// A condition, what is written where it holds, and the positions that it fixes.
+type Write = (Expr, Expr, Vec<(Index, Affine)>);
+
 type Round<'a, 'b> = &'a mut dyn FnMut(&mut Reader<'b>, Value) -> Eval<()>;
 
 impl<'b> Reader<'b> {
@@ -53,16 +56,22 @@ impl<'b> Reader<'b> {
             let start = self.slots.clone();
             self.one_round(stream, span, round)?;
             let mut found = false;
-            for slot in 0..before.len() {
-                if changed.contains(&slot) || unchanged(&self.slots[slot], &start[slot]) {
+            for (slot, was) in start.iter().enumerate() {
+                if changed.contains(&slot) || unchanged(&self.slots[slot], was) {
                     continue;
                 }
                 found = true;
                 changed.push(slot);
-                if let (Value::Int(a), Value::Int(b)) = (&start[slot], &self.slots[slot]) {
+                if let (Value::Int(a), Value::Int(b)) = (was, &self.slots[slot]) {
                     match b.plus(a, -1).known() {
                         Some(step) if stream.indices.len() == 1 => steps.push((slot, step)),
-                        _ => return self.fail(span, "an integer in this loop does not grow by a fixed step", "loop over the positions themselves"),
+                        _ => {
+                            return self.fail(
+                                span,
+                                "an integer in this loop does not grow by a fixed step",
+                                "loop over the positions themselves",
+                            )
+                        }
                     }
                 }
             }
@@ -93,7 +102,11 @@ impl<'b> Reader<'b> {
         self.labels = labels;
         self.land(Target::Continue(number), from, tail)?;
         if self.jumps.len() > from {
-            return self.fail(span, "this loop over a run-time length is left early", "guard the rest of its body with an `if`, or fix the length");
+            return self.fail(
+                span,
+                "this loop over a run-time length is left early",
+                "guard the rest of its body with an `if`, or fix the length",
+            );
         }
         Ok(())
     }
@@ -208,7 +221,10 @@ impl<'b> Reader<'b> {
                 Ok(())
             }
             (value, before) => {
-                let message = format!("this loop over a run-time length makes {} of {}", value.kind(), before.kind());
+                let message = match (value, before) {
+                    (Value::Array(_), Value::Array(_)) => "the length of an array changes in this loop".to_owned(),
+                    _ => format!("this loop over a run-time length makes {} of {}", value.kind(), before.kind()),
+                };
                 self.fail(span, message, "a variable keeps its shape from round to round")
             }
         }
@@ -357,7 +373,7 @@ impl<'b> Reader<'b> {
 
     /// An array whose every element is written in at most one round: `select(axis = ±i + c, e, before)`.
     fn mapped(&mut self, s: &State, times: &[Index], states: &[ir::Tensor]) -> Option<Expr> {
-        let mut writes: Vec<(Expr, Expr, Vec<(Index, Affine)>)> = Vec::new();
+        let mut writes: Vec<Write> = Vec::new();
         let mut rest = s.after;
         while rest != s.before {
             let Node::Apply(Op::Select, args) = self.program.arena[rest].clone() else { return None };
@@ -371,7 +387,9 @@ impl<'b> Reader<'b> {
         }
         for (k, (.., a)) in writes.iter().enumerate() {
             for (.., b) in &writes[..k] {
-                let apart = |(i, p): &(Index, Affine)| b.iter().any(|(j, q)| i == j && p.plus(q, -1).known().is_some_and(|d| d != 0) && p.known().is_some());
+                let apart = |(i, p): &(Index, Affine)| {
+                    b.iter().any(|(j, q)| i == j && p.plus(q, -1).known().is_some_and(|d| d != 0) && p.known().is_some())
+                };
                 if !a.iter().any(apart) {
                     return None;
                 }
@@ -407,7 +425,9 @@ impl<'b> Reader<'b> {
                 let round = Affine::from(*axis).plus(&offset, -1).times(sign);
                 let with = |symbol: Symbol| (symbol == Symbol::Index(time)).then(|| round.clone());
                 (c, e) = (self.program.arena.substitute(c, &with), self.program.arena.substitute(e, &with));
-                let whole = offset.known() == Some(0) && sign == 1 && {
+                let last = self.lengths.resolve(&count.plus(&Affine::from(1), -1));
+                let from_either_end = offset.known() == Some(0) && sign == 1 || self.lengths.resolve(&offset) == last && sign == -1;
+                let whole = from_either_end && {
                     let length = self.program.length(*axis).clone();
                     // an out-parameter is as long as what is written to it
                     let is_out = matches!(&self.program.arena[s.init], Node::Access(t, _) if self.outs.contains(t));
@@ -459,7 +479,9 @@ impl<'b> Reader<'b> {
                 let help = "fix the length of one of them, or write the inner one as a sum";
                 return self.fail(span, "a loop that carries state inside another loop over a run-time length", help);
             }
-            self.program.definitions.push(Definition { tensor: s.tensor, body: Body::Recurrence { over, indices: axes, parts: [init, next] } });
+            self.program
+                .definitions
+                .push(Definition { tensor: s.tensor, body: Body::Recurrence { over, indices: axes, parts: [init, next] } });
         }
         Ok(())
     }

@@ -246,11 +246,15 @@ impl Reader<'_> {
                 Ok(Value::Truth(self.both(Op::Or, x, y)))
             }
             (Value::Some(a), Value::Some(b)) => Ok(Value::Some(Box::new(self.branch_value(c, *a, *b)?))),
-            (Value::Opaque(a), b) => {
+            (Value::Opaque(a), Value::Opaque(b)) => {
+                let (a, b) = (self.opaque_float(&a)?, self.opaque_float(&b)?);
+                self.branch_value(c, Value::Float(a), Value::Float(b))
+            }
+            (Value::Opaque(a), b @ (Value::Float(_) | Value::Int(_) | Value::Truth(_) | Value::Tensor(_))) => {
                 let a = self.like(a, &b)?;
                 self.branch_value(c, a, b)
             }
-            (a, Value::Opaque(b)) => {
+            (a @ (Value::Float(_) | Value::Int(_) | Value::Truth(_) | Value::Tensor(_)), Value::Opaque(b)) => {
                 let b = self.like(b, &a)?;
                 self.branch_value(c, a, b)
             }

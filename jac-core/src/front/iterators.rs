@@ -10,9 +10,37 @@ use syn::spanned::Spanned;
 
 /// The methods of iterators that the front reads.
 pub(super) const ITERATOR_METHODS: [&str; 31] = [
-    "iter", "iter_mut", "into_iter", "enumerate", "zip", "rev", "skip", "take", "step_by", "chain", "windows", "chunks", "chunks_exact",
-    "map", "flat_map", "for_each", "sum", "product", "fold", "collect", "all", "any", "count", "len", "last", "first", "nth", "next", "min",
-    "max", "outer_iter",
+    "iter",
+    "iter_mut",
+    "into_iter",
+    "enumerate",
+    "zip",
+    "rev",
+    "skip",
+    "take",
+    "step_by",
+    "chain",
+    "windows",
+    "chunks",
+    "chunks_exact",
+    "map",
+    "flat_map",
+    "for_each",
+    "sum",
+    "product",
+    "fold",
+    "collect",
+    "all",
+    "any",
+    "count",
+    "len",
+    "last",
+    "first",
+    "nth",
+    "next",
+    "min",
+    "max",
+    "outer_iter",
 ];
 
 impl Reader<'_> {
@@ -42,11 +70,9 @@ impl Reader<'_> {
             }
             Value::Tensor(t) => self.outer(t, span),
             Value::Reference(place) => self.references(&place, span),
-            Value::Opaque(e) => self.fail(
-                e.span(),
-                "cannot go through a constant of unknown type",
-                "bind it with its type first: `let k: &[f64] = &…;`",
-            ),
+            Value::Opaque(e) => {
+                self.fail(e.span(), "cannot go through a constant of unknown type", "bind it with its type first: `let k: &[f64] = &…;`")
+            }
             other => Ok(other),
         }
     }
@@ -302,7 +328,9 @@ impl Reader<'_> {
                     let other = self.moved(&other, &to);
                     with(Value::Tuple(vec![(*stream.item).clone(), other]))
                 }
-                other => return self.fail(call.args[0].span(), format!("cannot pair this with {}", other.kind()), "give both a run-time length"),
+                other => {
+                    return self.fail(call.args[0].span(), format!("cannot pair this with {}", other.kind()), "give both a run-time length")
+                }
             },
             ("rev", 0) if single => {
                 let item = self.moved(&stream, &[length.plus(&Affine::from(1), -1).plus(&Affine::from(first), -1)]);
@@ -357,7 +385,11 @@ impl Reader<'_> {
             ("len" | "count", 0) if single => Value::Int(length),
             _ => {
                 let message = format!("`{name}` of an iterator over a run-time length is not supported");
-                return self.fail(span, message, "`map`, `zip`, `enumerate`, `rev`, `skip`, `windows`, `sum`, `product`, `fold` and `collect` are");
+                return self.fail(
+                    span,
+                    message,
+                    "`map`, `zip`, `enumerate`, `rev`, `skip`, `windows`, `sum`, `product`, `fold` and `collect` are",
+                );
             }
         })
     }

@@ -20,16 +20,26 @@ use syn::Token;
 const TRANSPARENT: [&str; 9] = ["clone", "to_owned", "view", "into_owned", "into", "copied", "cloned", "borrow", "as_ref"];
 
 /// Methods of ndarray that the front reads, for suggestions and the documentation.
-pub(super) const ARRAY_METHODS: [&str; 25] = [
+pub(super) const ARRAY_METHODS: [&str; 43] = [
     "t",
     "reversed_axes",
+    "permuted_axes",
     "dot",
     "sum",
     "sum_axis",
     "mean",
     "mean_axis",
+    "var",
+    "std",
+    "product",
+    "fold",
+    "map_axis",
     "row",
     "column",
+    "rows",
+    "columns",
+    "outer_iter",
+    "axis_iter",
     "diag",
     "insert_axis",
     "index_axis",
@@ -38,36 +48,58 @@ pub(super) const ARRAY_METHODS: [&str; 25] = [
     "map",
     "mapv_into",
     "len",
+    "len_of",
     "nrows",
     "ncols",
     "shape",
     "dim",
+    "raw_dim",
+    "to_shape",
+    "into_shape_with_order",
+    "flatten",
+    "first",
+    "last",
     "clone",
     "to_owned",
     "into_owned",
     "view",
+    "to_vec",
 ];
 
+/// What makes an ndarray.
+pub(super) const ARRAY_CONSTRUCTORS: [&str; 15] = [
+    "zeros",
+    "ones",
+    "eye",
+    "from_elem",
+    "from_diag",
+    "from_shape_fn",
+    "from_iter",
+    "from_vec",
+    "linspace",
+    "arr1",
+    "arr2",
+    "arr3",
+    "stack",
+    "concatenate",
+    "Zip::from",
+];
+
+/// The macros that the front reads.
+pub(super) const MACROS: [&str; 5] = ["array!", "vec!", "s!", "stack!", "concatenate!"];
+
 /// Methods that `f64` has and jac does not read.
-const UNSUPPORTED: [&str; 24] = [
+const UNSUPPORTED: [&str; 16] = [
     "abs_sub",
     "classify",
-    "div_euclid",
     "gamma",
-    "is_finite",
-    "is_infinite",
-    "is_nan",
     "is_normal",
-    "is_sign_negative",
-    "is_sign_positive",
     "is_subnormal",
     "ln_gamma",
     "maximum",
-    "midpoint",
     "minimum",
     "next_down",
     "next_up",
-    "rem_euclid",
     "round_ties_even",
     "to_be_bytes",
     "to_bits",
@@ -163,6 +195,9 @@ impl Reader<'_> {
         if let Some(closure) = closure {
             let arguments = self.arguments(&call.args)?;
             return self.call_closure(&closure, arguments, call.span());
+        }
+        if matches!(owner, "" | "Result") && name == "Err" {
+            return self.fail(call.span(), "an error as a result", "check the arguments before the call: `Ok(…)` at the end is fine");
         }
         let mut arguments = self.arguments(&call.args)?;
         let span = call.func.span();
@@ -275,7 +310,10 @@ impl Reader<'_> {
             },
             Value::Tensor(t) => self.array_method(t, &name, call, span),
             Value::Some(inner) => match (name.as_str(), call.args.len()) {
-                ("unwrap" | "expect" | "unwrap_or" | "unwrap_or_else" | "unwrap_or_default" | "ok_or" | "ok_or_else" | "ok" | "map_err", _) => {
+                (
+                    "unwrap" | "expect" | "unwrap_or" | "unwrap_or_else" | "unwrap_or_default" | "ok_or" | "ok_or_else" | "ok" | "map_err",
+                    _,
+                ) => {
                     let bare = name.starts_with("unwrap") || name == "expect";
                     Ok(if bare { *inner } else { Value::Some(inner) })
                 }
@@ -347,6 +385,11 @@ impl Reader<'_> {
             let cos = self.folded(Op::Cos, vec![*e]);
             return Ok(Value::Tuple(vec![Value::Float(sin), Value::Float(cos)]));
         }
+        if let (Value::Float(e), 0) = (&receiver, arguments.len()) {
+            if let Some(truth) = self.classified(*e, name) {
+                return Ok(Value::Truth(truth));
+            }
+        }
         let known = methods();
         if !known.iter().any(|(n, _)| *n == name) {
             if UNSUPPORTED.contains(&name) || !matches!(receiver, Value::Float(_)) {
@@ -379,6 +422,23 @@ impl Reader<'_> {
                 Some(op) => r.folded(op, args),
                 None => r.synonym(name, &args),
             })
+        })
+    }
+
+    /// `is_nan` and its kin.
+    fn classified(&mut self, e: Expr, name: &str) -> Option<Truth> {
+        let text = match name {
+            "is_nan" => "!(a == a)",
+            "is_finite" => "abs(a) <= 1.7976931348623157e308",
+            "is_infinite" => "1.7976931348623157e308 < abs(a)",
+            "is_sign_negative" => "copysign(1, a) < 0",
+            "is_sign_positive" => "0 < copysign(1, a)",
+            _ => return None,
+        };
+        let truth = ir::template(&mut self.program, text, &[("a", e)]);
+        Some(match self.program.arena.as_const(truth) {
+            Some(c) => Truth::Known(!c.is_zero()),
+            None => Truth::Open(truth),
         })
     }
 
@@ -587,7 +647,9 @@ impl Reader<'_> {
                 let slices = self.parsed(slices)?;
                 Ok(Value::Slices(slices.iter().map(|(e, step)| self.one_slice(e, step.as_ref())).collect::<Eval<_>>()?))
             }
-            _ => self.fail(span, format!("the macro `{name}!` is not supported"), "`array!`, `vec!`, `s!`, `stack!` and `concatenate!` are"),
+            _ => {
+                self.fail(span, format!("the macro `{name}!` is not supported"), "`array!`, `vec!`, `s!`, `stack!` and `concatenate!` are")
+            }
         }
     }
 

@@ -12,6 +12,7 @@ mod carried;
 mod control;
 mod helpers;
 mod iterators;
+mod language;
 mod lengths;
 mod methods;
 mod ndarray;
@@ -25,6 +26,7 @@ mod views;
 
 pub use attribute::Options;
 pub use helpers::Helpers;
+pub use language::language;
 
 use crate::diag::Diagnostics;
 use crate::interface::Interface;

@@ -88,7 +88,9 @@ impl Reader<'_> {
             Value::Tensor(t) if !t.ndarray => self.rows(&t, pattern.span())?,
             other => return self.fail(pattern.span(), format!("this pattern does not match {}", other.kind()), ""),
         };
-        let rest = |p: &Pat| matches!(p, Pat::Rest(_)) || matches!(p, Pat::Ident(p) if matches!(&p.subpat, Some((_, p)) if matches!(**p, Pat::Rest(_))));
+        let rest = |p: &Pat| {
+            matches!(p, Pat::Rest(_)) || matches!(p, Pat::Ident(p) if matches!(&p.subpat, Some((_, p)) if matches!(**p, Pat::Rest(_))))
+        };
         let at = elems.iter().position(rest);
         let fits = if at.is_some() { elems.len() - 1 <= items.len() } else { elems.len() == items.len() };
         if !fits {

@@ -62,10 +62,13 @@ pub fn read(
     }
     let (outputs, wrapper, tuple) = reader.outputs(&sig.output, &params, sig.ident.span());
     let types = reader.types;
-    let float = types.float.clone().map_or_else(|| quote!(f64), |(float, tokens)| {
-        program.float = float;
-        tokens
-    });
+    let float = types.float.clone().map_or_else(
+        || quote!(f64),
+        |(float, tokens)| {
+            program.float = float;
+            tokens
+        },
+    );
     wrt(options, &params, program, diagnostics, sig.ident.span());
     let interface = Interface {
         item: item.clone(),

@@ -10,8 +10,21 @@ use syn::spanned::Spanned;
 
 /// The methods that change their receiver.
 pub(super) const CHANGING: [&str; 15] = [
-    "assign", "clone_from", "copy_from_slice", "fill", "scaled_add", "mapv_inplace", "map_inplace", "add_assign", "sub_assign", "mul_assign",
-    "div_assign", "swap", "push", "iter_mut", "reverse",
+    "assign",
+    "clone_from",
+    "copy_from_slice",
+    "fill",
+    "scaled_add",
+    "mapv_inplace",
+    "map_inplace",
+    "add_assign",
+    "sub_assign",
+    "mul_assign",
+    "div_assign",
+    "swap",
+    "push",
+    "iter_mut",
+    "reverse",
 ];
 
 /// A part of an array that can be assigned to.
@@ -90,25 +103,33 @@ impl Reader<'_> {
                     ("assign" | "fill" | "copy_from_slice", Some(v), None) => set(self, &mut |_, _, new| Ok(new), v)?,
                     ("scaled_add", Some(k), Some(v)) => {
                         let k = self.float(k, span)?;
-                        set(self, &mut |r, old, new| {
-                            let scaled = r.folded(Op::Mul, vec![k, new]);
-                            Ok(r.folded(Op::Add, vec![old, scaled]))
-                        }, v)?
+                        set(
+                            self,
+                            &mut |r, old, new| {
+                                let scaled = r.folded(Op::Mul, vec![k, new]);
+                                Ok(r.folded(Op::Add, vec![old, scaled]))
+                            },
+                            v,
+                        )?
                     }
                     ("mapv_inplace" | "map_inplace", Some(Value::Closure(f)), None) => {
                         let nothing = Value::Float(self.program.arena.constant(0));
                         let by_reference = name == "map_inplace";
-                        set(self, &mut |r, old, _| {
-                            if !by_reference {
-                                let value = r.invoke(&Callable::Closure(f.clone()), vec![Value::Float(old)], span)?;
-                                return r.float(value, span);
-                            }
-                            let slot = r.hidden(Value::Float(old));
-                            let reference = Value::Reference(Place { slot, path: Vec::new() });
-                            r.invoke(&Callable::Closure(f.clone()), vec![reference], span)?;
-                            let value = r.hidden_value(slot);
-                            r.float(value, span)
-                        }, nothing)?
+                        set(
+                            self,
+                            &mut |r, old, _| {
+                                if !by_reference {
+                                    let value = r.invoke(&Callable::Closure(f.clone()), vec![Value::Float(old)], span)?;
+                                    return r.float(value, span);
+                                }
+                                let slot = r.hidden(Value::Float(old));
+                                let reference = Value::Reference(Place { slot, path: Vec::new() });
+                                r.invoke(&Callable::Closure(f.clone()), vec![reference], span)?;
+                                let value = r.hidden_value(slot);
+                                r.float(value, span)
+                            },
+                            nothing,
+                        )?
                     }
                     (_, Some(v), None) if name.ends_with("_assign") => {
                         let op = Op::named(name.trim_end_matches("_assign")).expect("an operator");
@@ -167,8 +188,7 @@ impl Reader<'_> {
         };
         let new_at = |r: &mut Self, at: &[Affine]| match &value {
             Value::Tensor(v) => {
-                let inside: Vec<Affine> =
-                    at.iter().zip(&part).filter_map(|(a, (from, n))| n.as_ref().map(|_| a.plus(from, -1))).collect();
+                let inside: Vec<Affine> = at.iter().zip(&part).filter_map(|(a, (from, n))| n.as_ref().map(|_| a.plus(from, -1))).collect();
                 let own = &inside[inside.len().saturating_sub(v.shape.len())..];
                 let own: Vec<Affine> = own
                     .iter()

@@ -259,8 +259,9 @@ impl<'a> Printer<'a> {
     fn fresh(&mut self, user: Option<&str>) -> String {
         if let Some(name) = user {
             let candidates = std::iter::once(name.to_owned()).chain((2..).map(|k| format!("{name}_{k}")));
-            let mut open =
-                candidates.filter(|n| Op::named(n).is_none() && !["sum", "delta", "let", "float", "fn", "block", "loop", "first", "next"].contains(&n.as_str()));
+            let mut open = candidates.filter(|n| {
+                Op::named(n).is_none() && !["sum", "delta", "let", "float", "fn", "block", "loop", "first", "next"].contains(&n.as_str())
+            });
             let name = open.find(|n| !self.taken.contains(n)).expect("some name is free");
             self.taken.insert(name.clone());
             return name;

@@ -115,6 +115,9 @@ pub const SYNONYMS: &[Synonym] = &[
     Synonym { name: "fract", arity: 1, means: "a - trunc(a)" },
     Synonym { name: "to_degrees", arity: 1, means: "a * 57.29577951308232" },
     Synonym { name: "to_radians", arity: 1, means: "a * 0.017453292519943295" },
+    Synonym { name: "rem_euclid", arity: 2, means: "select(a % b < 0, a % b + abs(b), a % b)" },
+    Synonym { name: "div_euclid", arity: 2, means: "select(a % b < 0, trunc(a / b) - signum(b), trunc(a / b))" },
+    Synonym { name: "midpoint", arity: 2, means: "0.5 * a + 0.5 * b" },
     Synonym { name: "clamp", arity: 3, means: "min(max(a, b), c)" },
 ];
 
