@@ -12,6 +12,7 @@ mod determinism;
 mod errors;
 mod hygiene;
 
+mod mutated;
 mod numeric;
 mod operators;
 mod outside;

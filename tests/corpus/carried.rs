@@ -177,3 +177,22 @@ pub fn filled(x: &[f64], dy: &mut [f64]) {
         dy[i] = x[i] * x[i];
     }
 }
+
+/// Terms of one sum that become loops of their own share nothing that depends on its index.
+/// shapes: x = [4], y = [4]
+#[jacobian]
+pub fn several_loops_of_one_sum(b: &[f64; 2], x: &[f64], y: &[f64]) -> f64 {
+    let mut total = 0.0;
+    for (v, label) in x.iter().zip(y) {
+        let eta = b[0] + b[1] * v;
+        total += label * eta - -if eta > 0.0 { eta + (-eta).exp().ln_1p() } else { eta.exp().ln_1p() };
+    }
+    total
+}
+
+/// shapes: x = [3]
+#[jacobian]
+pub fn the_same_twice(x: &ndarray::Array1<f64>) -> (Array1<f64>, Array1<f64>) {
+    let y = x.mapv(|v| v);
+    (y.clone(), y)
+}

@@ -224,15 +224,23 @@ impl Reader<'_> {
                 let mut elements = Vec::new();
                 let mut shape = Vec::new();
                 self.flatten(&value, 0, &mut shape, &mut elements, span)?;
+                let count: i64 = shape.iter().filter_map(Affine::known).product();
+                if shape.len() != ty.rank() || count != elements.len() as i64 {
+                    return self.fail(span, "the elements do not fill an array of the result's type", "");
+                }
                 Ok(self.define_elements(name, shape, elements))
             }
-            (Ty::Array(_) | Ty::Nd(_) | Ty::Slice, Value::Tensor(t)) => {
+            (Ty::Array(_) | Ty::Nd(_) | Ty::Slice, Value::Tensor(t)) if t.shape.len() == ty.rank() => {
                 let t = self.flexible_to_output(t);
                 match &t.elements {
                     Elements::List(es) => Ok(self.define_elements(name, t.shape.clone(), es.clone())),
                     Elements::Each(indices, e) => match self.as_definition(indices, *e) {
                         Some(t) if !self.program.outputs.contains(&t) => Ok(t),
-                        _ => Ok(self.program.define(name, indices.clone(), *e)),
+                        _ => {
+                            // every definition has indices of its own
+                            let (indices, e) = self.each(&t);
+                            Ok(self.program.define(name, indices, e))
+                        }
                     },
                 }
             }

@@ -194,6 +194,9 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Nest {
 
 /// A term as a scalar expression; deltas and brackets that are left become branches.
 fn dense(program: &mut Program, term: &Term) -> Expr {
+    // terms in canonical form share their summed indices, and no two loops may
+    let mut term = term.clone();
+    term.refresh(program);
     let e = term.to_expr(program);
     program.arena.map(&[e], |arena, old, node| {
         let condition = match &node {
