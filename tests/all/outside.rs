@@ -345,3 +345,36 @@ fn elements_that_depend_on_each_other() {
     matched_out_of_order(&x, &mut out);
     assert!((out[0] - 1.21).abs() < 1e-15);
 }
+
+#[jacobian(value)]
+fn squares(x: &[f64]) -> Vec<f64> {
+    x.iter().map(|v| v * v).collect()
+}
+
+#[jacobian]
+fn largest(x: &[f64]) -> f64 {
+    let mut best = f64::NEG_INFINITY;
+    for &v in x {
+        best = best.max(v);
+    }
+    best
+}
+
+#[jacobian]
+fn doubled<T>(x: &Array1<T>, k: T) -> Array1<T>
+where
+    T: Float + ndarray::ScalarOperand,
+{
+    x * k + x
+}
+
+#[test]
+fn slices_and_vectors() {
+    let (y, j): (Vec<f64>, Array2<f64>) = squares_value_and_jacobian(&[1.0, -3.0]);
+    assert_eq!((y, j), (squares(&[1.0, -3.0]), array![[2.0, 0.0], [0.0, -6.0]]));
+    assert_eq!(largest_jacobian(&[1.0, 7.0, -3.0]), array![0.0, 1.0, 0.0]);
+    assert_eq!(largest(&[1.0, 7.0]), 7.0);
+    let (by_x, by_k) = doubled_jacobian(&array![1.0_f32, 2.0], 3.0);
+    assert_eq!((by_x, by_k), (array![[4.0, 0.0], [0.0, 4.0]], array![1.0, 2.0]));
+    assert_eq!(doubled(&array![1.0], 3.0), array![4.0]);
+}

@@ -196,3 +196,24 @@ pub fn the_same_twice(x: &ndarray::Array1<f64>) -> (Array1<f64>, Array1<f64>) {
     let y = x.mapv(|v| v);
     (y.clone(), y)
 }
+
+/// shapes: m = [3, 3]
+/// integer: n = 3
+#[jacobian(value)]
+pub fn matrix_power(m: &Array2<f64>, n: usize) -> Array2<f64> {
+    let mut p = m.t().to_owned();
+    for _ in 0..n {
+        p = p.dot(m);
+    }
+    p
+}
+
+/// integer: n = 4
+#[jacobian]
+pub fn carried_tuple(x: f64, n: usize) -> (f64, f64) {
+    let mut s = (x, 1.0);
+    for k in 0..n {
+        s = (s.0 * 0.5 + s.1 * x, s.1 * (k as f64 + x));
+    }
+    s
+}
