@@ -19,6 +19,11 @@ use proc_macro::TokenStream;
 /// scalar adds no axis. It is a nested fixed array where all its axes are those of fixed arrays,
 /// else an ndarray. Several inputs make a tuple of blocks, several outputs a tuple of those.
 ///
+/// *Where.* On a function or method; on an `impl` or an inline `mod`, whose functions then see each
+/// other and of which those marked `#[jacobian]` inside are differentiated. Out-parameters (`&mut` to
+/// floats) are results and not arguments of what is generated; `Result` and `Option` around the
+/// result stay. What a function may contain is listed in `docs/language.md`.
+///
 /// *Generated.* `f_jacobian(args)`, and `f_jacobian_ir()`, the derivative as text for snapshot
 /// tests.
 ///
