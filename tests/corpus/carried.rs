@@ -217,3 +217,72 @@ pub fn carried_tuple(x: f64, n: usize) -> (f64, f64) {
     }
     s
 }
+
+/// shapes: x = [4]
+#[jacobian]
+pub fn uneven_pairs(x: &[f64]) -> f64 {
+    let n = x.len();
+    let mut s = 0.0;
+    for i in 0..n {
+        for j in i + 1..n {
+            s += (x[i] - x[j]) * x[j];
+        }
+        for j in 0..i {
+            s += x[j] * x[i] * x[i];
+        }
+    }
+    s
+}
+
+/// shapes: x = [3]
+#[jacobian]
+pub fn upper_triangle(x: &Array1<f64>) -> Array2<f64> {
+    let n = x.len();
+    let mut m = Array2::zeros((n, n));
+    for i in 0..n {
+        for j in i..n {
+            m[[i, j]] = x[i] * x[j];
+        }
+        if i > 0 {
+            m[[i, 0]] = x[i];
+        }
+    }
+    m
+}
+
+/// shapes: x = [4], dy = [4]
+#[jacobian]
+pub fn prefix(x: &[f64], dy: &mut [f64]) {
+    let mut y = ndarray::Array1::zeros(x.len());
+    y[0] = x[0];
+    for i in 1..x.len() {
+        y[i] = y[i - 1] * 0.5 + x[i] * x[i];
+    }
+    for i in 0..x.len() {
+        dy[i] = y[i];
+    }
+}
+
+/// shapes: x = [6]
+/// integer: n = 3
+#[jacobian]
+pub fn every_other(x: &[f64], n: usize) -> f64 {
+    let mut s = 0.0;
+    let mut k = 0;
+    for _ in 0..n {
+        s += x[k] * x[k + 1];
+        k += 2;
+    }
+    s * x[k - 1]
+}
+
+/// shapes: x = [4], r = [4]
+/// range: 0.5..1.5
+#[jacobian]
+pub fn backwards(x: &[f64], r: &[f64]) -> f64 {
+    let mut y = 0.0;
+    for i in (0..x.len()).rev() {
+        y = (r[i] - y) / x[i];
+    }
+    y
+}

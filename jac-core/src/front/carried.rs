@@ -32,8 +32,8 @@ impl State {
     }
 }
 
-/// A condition, what is written where it holds, and the positions that it fixes.
-type Write = (Expr, Expr, Vec<(Index, Affine)>);
+/// A condition, what is written where it holds, the positions that it fixes, and a further condition.
+type Write = (Expr, Expr, Vec<(Index, Affine)>, Option<Expr>);
 
 type Round<'a, 'b> = &'a mut dyn FnMut(&mut Reader<'b>, Value) -> Eval<()>;
 
@@ -374,19 +374,28 @@ impl<'b> Reader<'b> {
     /// An array whose every element is written in at most one round: `select(axis = ±i + c, e, before)`.
     fn mapped(&mut self, s: &State, times: &[Index], states: &[ir::Tensor]) -> Option<Expr> {
         let mut writes: Vec<Write> = Vec::new();
+        let mut further: Option<Expr> = None;
         let mut rest = s.after;
         while rest != s.before {
             let Node::Apply(Op::Select, args) = self.program.arena[rest].clone() else { return None };
             let mut fixed = Vec::new();
             if !self.fixed(args[0], &s.axes, &mut fixed) {
-                return None;
+                if args[2] != s.before || !self.mentioned(vec![args[0]], states).is_empty() {
+                    return None;
+                }
+                further = Some(match further {
+                    None => args[0],
+                    Some(outer) => self.program.arena.apply(Op::And, vec![outer, args[0]]),
+                });
+                rest = args[1];
+                continue;
             }
             let e = self.at_own_position(s, args[0], args[1]);
-            writes.push((args[0], e, fixed));
+            writes.push((args[0], e, fixed, further));
             rest = args[2];
         }
-        for (k, (.., a)) in writes.iter().enumerate() {
-            for (.., b) in &writes[..k] {
+        for (k, (_, _, a, _)) in writes.iter().enumerate() {
+            for (_, _, b, _) in &writes[..k] {
                 let apart = |(i, p): &(Index, Affine)| {
                     b.iter().any(|(j, q)| i == j && p.plus(q, -1).known().is_some_and(|d| d != 0) && p.known().is_some())
                 };
@@ -396,7 +405,7 @@ impl<'b> Reader<'b> {
             }
         }
         let mut value = s.init;
-        for (c, e, _) in writes.into_iter().rev() {
+        for (c, e, _, further) in writes.into_iter().rev() {
             // what it reads of the state itself is what was there before the loop
             let others: Vec<ir::Tensor> = states.iter().copied().filter(|t| *t != s.tensor).collect();
             if !self.mentioned(vec![e], &others).is_empty() {
@@ -412,7 +421,7 @@ impl<'b> Reader<'b> {
                 return None;
             }
             // solved for the rounds
-            let (mut c, mut e) = (c, e);
+            let (mut c, mut e, mut further) = (c, e, further);
             let mut guards = Vec::new();
             let mut solved = Vec::new();
             for &time in times {
@@ -425,6 +434,7 @@ impl<'b> Reader<'b> {
                 let round = Affine::from(*axis).plus(&offset, -1).times(sign);
                 let with = |symbol: Symbol| (symbol == Symbol::Index(time)).then(|| round.clone());
                 (c, e) = (self.program.arena.substitute(c, &with), self.program.arena.substitute(e, &with));
+                further = further.map(|f| self.program.arena.substitute(f, &with));
                 let last = self.lengths.resolve(&count.plus(&Affine::from(1), -1));
                 let from_either_end = offset.known() == Some(0) && sign == 1 || self.lengths.resolve(&offset) == last && sign == -1;
                 let whole = from_either_end && {
@@ -441,6 +451,7 @@ impl<'b> Reader<'b> {
                 }
                 solved.push(*axis);
             }
+            guards.extend(further);
             let mut others = Vec::new();
             self.fixed(c, &s.axes, &mut others);
             for (i, p) in others.into_iter().filter(|(i, _)| !solved.contains(i)) {

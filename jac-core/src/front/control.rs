@@ -7,7 +7,7 @@
 
 use super::body::{Eval, Reader, Stop};
 use super::value::{Closure, Elements, Truth, Value};
-use crate::ir::Expr;
+use crate::ir::{Affine, Expr, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
 use std::rc::Rc;
@@ -314,7 +314,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn for_loop(&mut self, each: &syn::ExprForLoop) -> Eval {
-        let over = self.iterable(&each.expr)?;
+        let over = match self.argument(&each.expr)? {
+            Value::Range(from, to) if to.plus(&from, -1).indices().next().is_some() => return self.uneven_loop(each, &from, &to),
+            over => self.iterated(over, each.expr.span())?,
+        };
         let items = match over {
             Value::Array(items) => items,
             Value::Stream(stream) => {
@@ -338,6 +341,45 @@ impl Reader<'_> {
                 r.block(&each.body).map(|_| true)
             })
         })
+    }
+
+    /// `for j in i + 1..n`, inside a loop over `i`: over all `j` there may be, where the range has them.
+    fn uneven_loop(&mut self, each: &syn::ExprForLoop, from: &Affine, to: &Affine) -> Eval {
+        let (first, end) = (self.bound(from, -1), self.bound(to, 1));
+        let stream = match self.iterated(Value::Range(first.clone(), end), each.expr.span())? {
+            Value::Stream(stream) => stream,
+            other => return self.fail(each.expr.span(), format!("cannot go through {}", other.kind()), "loop over a range"),
+        };
+        let at = first.plus(&Affine::from(stream.indices[0]), 1);
+        let (here, low, high) =
+            (self.program.arena.integer(at), self.program.arena.integer(from.clone()), self.program.arena.integer(to.clone()));
+        let above = self.program.arena.apply(Op::Le, vec![low, here]);
+        let below = self.program.arena.apply(Op::Lt, vec![here, high]);
+        let inside = self.program.arena.apply(Op::And, vec![above, below]);
+        self.open_loop(&stream, each.expr.span(), &mut |r, item| {
+            let run = |r: &mut Self| {
+                r.scoped(|r| {
+                    r.bind(&each.pat, item)?;
+                    r.block(&each.body)
+                })
+            };
+            r.both_arms(inside, run, |_| Ok(Value::unit())).map(drop)
+        })
+    }
+
+    /// The least (`sign` −1) or largest value that a position takes over the loops around.
+    fn bound(&self, a: &Affine, sign: i64) -> Affine {
+        let mut out = a.clone();
+        for (symbol, c) in a.terms() {
+            if let Symbol::Index(i) = symbol {
+                let last = self.program.length(*i).plus(&Affine::from(1), -1);
+                out = out.plus(&Affine::from(*symbol), -c);
+                if c * sign > 0 {
+                    out = out.plus(&last, *c);
+                }
+            }
+        }
+        self.lengths.resolve(&out)
     }
 
     pub(super) fn while_loop(&mut self, each: &syn::ExprWhile) -> Eval {

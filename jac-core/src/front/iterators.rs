@@ -60,6 +60,10 @@ impl Reader<'_> {
                     }
                     return Ok(Value::Array((from..to).map(|k| Value::Int(Affine::from(k))).collect()));
                 }
+                if to.plus(&from, -1).indices().next().is_some() {
+                    let help = "write it as a `for` loop";
+                    return self.fail(span, "how long this iterator is depends on the index of another", help);
+                }
                 let index = self.program.index(to.plus(&from, -1));
                 let item = Box::new(Value::Int(from.plus(&Affine::from(index), 1)));
                 Ok(Value::Stream(Stream { indices: vec![index], item }))
