@@ -266,7 +266,7 @@ pub fn prefix(x: &[f64], dy: &mut [f64]) {
 /// shapes: x = [6]
 /// integer: n = 3
 #[jacobian]
-pub fn every_other(x: &[f64], n: usize) -> f64 {
+pub fn two_by_two(x: &[f64], n: usize) -> f64 {
     let mut s = 0.0;
     let mut k = 0;
     for _ in 0..n {
