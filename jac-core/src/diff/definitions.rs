@@ -7,7 +7,7 @@
 //! summed over becomes a definition of its own and is computed once.
 
 use super::{block_name, partial};
-use crate::ir::{Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
+use crate::ir::{units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
 
 /// The derivative of one tensor by another: terms over the indices of both.
 #[derive(Clone)]
@@ -44,15 +44,15 @@ pub fn differentiate(mut program: Program) -> Program {
             let mut reached: Map<Tensor, Derivative> = Map::default();
             let identity = identity(&mut program, input);
             reached.insert(input, identity);
-            for (k, definition) in definitions.iter().enumerate() {
-                if !program.definitions.iter().any(|d| d.tensor == definition.tensor) {
-                    program.definitions.push(definition.clone());
-                }
-                if let Some(over) = definition.body.over() {
-                    if k == 0 || definitions[k - 1].body.over() != Some(over) {
-                        let group: Vec<Definition> = definitions[k..].iter().take_while(|d| d.body.over() == Some(over)).cloned().collect();
-                        forward_through(&mut program, over, &group, &mut reached);
+            for unit in units(&definitions) {
+                for definition in unit {
+                    if !program.definitions.iter().any(|d| d.tensor == definition.tensor) {
+                        program.definitions.push(definition.clone());
                     }
+                }
+                let definition = &unit[0];
+                if let Some(over) = definition.body.over() {
+                    forward_through(&mut program, over, unit, &mut reached);
                     continue;
                 }
                 if let Some(derivative) = forward_to(&mut program, definition, &mut reached) {

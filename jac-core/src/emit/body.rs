@@ -525,20 +525,14 @@ impl Emitter<'_> {
 
     /// The number of rounds of a loop: none where the range is empty, as in Rust.
     fn count(&self, a: &Affine) -> TokenStream {
-        let mut sides = [Affine::default(), Affine::default()];
-        for (symbol, c) in a.terms() {
-            let side = &mut sides[usize::from(*c < 0)];
-            *side = side.plus(&Affine::from(*symbol), c.abs());
-        }
-        let side = &mut sides[usize::from(a.constant() < 0)];
-        *side = side.plus(&Affine::from(a.constant().abs()), 1);
-        let added = self.affine(&sides[0]);
-        if sides[1] == Affine::default() {
+        let (more, less) = a.sides();
+        let added = self.affine(&more);
+        if less == Affine::default() {
             return added;
         }
-        let taken = self.affine(&sides[1]);
-        match sides[0].terms().len() {
-            1 if sides[0].constant() == 0 && sides[0].terms()[0].1 == 1 => quote!(#added.saturating_sub(#taken)),
+        let taken = self.affine(&less);
+        match more.terms() {
+            [(_, 1)] if more.constant() == 0 => quote!(#added.saturating_sub(#taken)),
             _ => quote!((#added).saturating_sub(#taken)),
         }
     }
@@ -794,21 +788,14 @@ impl Emitter<'_> {
     /// Both sides of a comparison of integers, without a difference that could be negative.
     fn compared(&self, a: &Affine, b: &Affine) -> (TokenStream, TokenStream) {
         let difference = a.plus(b, -1);
-        let mut sides = [Affine::default(), Affine::default()];
-        for (symbol, c) in difference.terms() {
-            let side = &mut sides[usize::from(*c < 0)];
-            *side = side.plus(&Affine::from(*symbol), c.abs());
-        }
-        let constant = difference.constant();
-        let side = &mut sides[usize::from(constant < 0)];
-        *side = side.plus(&Affine::from(constant.abs()), 1);
+        let (left, right) = difference.sides();
         // a parameter may be negative
         let signed = difference.terms().iter().any(|(s, _)| match s {
             Symbol::Size(n) => self.program.sizes[n.0 as usize].kind == SizeKind::Integer,
             Symbol::Index(_) => false,
         });
         let tokens = |a: &Affine| if signed { self.signed(a) } else { self.affine(a) };
-        (tokens(&sides[0]), tokens(&sides[1]))
+        (tokens(&left), tokens(&right))
     }
 
     /// A sum of integers as `i128`, which holds every integer parameter.

@@ -54,6 +54,18 @@ impl From<Symbol> for Affine {
 }
 
 impl Affine {
+    /// What is added and what is taken away, both without a negative part.
+    pub fn sides(&self) -> (Affine, Affine) {
+        let mut sides = [Affine::default(), Affine::default()];
+        for (symbol, c) in self.terms() {
+            let side = &mut sides[usize::from(*c < 0)];
+            *side = side.plus(&Affine::from(*symbol), c.abs());
+        }
+        let side = &mut sides[usize::from(self.constant() < 0)];
+        *side = side.plus(&Affine::from(self.constant().abs()), 1);
+        sides.into()
+    }
+
     /// The symbols with their coefficients, ascending.
     pub fn terms(&self) -> &[(Symbol, i64)] {
         &self.terms

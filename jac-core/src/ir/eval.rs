@@ -6,7 +6,7 @@
 
 use super::affine::{Affine, Index, Size, Symbol};
 use super::expr::{Expr, Map, Node, Tensor};
-use super::program::{positions, Body, Definition, Program};
+use super::program::{positions, units, Body, Definition, Program};
 use crate::ops::Op;
 
 /// Values for the parameters of a program.
@@ -36,14 +36,12 @@ struct Evaluator<'a> {
 /// On a program that does not verify, or a missing input. An access out of range is NaN.
 pub fn eval(program: &Program, inputs: &Inputs) -> Map<Tensor, Vec<f64>> {
     let mut evaluator = Evaluator { program, inputs, tensors: inputs.tensors.clone() };
-    for (k, definition) in program.definitions.iter().enumerate() {
+    for unit in units(&program.definitions) {
+        let definition = &unit[0];
         let env = Map::default();
         let values = match &definition.body {
             Body::Recurrence { over, .. } => {
-                let group = program.definitions[k..].iter().take_while(|d| d.body.over() == Some(*over));
-                if k == 0 || program.definitions[k - 1].body.over() != Some(*over) {
-                    evaluator.recurrences(*over, &group.collect::<Vec<_>>());
-                }
+                evaluator.recurrences(*over, unit);
                 continue;
             }
             Body::Elements(elements) => evaluator.scope(elements, &env).into_iter().map(|v| v.0).collect(),
@@ -74,7 +72,7 @@ impl Evaluator<'_> {
     }
 
     /// Runs a loop: all states of a round are computed from those of the round before.
-    fn recurrences(&mut self, over: Index, group: &[&Definition]) {
+    fn recurrences(&mut self, over: Index, group: &[Definition]) {
         let rounds = self.affine(self.program.length(over), &Map::default());
         for round in -1..rounds {
             for d in group {

@@ -28,7 +28,7 @@ pub use affine::{Affine, Index, Size, Symbol};
 pub use constant::Constant;
 pub use eval::{eval, Inputs};
 pub use expr::{Arena, Expr, Map, Node, Set, Tensor};
-pub use program::{lengths, positions, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
+pub use program::{lengths, positions, units, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
 pub use term::Term;
 pub use text::{parse, template, Notation};
 pub use verify::verify;

@@ -282,6 +282,11 @@ impl Program {
     }
 }
 
+/// Definitions as they are evaluated: one by one, the recurrences of one loop together.
+pub fn units(definitions: &[Definition]) -> impl Iterator<Item = &[Definition]> {
+    definitions.chunk_by(|a, b| a.body.over().is_some() && a.body.over() == b.body.over())
+}
+
 /// The lengths of a shape that is known.
 pub fn lengths(shape: &[Affine]) -> Vec<usize> {
     shape.iter().map(|n| n.known().unwrap_or(0) as usize).collect()

@@ -12,7 +12,7 @@
 use super::affine::{Affine, Index, Size, Symbol};
 use super::constant::Constant;
 use super::expr::{Arena, Expr, Map, Node, Set, Tensor};
-use super::program::{lengths, positions, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
+use super::program::{lengths, positions, units, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
 use crate::ops::{Op, Syntax};
 use std::fmt::Write;
 
@@ -129,8 +129,8 @@ impl<'a> Printer<'a> {
     fn definitions(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         let keyword = if self.notation == Notation::Text { "let " } else { "" };
-        let definitions = &self.program.definitions;
-        for (k, d) in definitions.iter().enumerate() {
+        for unit in units(&self.program.definitions) {
+            let d = &unit[0];
             let info = self.program.info(d.tensor);
             let mut lets = Vec::new();
             match &d.body {
@@ -139,16 +139,12 @@ impl<'a> Printer<'a> {
                     self.index_names.clear();
                 }
                 Body::Recurrence { over, .. } => {
-                    if k > 0 && definitions[k - 1].body.over() == Some(*over) {
-                        continue;
-                    }
                     let name = self.name_index(*over);
                     let binder = self.binder(*over, &name);
                     let loop_line = format!("loop {binder}");
                     let mut inside = Vec::new();
-                    let group = || definitions[k..].iter().take_while(|d| d.body.over() == Some(*over));
                     for (part, prefix) in [(0, "first "), (1, "next ")] {
-                        for d in group() {
+                        for d in unit {
                             let Body::Recurrence { indices, parts, .. } = &d.body else { continue };
                             let name = self.program.info(d.tensor).name.clone();
                             self.each(prefix, &name, indices, parts[part], &mut inside);

@@ -7,7 +7,7 @@
 mod loops;
 mod schedule;
 
-use crate::ir::{Affine, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
+use crate::ir::{units, Affine, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
 
 /// A program as statements.
 #[derive(Debug)]
@@ -68,15 +68,13 @@ pub fn lower(mut program: Program) -> Plan {
     let mut tree = schedule::Tree::default();
     let definitions = program.definitions.clone();
     let mut carried: Set<Tensor> = Set::default();
-    for (k, definition) in definitions.iter().enumerate() {
-        match definition.body.over() {
-            None => loops::definition(&mut program, &mut tree, definition),
-            Some(over) if k == 0 || definitions[k - 1].body.over() != Some(over) => {
-                let group: Vec<_> = definitions[k..].iter().take_while(|d| d.body.over() == Some(over)).cloned().collect();
-                carried.extend(group.iter().map(|d| d.tensor));
-                loops::recurrences(&mut program, &mut tree, over, &group);
+    for unit in units(&definitions) {
+        match unit[0].body.over() {
+            None => loops::definition(&mut program, &mut tree, &unit[0]),
+            Some(over) => {
+                carried.extend(unit.iter().map(|d| d.tensor));
+                loops::recurrences(&mut program, &mut tree, over, unit);
             }
-            Some(_) => {}
         }
     }
     let (body, locals) = tree.schedule(&program);
