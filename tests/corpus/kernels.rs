@@ -3,7 +3,7 @@
 use jac_runtime::jacobian;
 
 /// Rosenbrock, n = 10: R¹⁰ → R.
-#[jacobian]
+#[jacobian(value)]
 pub fn rosen10(x: &[f64; 10]) -> f64 {
     let mut r = 0.0;
     for i in 0..9 {
@@ -15,7 +15,7 @@ pub fn rosen10(x: &[f64; 10]) -> f64 {
 }
 
 /// POLLU, the air-pollution problem of Verwer: 20 species, 25 reactions.
-#[jacobian]
+#[jacobian(value)]
 pub fn pollu(y: &[f64; 20]) -> [f64; 20] {
     let k = [
         0.35, 26.6, 12300.0, 0.00086, 0.00082, 15000.0, 0.00013, 24000.0, 16500.0, 9000.0, 0.022, 12000.0, 1.88,
@@ -72,7 +72,7 @@ pub fn pollu(y: &[f64; 20]) -> [f64; 20] {
 
 /// Bundle adjustment (the ADBench residual): camera = rotation vector, centre, focal length, principal point, k1, k2;
 /// with respect to camera (11), point (3) and weight (1); the feature is given: 2×15.
-#[jacobian(wrt(cam, point, weight))]
+#[jacobian(wrt(cam, point, weight), value)]
 pub fn bundle_adjustment(cam: &[f64; 11], point: &[f64; 3], weight: f64, feature: &[f64; 2]) -> [f64; 2] {
     let p = [point[0] - cam[3], point[1] - cam[4], point[2] - cam[5]];
     let theta = (cam[0] * cam[0] + cam[1] * cam[1] + cam[2] * cam[2]).sqrt();
@@ -95,7 +95,7 @@ pub fn bundle_adjustment(cam: &[f64; 11], point: &[f64; 3], weight: f64, feature
 }
 
 /// (A + B)(A·B)ᵀ, 3×3: R¹⁸ → R⁹.
-#[jacobian]
+#[jacobian(value)]
 pub fn sum_times_product(a: &[[f64; 3]; 3], b: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
     let mut p = [[0.0; 3]; 3];
     let mut out = [[0.0; 3]; 3];
@@ -117,7 +117,7 @@ pub fn sum_times_product(a: &[[f64; 3]; 3], b: &[[f64; 3]; 3]) -> [[f64; 3]; 3] 
 }
 
 /// UR5 forward kinematics (Denavit–Hartenberg), position of the tool: R⁶ → R³.
-#[jacobian]
+#[jacobian(value)]
 pub fn ur5(q: &[f64; 6]) -> [f64; 3] {
     let d = [0.089159, 0.0, 0.0, 0.10915, 0.09465, 0.0823];
     let a = [0.0, -0.425, -0.39225, 0.0, 0.0, 0.0];
@@ -146,7 +146,7 @@ pub fn ur5(q: &[f64; 6]) -> [f64; 3] {
 }
 
 /// Double pendulum, unit masses and lengths: R⁴ → R⁴.
-#[jacobian]
+#[jacobian(value)]
 pub fn double_pendulum(v: &[f64; 4]) -> [f64; 4] {
     let [t1, t2, w1, w2] = *v;
     let g = 9.81;
@@ -159,7 +159,7 @@ pub fn double_pendulum(v: &[f64; 4]) -> [f64; 4] {
 }
 
 /// R(q)ᵀ(p − t) with respect to the quaternion (x, y, z, w) and t; p is given: 3×7.
-#[jacobian(wrt(q, t))]
+#[jacobian(wrt(q, t), value)]
 pub fn inverse_transform(q: &[f64; 4], t: &[f64; 3], p: &[f64; 3]) -> [f64; 3] {
     let [x, y, z, w] = *q;
     let r = [
@@ -176,7 +176,7 @@ pub fn inverse_transform(q: &[f64; 4], t: &[f64; 3], p: &[f64; 3]) -> [f64; 3] {
 }
 
 /// Real spherical harmonics for l < 8 by recurrence: R³ → R⁶⁴.
-#[jacobian]
+#[jacobian(value)]
 pub fn spherical_harmonics(v: &[f64; 3]) -> [f64; 64] {
     let [x, y, z] = *v;
     let mut c = [0.0; 8];
