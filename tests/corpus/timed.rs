@@ -11,11 +11,7 @@ pub fn bal(camera: &[f64; 9], point: &[f64; 3]) -> [f64; 2] {
     let theta = theta2.sqrt();
     let (s, c) = theta.sin_cos();
     let axis = [w[0] / theta, w[1] / theta, w[2] / theta];
-    let cross = [
-        axis[1] * point[2] - axis[2] * point[1],
-        axis[2] * point[0] - axis[0] * point[2],
-        axis[0] * point[1] - axis[1] * point[0],
-    ];
+    let cross = [axis[1] * point[2] - axis[2] * point[1], axis[2] * point[0] - axis[0] * point[2], axis[0] * point[1] - axis[1] * point[0]];
     let along = (axis[0] * point[0] + axis[1] * point[1] + axis[2] * point[2]) * (1.0 - c);
     let mut p = [0.0; 3];
     for k in 0..3 {

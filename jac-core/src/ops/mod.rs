@@ -95,6 +95,18 @@ pub struct Operator {
     pub doc: &'static str,
 }
 
+impl Operator {
+    /// How long its result takes to be ready, in the units of `cost`: half cycles. `2·cost + 6` is
+    /// 4 cycles for `+`, `-` and `*`, 13 for `/` and 15 for a root, as Intel's and AMD's tables have
+    /// them (Fog, *Instruction tables*; uops.info), and about 43 for a function of libm.
+    pub fn latency(&self) -> u32 {
+        match self.cost {
+            0 => 0,
+            cost => 2 * cost + 6,
+        }
+    }
+}
+
 /// A method that is short for an expression over the arguments `a`, `b`.
 #[derive(Debug)]
 pub struct Synonym {

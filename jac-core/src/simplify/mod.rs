@@ -31,23 +31,32 @@ pub fn simplify(program: &mut Program) -> Report {
     let before = program.operations();
     let roots = dense_roots(program);
     // no order of the stages is always best
-    let orders: [&[Stage]; 2] = [&[gvn::number, factor::factor, gvn::number], &[factor::factor, gvn::number, factor::factor]];
+    let v = |k: u32| factor::Variant { through_products: k & 2 > 0, expand: k & 1 > 0 };
+    let which: Vec<u32> = std::env::var("WAYS").unwrap_or("0,1,2,3".into()).split(',').map(|w| w.parse().unwrap()).collect();
     let mut best = roots.clone();
     let mut least = u64::MAX;
-    for order in orders {
-        let (candidate, price) = run(program, order, &roots);
-        if price < least {
-            (best, least) = (candidate, price);
+    for k in which.iter().copied() {
+        let f = || Box::new(move |p: &mut Program, r: &[Expr]| factor::factor(p, r, v(k)));
+        let orders: [&[Stage]; 2] = [&[Box::new(gvn::number), f(), Box::new(gvn::number)], &[f(), Box::new(gvn::number), f()]];
+        for order in orders {
+            let (candidate, price) = run(program, order, &roots);
+            if price < least {
+                (best, least) = (candidate, price);
+            }
         }
     }
-    let (best, _) = run(program, &[egraph::rewrite, factor::factor], &best);
+    let (mut best, _) = run(program, &[Box::new(egraph::rewrite)], &best);
+    for k in which {
+        let f = || Box::new(move |p: &mut Program, r: &[Expr]| factor::factor(p, r, v(k)));
+        best = run(program, &[f()], &best).0;
+    }
     replace(program, &roots, &best);
     program.prune();
     Report { before, after: program.operations() }
 }
 
 /// A stage: expressions with the values of the given ones.
-type Stage = fn(&mut Program, &[Expr]) -> Vec<Expr>;
+type Stage = Box<dyn Fn(&mut Program, &[Expr]) -> Vec<Expr>>;
 
 /// Runs stages one after the other; each is kept only where it does not cost more.
 fn run(program: &mut Program, stages: &[Stage], roots: &[Expr]) -> (Vec<Expr>, u64) {

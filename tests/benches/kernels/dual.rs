@@ -17,11 +17,7 @@ pub fn bal<T: Number>(v: &[T], out: &mut [T]) {
     let (s, c) = theta.sin_cos();
     let inverse = theta.recip();
     let axis = [w[0] * inverse, w[1] * inverse, w[2] * inverse];
-    let cross = [
-        axis[1] * point[2] - axis[2] * point[1],
-        axis[2] * point[0] - axis[0] * point[2],
-        axis[0] * point[1] - axis[1] * point[0],
-    ];
+    let cross = [axis[1] * point[2] - axis[2] * point[1], axis[2] * point[0] - axis[0] * point[2], axis[0] * point[1] - axis[1] * point[0]];
     let along = (axis[0] * point[0] + axis[1] * point[1] + axis[2] * point[2]) * (-c + 1.0);
     let mut p = [number(0.0); 3];
     for k in 0..3 {

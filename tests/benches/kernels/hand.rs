@@ -46,10 +46,7 @@ pub fn bal(camera: &[f64; 9], point: &[f64; 3]) -> ([f64; 2], ([[f64; 9]; 2], [[
     let slope = 2.0 * f * (k1 + 2.0 * k2 * r2);
     let fd = f * distortion;
     let (uu, uv, vv) = (fd + slope * x * x, slope * x * y, fd + slope * y * y);
-    let by_p = [
-        [-uu * depth, -uv * depth, -(uu * x + uv * y) * depth],
-        [-uv * depth, -vv * depth, -(uv * x + vv * y) * depth],
-    ];
+    let by_p = [[-uu * depth, -uv * depth, -(uu * x + uv * y) * depth], [-uv * depth, -vv * depth, -(uv * x + vv * y) * depth]];
     let turned = left.map(|column| cross(column, q));
     let mut by_camera = [[0.0; 9]; 2];
     let mut by_point = [[0.0; 3]; 2];
@@ -214,8 +211,8 @@ pub fn rosen100(x: &[f64; 100]) -> (f64, [f64; 100]) {
 
 pub fn pollu(y: &[f64; 20]) -> ([f64; 20], [[f64; 20]; 20]) {
     const K: [f64; 25] = [
-        0.35, 26.6, 12300.0, 0.00086, 0.00082, 15000.0, 0.00013, 24000.0, 16500.0, 9000.0, 0.022, 12000.0, 1.88,
-        16300.0, 4800000.0, 0.00035, 0.0175, 1e8, 4.44e11, 1240.0, 2.1, 5.78, 0.0474, 1780.0, 3.12,
+        0.35, 26.6, 12300.0, 0.00086, 0.00082, 15000.0, 0.00013, 24000.0, 16500.0, 9000.0, 0.022, 12000.0, 1.88, 16300.0, 4800000.0,
+        0.00035, 0.0175, 1e8, 4.44e11, 1240.0, 2.1, 5.78, 0.0474, 1780.0, 3.12,
     ];
     let r2y1 = K[1] * y[3];
     let r2y3 = K[1] * y[1];

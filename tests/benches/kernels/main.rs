@@ -22,10 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Function and Jacobian by one pass over dual numbers with a tangent an input.
-fn by_duals<const N: usize, const M: usize>(
-    f: impl Fn(&[DualSVec64<N>], &mut [DualSVec64<N>]),
-    x: &[f64; N],
-) -> ([f64; M], [[f64; N]; M]) {
+fn by_duals<const N: usize, const M: usize>(f: impl Fn(&[DualSVec64<N>], &mut [DualSVec64<N>]), x: &[f64; N]) -> ([f64; M], [[f64; N]; M]) {
     let mut duals = x.map(DualSVec64::from_re);
     for (i, d) in duals.iter_mut().enumerate() {
         d.eps = Derivative::derivative_generic(Const::<N>, U1, i);
@@ -126,9 +123,15 @@ fn rows<const R: usize, const C: usize>(x: &[f64]) -> [[f64; C]; R] {
 
 /// Calls a function with references to a tuple's fields.
 macro_rules! apply {
-    ($f:path, $t:ident, $a:expr) => { $f(black_box(&$t.0)) };
-    ($f:path, $t:ident, $a:expr, $b:expr) => { $f(black_box(&$t.0), black_box(&$t.1)) };
-    ($f:path, $t:ident, $a:expr, $b:expr, $c:expr) => { $f(black_box(&$t.0), black_box(&$t.1), black_box(&$t.2)) };
+    ($f:path, $t:ident, $a:expr) => {
+        $f(black_box(&$t.0))
+    };
+    ($f:path, $t:ident, $a:expr, $b:expr) => {
+        $f(black_box(&$t.0), black_box(&$t.1))
+    };
+    ($f:path, $t:ident, $a:expr, $b:expr, $c:expr) => {
+        $f(black_box(&$t.0), black_box(&$t.1), black_box(&$t.2))
+    };
 }
 
 macro_rules! kernel {
@@ -210,7 +213,10 @@ fn report(directory: &Path) {
         let times: Option<Vec<f64>> = WAYS.iter().map(|way| median(way)).collect();
         if let Some([hand, jac, dual, differences]) = times.as_deref() {
             let (by_jac, by_dual, by_differences) = (jac / hand, dual / hand, differences / hand);
-            println!("| `{name}` | {hand:.1} | {jac:.1} | {by_jac:.2} | {by_dual:.1} | {by_differences:.1} | {} |", operations(&name).after);
+            println!(
+                "| `{name}` | {hand:.1} | {jac:.1} | {by_jac:.2} | {by_dual:.1} | {by_differences:.1} | {} |",
+                operations(&name).after
+            );
         }
     }
 }
