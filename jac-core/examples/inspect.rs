@@ -31,11 +31,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let Some(stages) = compiled.stages else { continue };
         let (both, report) = stages.value_and_jacobian();
         println!(
-            "{name}: {} -> {} operations, value and Jacobian; weighted {} -> {}; {:.1} ms",
+            "{name}: {} -> {} operations, value and Jacobian; weighted {} -> {}, chain {} -> {}; {:.1} ms",
             report.before,
             report.after,
-            stages.derivative.cost(),
-            both.cost(),
+            stages.derivative.cost().work,
+            both.cost().work,
+            stages.derivative.cost().chain,
+            both.cost().chain,
             time.as_secs_f64() * 1e3
         );
         if !brief {

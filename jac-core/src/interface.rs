@@ -2,6 +2,7 @@
 //!
 //! Shared by the front, which reads it, and emission, which writes it.
 
+use crate::effort::Effort;
 use crate::ir::{Size, Tensor};
 use proc_macro2::TokenStream;
 use std::collections::BTreeMap;
@@ -108,6 +109,8 @@ pub struct Interface {
     pub runtime: TokenStream,
     /// Whether `f_value_and_jacobian` is asked for.
     pub value: bool,
+    /// How hard to simplify.
+    pub effort: Effort,
 }
 
 impl Interface {

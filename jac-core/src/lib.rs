@@ -5,8 +5,8 @@
 //! intermediate representation [`ir`]; [`unroll`] writes programs of known lengths as scalars;
 //! [`diff`] differentiates; [`simplify`] makes the result cheaper; [`lower`] arranges it in loops
 //! and statements; [`emit`] prints Rust. [`pipeline`] alone sees them all; [`ops`] is the table of
-//! operators that they share, [`interface`] the Rust side of a program, [`diag`] what is said to
-//! the user.
+//! operators that they share, [`interface`] the Rust side of a program, [`effort`] how hard to try,
+//! [`diag`] what is said to the user.
 //!
 //! ```
 //! let compiled = jac_core::compile(
@@ -21,6 +21,7 @@
 pub mod pipeline;
 
 pub mod diag;
+pub mod effort;
 pub mod interface;
 pub mod ir;
 pub mod ops;

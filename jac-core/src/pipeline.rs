@@ -1,6 +1,7 @@
 //! The pipe: the one place that sees all passes.
 
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::effort::Effort;
 use crate::emit::{self, Kind};
 use crate::front::{self, Helpers};
 use crate::interface::Interface;
@@ -43,12 +44,15 @@ pub struct Stages {
     pub jacobian: Program,
     /// What simplification did to it.
     pub report: Report,
+    /// The function and its derivative, simplified together: what `f_value_and_jacobian` computes.
+    /// Only if that is asked for.
+    pub both: Option<(Program, Report)>,
 }
 
 impl Stages {
-    /// The function and its derivative, simplified together: what `f_value_and_jacobian` computes.
+    /// The function and its derivative, simplified together.
     pub fn value_and_jacobian(&self) -> (Program, Report) {
-        simplified(&self.derivative, Kind::ValueAndJacobian)
+        self.both.clone().unwrap_or_else(|| simplified(self.derivative.clone(), Effort::Default))
     }
 }
 
@@ -84,11 +88,21 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
     let read = front::read(attribute, function, helpers, &mut diagnostics);
     let Some(primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
     check(&primal);
-    let Some(derivative) = differentiate(primal.clone(), function, &mut diagnostics) else {
+    let Some(derivative) = differentiate(primal.clone(), function, read.interface.effort, &mut diagnostics) else {
         return failed(item, Some(&read.interface), diagnostics);
     };
-    let (jacobian, report) = simplified(&derivative, Kind::Jacobian);
-    let stages = Stages { primal, derivative, jacobian, report };
+    let effort = read.interface.effort;
+    let both = read.interface.value.then(|| simplified(derivative.clone(), effort));
+    let (jacobian, report) = match &both {
+        // what the value needs was simplified with it; what is left may still get a little cheaper
+        Some((both, _)) => {
+            let before = without_value(derivative.clone()).operations();
+            let (jacobian, report) = simplified(without_value(both.clone()), Effort::Low);
+            (jacobian, Report { before, ..report })
+        }
+        None => simplified(without_value(derivative.clone()), effort),
+    };
+    let stages = Stages { primal, derivative, jacobian, report, both };
     let mut tokens = item;
     for kind in emit::kinds(&read.interface) {
         let (program, report) = match kind {
@@ -196,13 +210,15 @@ fn compile_marked(
     (out, generated, found)
 }
 
-/// What a generated function computes, simplified.
-fn simplified(derivative: &Program, kind: Kind) -> (Program, Report) {
-    let mut program = derivative.clone();
-    if kind == Kind::Jacobian {
-        program.outputs.clear();
-    }
-    let report = simplify::simplify(&mut program);
+/// The program without its outputs.
+fn without_value(mut program: Program) -> Program {
+    program.outputs.clear();
+    program.prune();
+    program
+}
+
+fn simplified(mut program: Program, effort: Effort) -> (Program, Report) {
+    let report = simplify::simplify(&mut program, effort);
     check(&program);
     (program, report)
 }
@@ -223,7 +239,7 @@ fn too_deep(tokens: &TokenStream) -> Option<Span> {
 }
 
 /// Unrolls where all lengths are known, and differentiates.
-fn differentiate(primal: Program, function: &syn::ItemFn, diagnostics: &mut Diagnostics) -> Option<Program> {
+fn differentiate(primal: Program, function: &syn::ItemFn, effort: Effort, diagnostics: &mut Diagnostics) -> Option<Program> {
     if !primal.is_known() {
         let derivative = diff::definitions::differentiate(primal);
         check(&derivative);
@@ -253,7 +269,12 @@ fn differentiate(primal: Program, function: &syn::ItemFn, diagnostics: &mut Diag
         too_large(unrolled.operations(), "operations");
         return None;
     }
-    let derivative = diff::elimination::differentiate(unrolled);
+    let mut derivatives = diff::elimination::differentiate(unrolled);
+    // which order is best shows only after simplification; where one is far behind it does not catch up
+    if effort != Effort::Low && derivatives.len() > 1 {
+        derivatives.sort_by_cached_key(simplify::estimate);
+    }
+    let derivative = derivatives.swap_remove(0);
     check(&derivative);
     let nonzero = derivative.roots().iter().filter(|e| !derivative.arena.is(**e, 0)).count();
     let code = derivative.operations() + nonzero;

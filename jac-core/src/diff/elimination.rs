@@ -73,24 +73,30 @@ impl Graph {
     }
 }
 
-/// Differentiates an unrolled program by every parameter in `wrt`.
-pub fn differentiate(mut program: Program) -> Program {
+/// Differentiates an unrolled program by every parameter in `wrt`, in several orders of
+/// elimination; the results differ in what they cost, the cheapest as they stand first.
+pub fn differentiate(mut program: Program) -> Vec<Program> {
     let outputs: Vec<Vec<Expr>> =
         program.outputs.iter().map(|t| program.definition(*t).map(|d| d.body.roots().to_vec()).unwrap_or_default()).collect();
     let roots: Vec<Expr> = outputs.iter().flatten().copied().collect();
     let (graph, inner) = linearise(&mut program, &roots);
-    let mut best: Option<(u64, Entries)> = None;
+    let mut found: Vec<(u64, Entries)> = Vec::new();
     let mut work = usize::MAX;
     for order in [Order::Reverse, Order::Forward, Order::Markowitz] {
         // an order that does several times the work of another does not end up cheaper
         let Some((entries, done)) = run(&mut program, graph.clone(), &inner, order, work.saturating_mul(3)) else { continue };
         work = work.min(done.max(1000));
-        let cost = cost(&program, entries.values().chain(&roots).copied());
-        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-            best = Some((cost, entries));
+        let cost = program.arena.cost(entries.values().chain(&roots).copied()).time();
+        if found.iter().all(|(_, known)| *known != entries) {
+            found.push((cost, entries));
         }
     }
-    let entries = best.map(|(_, entries)| entries).unwrap_or_default();
+    found.sort_by_key(|(cost, _)| *cost);
+    found.into_iter().map(|(_, entries)| with_blocks(program.clone(), &outputs, &entries)).collect()
+}
+
+/// Defines the blocks of the Jacobian by their entries.
+fn with_blocks(mut program: Program, outputs: &[Vec<Expr>], entries: &Entries) -> Program {
     let zero = program.arena.constant(0);
     let mut first = 0;
     for (output, elements) in outputs.iter().enumerate() {
@@ -113,10 +119,6 @@ pub fn differentiate(mut program: Program) -> Program {
         first += elements.len();
     }
     program
-}
-
-fn cost(program: &Program, roots: impl Iterator<Item = Expr>) -> u64 {
-    program.arena.reachable(roots).iter().filter_map(|e| program.arena.as_apply(*e)).map(|(op, _)| u64::from(op.entry().cost)).sum()
 }
 
 /// The elements of a parameter, as expressions.

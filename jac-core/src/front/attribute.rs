@@ -1,6 +1,7 @@
-//! The options of the attribute: `#[jacobian(wrt(x, y), value, shape(m = [n, n]), crate = path)]`.
+//! The options of the attribute: `#[jacobian(wrt(x, y), value, shape(m = [n, n]), effort = "high", crate = path)]`.
 
 use crate::diag::{did_you_mean, Diagnostics};
+use crate::effort::Effort;
 use proc_macro2::TokenStream;
 use quote::{quote, ToTokens};
 use syn::parse::{ParseStream, Parser};
@@ -27,15 +28,18 @@ pub struct Options {
     pub shape: Vec<(Ident, Vec<AxisLength>)>,
     /// Whether to generate `f_value_and_jacobian`.
     pub value: bool,
+    /// How hard to simplify.
+    pub effort: Effort,
     /// The path of the runtime crate.
     pub runtime: TokenStream,
 }
 
-const OPTIONS: [&str; 4] = ["wrt", "value", "shape", "crate"];
+const OPTIONS: [&str; 5] = ["wrt", "value", "shape", "effort", "crate"];
+const EFFORTS: [(&str, Effort); 3] = [("low", Effort::Low), ("default", Effort::Default), ("high", Effort::High)];
 
 /// Reads the tokens in the attribute's parentheses. A mistake leaves its option out.
 pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
-    let mut options = Options { wrt: None, shape: Vec::new(), value: false, runtime: quote!(::jac_runtime) };
+    let mut options = Options { wrt: None, shape: Vec::new(), value: false, effort: Effort::Default, runtime: quote!(::jac_runtime) };
     let mut seen: Vec<String> = Vec::new();
     let parser = |input: ParseStream| -> syn::Result<()> {
         while !input.is_empty() {
@@ -93,6 +97,17 @@ fn option(
                 options.shape.push((param, axes.into_iter().collect()));
                 if !content.is_empty() {
                     content.parse::<Token![,]>()?;
+                }
+            }
+        }
+        "effort" => {
+            input.parse::<Token![=]>()?;
+            let level: syn::LitStr = input.parse()?;
+            match EFFORTS.iter().find(|(name, _)| *name == level.value()) {
+                Some((_, effort)) => options.effort = *effort,
+                None => {
+                    let error = diagnostics.error(level.span(), format!("no effort named `{}`", level.value()));
+                    error.help("write \"low\", \"default\" or \"high\"");
                 }
             }
         }

@@ -85,6 +85,7 @@ pub fn read(
         ndarray: types.ndarray.clone().unwrap_or_else(|| quote!(::ndarray)),
         runtime: options.runtime.clone(),
         value: options.value,
+        effort: options.effort,
     };
     (interface, types)
 }

@@ -17,6 +17,7 @@
 
 mod affine;
 mod constant;
+mod cost;
 mod eval;
 mod expr;
 mod program;
@@ -26,6 +27,7 @@ mod verify;
 
 pub use affine::{Affine, Index, Size, Symbol};
 pub use constant::Constant;
+pub use cost::Cost;
 pub use eval::{eval, Inputs};
 pub use expr::{Arena, Expr, Map, Node, Set, Tensor};
 pub use program::{lengths, positions, units, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};

@@ -274,12 +274,6 @@ impl Program {
         let reached = self.arena.reachable(self.roots());
         reached.iter().filter(|e| self.arena.as_apply(**e).is_some_and(|(op, _)| op.entry().cost > 0)).count()
     }
-
-    /// The weighted cost of all definitions, each shared node once.
-    pub fn cost(&self) -> u64 {
-        let reached = self.arena.reachable(self.roots());
-        reached.iter().filter_map(|e| self.arena.as_apply(*e)).map(|(op, _)| u64::from(op.entry().cost)).sum()
-    }
 }
 
 /// Definitions as they are evaluated: one by one, the recurrences of one loop together.

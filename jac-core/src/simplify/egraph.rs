@@ -15,8 +15,6 @@ use std::time::Duration;
 const WINDOW: usize = 32;
 /// Rounds of rewriting in a window.
 const ROUNDS: usize = 6;
-/// E-nodes for a function, shared out among its windows: unoptimised, egg makes about 7000 a second.
-const NODES: usize = 2400;
 /// The least and most e-nodes of one window.
 const WINDOW_NODES: (usize, usize) = (160, 1000);
 
@@ -203,12 +201,13 @@ fn rules() -> &'static [Rewrite<Term, Facts>] {
     RULES.get_or_init(|| Op::ALL.iter().flat_map(|op| op.entry().rules).map(|text| rule(text)).collect())
 }
 
-/// Rewrites the roots, window by window.
-pub fn rewrite(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
+/// Rewrites the roots, window by window, with at most about `budget` e-nodes, shared out among the
+/// windows: unoptimised, egg makes about 7000 a second.
+pub fn rewrite(program: &mut Program, roots: &[Expr], budget: usize) -> Vec<Expr> {
     let order = postorder(program, roots);
     let operations: Vec<Expr> = order.into_iter().filter(|e| program.arena.as_apply(*e).is_some()).collect();
     let windows = operations.len().div_ceil(WINDOW).max(1);
-    let nodes = (NODES / windows).clamp(WINDOW_NODES.0, WINDOW_NODES.1);
+    let nodes = (budget / windows).clamp(WINDOW_NODES.0, WINDOW_NODES.1);
     let mut last_use: Map<Expr, usize> = Map::default();
     for (k, e) in operations.iter().enumerate() {
         for c in program.arena[*e].children() {
@@ -220,7 +219,7 @@ pub fn rewrite(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
     }
     let mut new: Map<Expr, Expr> = Map::default();
     for (k, window) in operations.chunks(WINDOW).enumerate() {
-        if k * nodes < NODES * 2 {
+        if k * nodes < budget * 2 {
             let outputs: Vec<Expr> = window.iter().copied().filter(|e| last_use.get(e).is_some_and(|last| *last > k)).collect();
             let built = rewrite_window(program, window, &outputs, &new, nodes);
             for (old, built) in outputs.into_iter().zip(built) {
@@ -433,7 +432,7 @@ mod tests {
     fn rewritten(expression: &str) -> String {
         let mut program = parse(&format!("fn f(x: [], y: [], z: []) -> w\nw = {expression}\n")).unwrap();
         let roots = program.roots();
-        let roots = rewrite(&mut program, &roots);
+        let roots = rewrite(&mut program, &roots, 2400);
         program.set_roots(&roots);
         program.to_text().lines().last().unwrap().trim_start_matches("w = ").to_owned()
     }

@@ -13,7 +13,7 @@ use crate::ops::{Domain, Op, Parity};
 const PRIME: u64 = (1 << 61) - 1;
 
 /// A value at two points.
-type Print = [u64; 2];
+pub(super) type Print = [u64; 2];
 
 /// Replaces equal values by one of them, and values equal to small constants by those.
 pub fn number(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
@@ -40,8 +40,8 @@ pub fn number(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
 }
 
 #[derive(Default)]
-struct Numbering {
-    prints: Map<Expr, Print>,
+pub(super) struct Numbering {
+    pub(super) prints: Map<Expr, Print>,
     /// Under which conditions a node is defined: numbers of `(operator, arguments)` pairs.
     domains: Map<Expr, Vec<u32>>,
     conditions: Set<(Op, Vec<Print>)>,
@@ -107,21 +107,26 @@ impl Numbering {
     }
 
     /// Whether `a` is defined wherever `b` is.
-    fn contains(&self, a: Expr, b: Expr) -> bool {
+    pub(super) fn contains(&self, a: Expr, b: Expr) -> bool {
         let of_b = &self.domains[&b];
         self.domains[&a].iter().all(|c| of_b.binary_search(c).is_ok())
     }
 
-    fn visit(&mut self, program: &Program, e: Expr, node: &Node) {
+    pub(super) fn visit(&mut self, program: &Program, e: Expr, node: &Node) {
         let mut domain: Vec<u32> = node.children().iter().flat_map(|c| self.domains[c].iter().copied()).collect();
         let print = match node {
             Node::Const(c) => [residue(c), residue(c)],
             Node::Apply(op, args) => {
                 let args: Vec<Print> = args.iter().map(|a| self.prints[a]).collect();
-                if !matches!(op.entry().domain, Domain::Total) {
-                    // what a quotient needs depends on its divisor alone
-                    let about = if let Domain::Nonzero(k) = op.entry().domain { vec![args[k]] } else { args.clone() };
-                    domain.push(self.conditions.insert_full((*op, about)).0 as u32);
+                let mut condition = |about| domain.push(self.conditions.insert_full((*op, about)).0 as u32);
+                match op.entry().domain {
+                    Domain::Total => {}
+                    // a product is not zero where none of its factors is
+                    Domain::Nonzero(k) => {
+                        let Node::Apply(_, es) = node else { unreachable!("an application") };
+                        factors(program, es[k]).into_iter().for_each(|f| condition(vec![canonical(self.prints[&f]).0]));
+                    }
+                    _ => condition(args.clone()),
                 }
                 let exponent = match node {
                     Node::Apply(Op::Pow, es) => program.arena.as_const(es[1]).and_then(Constant::to_integer).filter(|n| n.abs() <= 1000),
@@ -140,6 +145,27 @@ impl Numbering {
         self.prints.insert(e, print);
         self.domains.insert(e, domain);
     }
+}
+
+/// The factors of a product; the product itself, if there are many.
+fn factors(program: &Program, e: Expr) -> Vec<Expr> {
+    let mut found = Vec::new();
+    let mut stack = vec![e];
+    while let Some(f) = stack.pop() {
+        match program.arena.as_apply(f) {
+            Some((Op::Mul, args)) => stack.extend(args),
+            Some((Op::Neg | Op::Keep, args)) => stack.push(args[0]),
+            Some((Op::Pow, args)) if program.arena.as_const(args[1]).and_then(Constant::to_integer).is_some_and(|n| n > 0) => {
+                stack.push(args[0])
+            }
+            _ if program.arena.as_const(f).is_some_and(|c| !c.is_zero()) => {}
+            _ => found.push(f),
+        }
+        if found.len() + stack.len() > 16 {
+            return vec![e];
+        }
+    }
+    found
 }
 
 /// Whether the value comes from an addition, and so may have lost digits to cancellation.
@@ -199,7 +225,7 @@ fn value(op: Op, args: &[Print], point: usize, exponent: Option<i64>) -> u64 {
 }
 
 /// The smaller of `±p`, and whether it was negated.
-fn canonical(p: Print) -> (Print, bool) {
+pub(super) fn canonical(p: Print) -> (Print, bool) {
     let n = [neg(p[0]), neg(p[1])];
     if n < p {
         (n, true)
@@ -218,15 +244,15 @@ fn residue(c: &Constant) -> u64 {
     mul(reduce(p), inverse(reduce(q)))
 }
 
-fn add(a: u64, b: u64) -> u64 {
+pub(super) fn add(a: u64, b: u64) -> u64 {
     (a + b) % PRIME
 }
 
-fn neg(a: u64) -> u64 {
+pub(super) fn neg(a: u64) -> u64 {
     (PRIME - a) % PRIME
 }
 
-fn mul(a: u64, b: u64) -> u64 {
+pub(super) fn mul(a: u64, b: u64) -> u64 {
     (u128::from(a) * u128::from(b) % u128::from(PRIME)) as u64
 }
 
@@ -242,12 +268,12 @@ fn power(a: u64, mut n: u64) -> u64 {
     out
 }
 
-fn inverse(a: u64) -> u64 {
+pub(super) fn inverse(a: u64) -> u64 {
     power(a, PRIME - 2)
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea & Flood 2014).
-fn mix(x: u64) -> u64 {
+pub(super) fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

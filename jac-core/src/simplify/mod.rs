@@ -7,14 +7,17 @@
 //!
 //! - [`gvn`] finds equal values by fingerprint;
 //! - [`factor`] extracts common products and sums;
+//! - [`resubstitute`] computes a value from two others that are there anyway;
 //! - [`egraph`] rewrites windows of a few dozen operations under the rules of the operator table.
 
 pub mod egraph;
 pub mod factor;
 pub mod gvn;
+pub mod resubstitute;
 
+use crate::effort::Effort;
 use crate::ir::{Expr, Map, Node, Program, Set};
-use crate::ops::Op;
+use factor::Variant;
 
 /// What simplification did, for the header of the generated code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -25,68 +28,112 @@ pub struct Report {
     pub after: usize,
 }
 
+/// What an effort amounts to.
+struct Budget {
+    /// Ways to flatten.
+    variants: &'static [Variant],
+    /// Pairs of values that resubstitution looks at.
+    pairs: usize,
+    /// E-nodes.
+    nodes: usize,
+    /// How often the last stages are repeated.
+    rounds: usize,
+}
+
+/// The ways to flatten, the one that is best most often first.
+const VARIANTS: [Variant; 4] = [
+    Variant { through_products: true, expand: true },
+    Variant { through_products: false, expand: true },
+    Variant { through_products: true, expand: false },
+    Variant { through_products: false, expand: false },
+];
+
+impl Budget {
+    fn of(effort: Effort) -> Budget {
+        match effort {
+            Effort::Low => Budget { variants: &VARIANTS[..1], pairs: 0, nodes: 0, rounds: 0 },
+            Effort::Default => Budget { variants: &VARIANTS[..2], pairs: 400_000, nodes: 2_400, rounds: 1 },
+            Effort::High => Budget { variants: &VARIANTS, pairs: 10_000_000, nodes: 30_000, rounds: 6 },
+        }
+    }
+}
+
 /// Simplifies all definitions.
-pub fn simplify(program: &mut Program) -> Report {
+pub fn simplify(program: &mut Program, effort: Effort) -> Report {
     program.prune();
     let before = program.operations();
     let roots = dense_roots(program);
+    let budget = Budget::of(effort);
     // no order of the stages is always best
-    let v = |k: u32| factor::Variant { through_products: k & 2 > 0, expand: k & 1 > 0 };
-    let which: Vec<u32> = std::env::var("WAYS").unwrap_or("0,1,2,3".into()).split(',').map(|w| w.parse().unwrap()).collect();
-    let mut best = roots.clone();
-    let mut least = u64::MAX;
-    for k in which.iter().copied() {
-        let f = || Box::new(move |p: &mut Program, r: &[Expr]| factor::factor(p, r, v(k)));
-        let orders: [&[Stage]; 2] = [&[Box::new(gvn::number), f(), Box::new(gvn::number)], &[f(), Box::new(gvn::number), f()]];
-        for order in orders {
-            let (candidate, price) = run(program, order, &roots);
-            if price < least {
-                (best, least) = (candidate, price);
+    let mut best = Candidate::new(program, roots.clone());
+    for variant in budget.variants {
+        for numbered_first in [true, false] {
+            let mut candidate = Candidate::new(program, roots.clone());
+            if numbered_first {
+                candidate.try_stage(program, gvn::number);
             }
+            candidate.try_stage(program, |p, r| factor::factor(p, r, *variant));
+            candidate.try_stage(program, gvn::number);
+            if !numbered_first && effort != Effort::Low {
+                candidate.try_stage(program, |p, r| factor::factor(p, r, *variant));
+            }
+            best = best.cheaper(candidate);
         }
     }
-    let (mut best, _) = run(program, &[Box::new(egraph::rewrite)], &best);
-    for k in which {
-        let f = || Box::new(move |p: &mut Program, r: &[Expr]| factor::factor(p, r, v(k)));
-        best = run(program, &[f()], &best).0;
+    for _ in 0..budget.rounds {
+        let before = best.price;
+        best.try_stage(program, |p, r| resubstitute::resubstitute(p, r, budget.pairs));
+        best.try_stage(program, |p, r| egraph::rewrite(p, r, budget.nodes));
+        for variant in budget.variants {
+            best.try_stage(program, |p, r| factor::factor(p, r, *variant));
+        }
+        if best.price == before {
+            break;
+        }
     }
-    replace(program, &roots, &best);
+    replace(program, &roots, &best.roots);
     program.prune();
     Report { before, after: program.operations() }
 }
 
-/// A stage: expressions with the values of the given ones.
-type Stage = Box<dyn Fn(&mut Program, &[Expr]) -> Vec<Expr>>;
-
-/// Runs stages one after the other; each is kept only where it does not cost more.
-fn run(program: &mut Program, stages: &[Stage], roots: &[Expr]) -> (Vec<Expr>, u64) {
-    let mut best = roots.to_vec();
-    let mut least = cost(program, &best);
-    for stage in stages {
-        let candidate = stage(program, &best);
-        let price = cost(program, &candidate);
-        if price <= least {
-            (best, least) = (candidate, price);
-        }
-    }
-    (best, least)
+/// What a program costs once the first stages have simplified it: to choose among derivatives.
+pub fn estimate(program: &Program) -> u64 {
+    let mut program = program.clone();
+    let roots = dense_roots(&program);
+    let mut candidate = Candidate::new(&program, roots);
+    candidate.try_stage(&mut program, gvn::number);
+    candidate.try_stage(&mut program, |p, r| factor::factor(p, r, VARIANTS[0]));
+    candidate.price
 }
 
-/// The weighted cost of the roots, shared nodes once; a sine beside a cosine of the same argument
-/// is nearly free.
-pub(crate) fn cost(program: &Program, roots: &[Expr]) -> u64 {
-    let arena = &program.arena;
-    let order = arena.reachable(roots.iter().copied());
-    let sines: Set<Expr> =
-        order.iter().filter_map(|e| arena.as_apply(*e)).filter(|(op, _)| *op == Op::Sin).map(|(_, args)| args[0]).collect();
-    order
-        .iter()
-        .filter_map(|e| arena.as_apply(*e))
-        .map(|(op, args)| match op {
-            Op::Cos if sines.contains(&args[0]) => 5,
-            _ => u64::from(op.entry().cost),
-        })
-        .sum()
+/// Expressions with the values of the roots, and what they cost.
+struct Candidate {
+    roots: Vec<Expr>,
+    price: u64,
+}
+
+impl Candidate {
+    fn new(program: &Program, roots: Vec<Expr>) -> Self {
+        let price = program.arena.cost(roots.iter().copied()).time();
+        Candidate { roots, price }
+    }
+
+    /// Runs a stage, and keeps the result where it does not cost more.
+    fn try_stage(&mut self, program: &mut Program, stage: impl FnOnce(&mut Program, &[Expr]) -> Vec<Expr>) {
+        let roots = stage(program, &self.roots);
+        let result = Candidate::new(program, roots);
+        if result.price <= self.price {
+            *self = result;
+        }
+    }
+
+    fn cheaper(self, other: Candidate) -> Candidate {
+        if other.price < self.price {
+            other
+        } else {
+            self
+        }
+    }
 }
 
 /// The largest expressions without a delta, bracket or sum in them: the scalar arithmetic.

@@ -4,7 +4,9 @@
 //!
 //! `cargo bench -p jac-tests --bench kernels`, optionally with a part of a kernel's name.
 
+#[allow(clippy::needless_range_loop)]
 mod dual;
+#[allow(clippy::needless_range_loop, clippy::type_complexity)]
 mod hand;
 #[path = "../../corpus/kernels.rs"]
 #[allow(dead_code, missing_docs, clippy::all)]

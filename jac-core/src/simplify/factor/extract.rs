@@ -6,6 +6,7 @@
 
 use super::{parts, Literal, Monomial, Network, Value, Var};
 use crate::ir::{Constant, Float, Map};
+use crate::simplify::gvn::mix;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
@@ -302,12 +303,4 @@ fn without(literals: &[Literal], taken: &[Literal]) -> Vec<Literal> {
 
 fn weight(l: Literal) -> u64 {
     mix(u64::from(l.var) << 1 | u64::from(l.reciprocal))
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea & Flood 2014).
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
