@@ -2,7 +2,7 @@
 
 use super::{local, Kind};
 use crate::interface::{Interface, ParamKind, Ty};
-use crate::ir::{Affine, Constant, Expr, Float, Index, Map, Node, Program, Role, Size, SizeKind, Symbol, Tensor};
+use crate::ir::{Affine, Constant, Expr, Float, Index, Map, Node, Program, Role, Set, Size, SizeKind, Symbol, Tensor};
 use crate::lower::{Plan, Stmt};
 use crate::ops::{Op, Syntax};
 use proc_macro2::{Ident, Literal, TokenStream};
@@ -143,7 +143,8 @@ pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
             tys.insert(block.tensor, block_ty(&interface.outputs[block.output], &x));
         }
     }
-    let mut emitter = Emitter { interface, plan, program: &plan.program, tys, indices: Map::default() };
+    let mut emitter = Emitter { interface, plan, program: &plan.program, tys, places: Map::default(), indices: Map::default() };
+    let placed = emitter.place(kind);
     // what the function imports, its constants may need
     let imports = interface.item.block.stmts.iter().filter_map(|stmt| match stmt {
         syn::Stmt::Item(syn::Item::Use(u)) if !interface.constants.is_empty() => Some(quote!(#[allow(unused_imports)] #u)),
@@ -152,25 +153,14 @@ pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
     let mut out: TokenStream = imports.collect();
     out.extend(emitter.constants());
     out.extend(emitter.lengths());
+    out.extend(placed.clone());
     out.extend(emitter.statements(&plan.body));
-    let variable = |t: Tensor| {
-        let name = emitter.tensor(t);
-        quote!(#name)
-    };
-    let mut rows: Vec<Vec<TokenStream>> = vec![Vec::new(); interface.outputs.len()];
-    for block in &plan.program.blocks {
-        rows[block.output].push(variable(block.tensor));
-    }
-    let rows = rows.into_iter().map(|row| tuple(row, inputs.len() > 1)).collect();
-    let jacobian = tuple(rows, interface.tuple);
-    let result = match kind {
-        Kind::Jacobian => jacobian,
-        Kind::ValueAndJacobian => {
-            // an output that is also read as a whole is an array, and arrays are moved only once
-            let values = plan.program.outputs.iter().map(|t| variable(*t)).collect();
-            let values = tuple(values, interface.tuple);
-            quote!((#values, #jacobian))
+    let result = match &placed {
+        Some(_) => {
+            let name = local("__out");
+            quote!(#name)
         }
+        None => emitter.results(kind, &|t| emitter.tensor(t)),
     };
     out.extend(match &interface.wrapper {
         Some(wrapper) => {
@@ -188,12 +178,81 @@ struct Emitter<'a> {
     program: &'a Program,
     /// The Rust types of the results.
     tys: Map<Tensor, Ty>,
+    /// The parts of the result that are computed in place.
+    places: Map<Tensor, TokenStream>,
     indices: Map<Index, Ident>,
 }
 
 impl Emitter<'_> {
-    fn tensor(&self, t: Tensor) -> Ident {
-        local(&format!("__{}", self.program.info(t).name))
+    fn tensor(&self, t: Tensor) -> TokenStream {
+        match self.places.get(&t) {
+            Some(place) => place.clone(),
+            None => {
+                let name = local(&format!("__{}", self.program.info(t).name));
+                quote!(#name)
+            }
+        }
+    }
+
+    /// Declares the result as one variable, into which its parts are stored where they are
+    /// computed, so that nothing of it is moved. Not for results that are literals, or on the heap.
+    fn place(&mut self, kind: Kind) -> Option<TokenStream> {
+        let program = self.program;
+        let results = || program.outputs.iter().copied().chain(program.blocks.iter().map(|b| b.tensor));
+        let filled = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(t) if results().any(|r| r == *t)));
+        let fixed = results().all(|t| matches!(self.ty(t), Ty::Scalar | Ty::Array(_)) && !self.plan.carried.contains(&t));
+        let twice = results().collect::<Set<_>>().len() < results().count();
+        if self.interface.wrapper.is_some() || !fixed || twice || !filled {
+            return None;
+        }
+        let name = local("__out");
+        let part = |of: &TokenStream, k: usize, many: bool| {
+            let k = Literal::usize_unsuffixed(k);
+            if many {
+                quote!(#of.#k)
+            } else {
+                of.clone()
+            }
+        };
+        let jacobian = match kind {
+            Kind::Jacobian => quote!(#name),
+            Kind::ValueAndJacobian => quote!(#name.1),
+        };
+        for (k, t) in program.outputs.iter().enumerate() {
+            self.places.insert(*t, part(&quote!(#name.0), k, self.interface.tuple));
+        }
+        for block in &program.blocks {
+            let row = part(&jacobian, block.output, self.interface.tuple);
+            let column = self.interface.wrt.iter().position(|x| *x == block.input)?;
+            self.places.insert(block.tensor, part(&row, column, self.interface.wrt.len() > 1));
+        }
+        let zeros = self.results(kind, &|t| self.zeros(&self.ty(t)));
+        let ty = result_type(self.interface, kind);
+        Some(quote!(let mut #name: #ty = #zeros;))
+    }
+
+    /// Value and Jacobian, or the Jacobian alone, of the given parts.
+    fn results(&self, kind: Kind, part: &dyn Fn(Tensor) -> TokenStream) -> TokenStream {
+        let mut rows: Vec<Vec<TokenStream>> = vec![Vec::new(); self.interface.outputs.len()];
+        for block in &self.program.blocks {
+            rows[block.output].push(part(block.tensor));
+        }
+        let rows = rows.into_iter().map(|row| tuple(row, self.interface.wrt.len() > 1)).collect();
+        let jacobian = tuple(rows, self.interface.tuple);
+        match kind {
+            Kind::Jacobian => jacobian,
+            Kind::ValueAndJacobian => {
+                let values = tuple(self.program.outputs.iter().map(|t| part(*t)).collect(), self.interface.tuple);
+                quote!((#values, #jacobian))
+            }
+        }
+    }
+
+    fn zeros(&self, ty: &Ty) -> TokenStream {
+        match ty {
+            Ty::Array(lengths) => lengths.iter().rev().fold(self.zero(), |inner, n| quote!([#inner; #n])),
+            _ => self.zero(),
+        }
     }
 
     /// How a tensor is laid out in Rust.
@@ -399,6 +458,7 @@ impl Emitter<'_> {
                         let ndarray = &self.interface.ndarray;
                         quote!(let #name = #ndarray::arr0(#value);)
                     }
+                    _ if self.places.contains_key(t) => quote!(#name = #value;),
                     _ => {
                         let float = self.interface.float.clone();
                         quote!(let #name: #float = #value;)
@@ -472,12 +532,15 @@ impl Emitter<'_> {
     }
 
     fn allocate(&self, t: Tensor) -> TokenStream {
+        if self.places.contains_key(&t) {
+            return TokenStream::new();
+        }
         let name = self.tensor(t);
         let zero = self.zero();
         match self.ty(t) {
             Ty::Scalar => quote!(let mut #name = #zero;),
-            Ty::Array(lengths) => {
-                let zeros = lengths.iter().rev().fold(zero, |inner, n| quote!([#inner; #n]));
+            ty @ Ty::Array(_) => {
+                let zeros = self.zeros(&ty);
                 quote!(let mut #name = #zeros;)
             }
             Ty::Slice => {
@@ -502,7 +565,8 @@ impl Emitter<'_> {
     fn literal(&self, t: Tensor, es: &[Expr]) -> TokenStream {
         let name = self.tensor(t);
         let shape = crate::ir::lengths(&self.program.info(t).shape);
-        if let Ty::Array(_) = self.ty(t) {
+        let placed = self.places.contains_key(&t);
+        if let (Ty::Array(_), false) = (self.ty(t), placed) {
             let values = es.iter().map(|e| self.expr(*e, WEAKEST)).collect();
             let nested = nest(values, &shape);
             let float = self.interface.float.clone();

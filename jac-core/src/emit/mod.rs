@@ -88,6 +88,7 @@ fn signature(interface: &Interface, kind: Kind, docs: &[TokenStream], body: &Tok
         #(#cfgs)*
         #[allow(unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
         #[must_use]
+        #[inline]
         #vis fn #name #impl_generics (#(#params),*) -> #output #where_clause {
             #body
         }

@@ -4,7 +4,8 @@ use super::schedule::{Item, Kind, Tree};
 use crate::ir::{Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Symbol, Tensor, Term};
 use crate::ops::Op;
 
-/// More elements than this are stored one by one instead of written as a literal.
+/// Results of more elements than this are stored one by one, where they are computed, instead of
+/// written as literals: moving them costs more than computing them.
 const LARGEST_LITERAL: usize = 64;
 
 /// A term as loops: for each of `loops`, where the guards hold, `t[at] += value`.
@@ -32,11 +33,20 @@ impl Nest {
     }
 }
 
+/// Whether the definitions are few enough elements to be written as literals.
+pub fn literal(definitions: &[Definition]) -> bool {
+    let elements = definitions.iter().map(|d| match &d.body {
+        Body::Elements(es) => es.len(),
+        _ => 0,
+    });
+    elements.sum::<usize>() <= LARGEST_LITERAL
+}
+
 /// Puts the loops of a definition into the tree.
-pub fn definition(program: &mut Program, tree: &mut Tree, definition: &Definition) {
+pub fn definition(program: &mut Program, tree: &mut Tree, definition: &Definition, literal: bool) {
     let tensor = definition.tensor;
     match &definition.body {
-        Body::Elements(es) if es.len() <= LARGEST_LITERAL => tree.item(0, Item::Literal(tensor, es.clone())),
+        Body::Elements(es) if literal => tree.item(0, Item::Literal(tensor, es.clone())),
         Body::Elements(es) => {
             tree.item(0, Item::Allocate(tensor));
             let shape = crate::ir::lengths(&program.info(tensor).shape);

@@ -67,10 +67,11 @@ pub fn lower(mut program: Program) -> Plan {
     distinct_sums(&mut program);
     let mut tree = schedule::Tree::default();
     let definitions = program.definitions.clone();
+    let literal = loops::literal(&definitions);
     let mut carried: Set<Tensor> = Set::default();
     for unit in units(&definitions) {
         match unit[0].body.over() {
-            None => loops::definition(&mut program, &mut tree, &unit[0]),
+            None => loops::definition(&mut program, &mut tree, &unit[0], literal),
             Some(over) => {
                 carried.extend(unit.iter().map(|d| d.tensor));
                 loops::recurrences(&mut program, &mut tree, over, unit);

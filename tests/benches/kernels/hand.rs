@@ -96,13 +96,13 @@ pub fn arm(q: &[f64; 7]) -> ([f64; 3], [[f64; 7]; 3]) {
 }
 
 /// ∂Y[i,j]/∂X[k,l] = −Y[i,k]·Y[l,j].
-fn inverse_jacobian<const N: usize>(y: &[[f64; N]; N]) -> [[[[f64; N]; N]; N]; N] {
-    let mut out = [[[[0.0; N]; N]; N]; N];
+fn with_inverse_jacobian<const N: usize>(y: Matrix<N>) -> (Matrix<N>, Block<N>) {
+    let mut out = (y, [[[[0.0; N]; N]; N]; N]);
     for i in 0..N {
         for j in 0..N {
             for k in 0..N {
                 for l in 0..N {
-                    out[i][j][k][l] = -y[i][k] * y[l][j];
+                    out.1[i][j][k][l] = -y[i][k] * y[l][j];
                 }
             }
         }
@@ -110,7 +110,7 @@ fn inverse_jacobian<const N: usize>(y: &[[f64; N]; N]) -> [[[[f64; N]; N]; N]; N
     out
 }
 
-pub fn inverse3(m: &[[f64; 3]; 3]) -> ([[f64; 3]; 3], [[[[f64; 3]; 3]; 3]; 3]) {
+pub fn inverse3(m: &Matrix<3>) -> (Matrix<3>, Block<3>) {
     let c00 = m[1][1] * m[2][2] - m[1][2] * m[2][1];
     let c10 = m[1][2] * m[2][0] - m[1][0] * m[2][2];
     let c20 = m[1][0] * m[2][1] - m[1][1] * m[2][0];
@@ -120,10 +120,10 @@ pub fn inverse3(m: &[[f64; 3]; 3]) -> ([[f64; 3]; 3], [[[[f64; 3]; 3]; 3]; 3]) {
         [c10 * s, (m[0][0] * m[2][2] - m[0][2] * m[2][0]) * s, (m[0][2] * m[1][0] - m[0][0] * m[1][2]) * s],
         [c20 * s, (m[0][1] * m[2][0] - m[0][0] * m[2][1]) * s, (m[0][0] * m[1][1] - m[0][1] * m[1][0]) * s],
     ];
-    (y, inverse_jacobian(&y))
+    with_inverse_jacobian(y)
 }
 
-pub fn inverse4(m: &[[f64; 4]; 4]) -> ([[f64; 4]; 4], [[[[f64; 4]; 4]; 4]; 4]) {
+pub fn inverse4(m: &Matrix<4>) -> (Matrix<4>, Block<4>) {
     let minor = |i: usize, j: usize, a: usize, b: usize| m[i][a] * m[j][b] - m[j][a] * m[i][b];
     let (s0, s1, s2) = (minor(0, 1, 0, 1), minor(0, 1, 0, 2), minor(0, 1, 0, 3));
     let (s3, s4, s5) = (minor(0, 1, 1, 2), minor(0, 1, 1, 3), minor(0, 1, 2, 3));
@@ -156,7 +156,7 @@ pub fn inverse4(m: &[[f64; 4]; 4]) -> ([[f64; 4]; 4], [[[[f64; 4]; 4]; 4]; 4]) {
             (m[2][0] * s3 - m[2][1] * s1 + m[2][2] * s0) * d,
         ],
     ];
-    (y, inverse_jacobian(&y))
+    with_inverse_jacobian(y)
 }
 
 type Matrix<const N: usize> = [[f64; N]; N];
@@ -178,10 +178,9 @@ fn product<const N: usize>(a: &Matrix<N>, b: &Matrix<N>) -> Matrix<N> {
 pub fn chain<const N: usize>(a: &Matrix<N>, b: &Matrix<N>, c: &Matrix<N>) -> (Matrix<N>, (Block<N>, Block<N>, Block<N>)) {
     let ab = product(a, b);
     let bc = product(b, c);
-    let y = product(&ab, c);
-    let mut by_a = [[[[0.0; N]; N]; N]; N];
-    let mut by_b = [[[[0.0; N]; N]; N]; N];
-    let mut by_c = [[[[0.0; N]; N]; N]; N];
+    let zeros = [[[[0.0; N]; N]; N]; N];
+    let mut out = (product(&ab, c), (zeros, zeros, zeros));
+    let (by_a, by_b, by_c) = &mut out.1;
     for i in 0..N {
         for j in 0..N {
             for l in 0..N {
@@ -193,20 +192,32 @@ pub fn chain<const N: usize>(a: &Matrix<N>, b: &Matrix<N>, c: &Matrix<N>) -> (Ma
             }
         }
     }
-    (y, (by_a, by_b, by_c))
+    out
 }
 
+/// Loops without a chain through memory, and four sums, so that all of it is done in vectors.
 pub fn rosen100(x: &[f64; 100]) -> (f64, [f64; 100]) {
-    let mut value = 0.0;
+    let mut b = [0.0; 99];
     let mut g = [0.0; 100];
+    let mut sums = [0.0; 4];
     for i in 0..99 {
-        let a = 1.0 - x[i];
-        let b = x[i + 1] - x[i] * x[i];
-        value += a * a + 100.0 * (b * b);
-        g[i] -= 2.0 * a + 400.0 * b * x[i];
-        g[i + 1] += 200.0 * b;
+        b[i] = x[i + 1] - x[i] * x[i];
     }
-    (value, g)
+    for i in 0..99 {
+        g[i] = 2.0 * (x[i] - 1.0) - 400.0 * b[i] * x[i];
+    }
+    for i in 0..99 {
+        g[i + 1] += 200.0 * b[i];
+    }
+    for i in 0..96 {
+        let a = 1.0 - x[i];
+        sums[i % 4] += a * a + 100.0 * (b[i] * b[i]);
+    }
+    for i in 96..99 {
+        let a = 1.0 - x[i];
+        sums[i % 4] += a * a + 100.0 * (b[i] * b[i]);
+    }
+    (sums[0] + sums[1] + (sums[2] + sums[3]), g)
 }
 
 pub fn pollu(y: &[f64; 20]) -> ([f64; 20], [[f64; 20]; 20]) {
@@ -283,7 +294,8 @@ pub fn pollu(y: &[f64; 20]) -> ([f64; 20], [[f64; 20]; 20]) {
         -r21 - r22 - r24 + r23 + r25,
         -r25 + r24,
     ];
-    let mut j = [[0.0; 20]; 20];
+    let mut out = (f, [[0.0; 20]; 20]);
+    let j = &mut out.1;
     j[0][0] = -K[0] - r10y0 - r14y0 - r23y0 - r24y0;
     j[0][1] = r2y1 + r3y1 + r9y1 + r12y1;
     j[0][3] = r2y3 - r23y3;
@@ -366,13 +378,13 @@ pub fn pollu(y: &[f64; 20]) -> ([f64; 20], [[f64; 20]; 20]) {
     j[19][0] = r24y0;
     j[19][18] = r24y18;
     j[19][19] = -K[24];
-    (f, j)
+    out
 }
 
 pub fn brusselator(y: &[f64; 64]) -> ([f64; 64], [[f64; 64]; 64]) {
     const ALPHA: f64 = 0.02 * 33.0 * 33.0;
-    let mut f = [0.0; 64];
-    let mut j = [[0.0; 64]; 64];
+    let mut out = ([0.0; 64], [[0.0; 64]; 64]);
+    let (f, j) = &mut out;
     for i in 0..32 {
         let (a, b) = (2 * i, 2 * i + 1);
         let (u, v) = (y[a], y[b]);
@@ -394,7 +406,7 @@ pub fn brusselator(y: &[f64; 64]) -> ([f64; 64], [[f64; 64]; 64]) {
             j[b][b + 2] = ALPHA;
         }
     }
-    (f, j)
+    out
 }
 
 /// The recurrences of the function, differentiated by hand; the normalisation is a table.
