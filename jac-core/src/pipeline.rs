@@ -17,10 +17,15 @@ use syn::spanned::Spanned;
 const LARGEST: usize = 200_000;
 /// Brackets may not nest deeper.
 const DEEPEST: usize = 150;
-/// Straight-line code of more operations and entries is refused: rustc takes minutes over it.
-const LARGEST_CODE: usize = 20_000;
-/// Jacobians of more entries are not written out.
+/// Jacobians of more entries are not unrolled.
 const LARGEST_RESULT: usize = 1_000_000;
+/// Loops over more operations are not differentiated as loops: nothing in them repeats.
+const LARGEST_LOOPED: usize = 2_000;
+/// Straight-line code of more operations and entries, before simplification, is refused: the macro
+/// and rustc would take minutes over it.
+const LARGEST_CODE: usize = 20_000;
+/// And of more than these after it.
+const LARGEST_EMITTED: usize = 10_000;
 
 /// What became of a function.
 #[derive(Debug)]
@@ -103,6 +108,11 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
         None => simplified(without_value(derivative.clone()), effort),
     };
     let stages = Stages { primal, derivative, jacobian, report, both };
+    let largest = stages.both.as_ref().map_or(report, |both| both.1).after;
+    if largest > LARGEST_EMITTED {
+        refuse(function, &format!("{largest} operations"), &mut diagnostics);
+        return failed(item, Some(&read.interface), diagnostics);
+    }
     let mut tokens = item;
     for kind in emit::kinds(&read.interface) {
         let (program, report) = match kind {
@@ -238,51 +248,60 @@ fn too_deep(tokens: &TokenStream) -> Option<Span> {
     level.into_iter().flatten().find(|t| matches!(t, TokenTree::Group(_))).map(|t| t.span())
 }
 
-/// Unrolls where all lengths are known, and differentiates.
+/// Differentiates: unrolled where all lengths are known and the code stays short enough, else in
+/// loops.
 fn differentiate(primal: Program, function: &syn::ItemFn, effort: Effort, diagnostics: &mut Diagnostics) -> Option<Program> {
-    if !primal.is_known() {
+    let unrolled = if primal.is_known() { differentiate_unrolled(&primal, effort) } else { Err(String::new()) };
+    let too_large = match unrolled {
+        Ok(derivative) => return Some(derivative),
+        Err(count) => count,
+    };
+    if primal.operations() <= LARGEST_LOOPED {
         let derivative = diff::definitions::differentiate(primal);
         check(&derivative);
-        return Some(derivative);
+        if code(&derivative) <= LARGEST_CODE {
+            return Some(derivative);
+        }
     }
-    let mut too_large = |count: usize, what: &str| {
-        let error = diagnostics.error(function.sig.ident.span(), format!("too large to unroll: {count} {what}"));
-        error.help("leave the lengths open (ndarray without `shape`), so that the generated code has loops");
-    };
+    let count = if too_large.is_empty() { format!("more than {LARGEST_LOOPED} operations in loops") } else { too_large };
+    refuse(function, &count, diagnostics);
+    None
+}
+
+/// The derivative without loops, or what there is too much of.
+fn differentiate_unrolled(primal: &Program, effort: Effort) -> Result<Program, String> {
+    let within = |count: usize, limit: usize, what: &str| if count <= limit { Ok(()) } else { Err(format!("{count} {what}")) };
     let elements = |ts: &[Tensor]| -> usize {
         ts.iter().map(|t| primal.info(*t).shape.iter().filter_map(Affine::known).product::<i64>() as usize).sum()
     };
-    let entries = elements(&primal.outputs).saturating_mul(elements(&primal.wrt));
-    if entries > LARGEST_RESULT {
-        too_large(entries, "entries in the Jacobian");
-        return None;
-    }
-    let unrolled = match unroll::unroll(primal, LARGEST) {
-        Ok(unrolled) => unrolled,
-        Err(count) => {
-            too_large(count, "expressions");
-            return None;
-        }
-    };
+    within(elements(&primal.outputs).saturating_mul(elements(&primal.wrt)), LARGEST_RESULT, "entries in the Jacobian")?;
+    let unrolled = unroll::unroll(primal.clone(), LARGEST).map_err(|count| format!("{count} expressions"))?;
     check(&unrolled);
-    if unrolled.operations() > LARGEST_CODE {
-        too_large(unrolled.operations(), "operations");
-        return None;
-    }
-    let mut derivatives = diff::elimination::differentiate(unrolled);
-    // which order is best shows only after simplification; where one is far behind it does not catch up
+    within(unrolled.operations(), LARGEST_CODE, "operations")?;
+    let derivative = cheapest(diff::elimination::differentiate(unrolled), effort);
+    check(&derivative);
+    within(code(&derivative), LARGEST_CODE, "operations and entries")?;
+    Ok(derivative)
+}
+
+/// The error for a function whose code would be too long.
+fn refuse(function: &syn::ItemFn, count: &str, diagnostics: &mut Diagnostics) {
+    let error = diagnostics.error(function.sig.ident.span(), format!("too large to unroll: {count}"));
+    error.help("leave the lengths open (`const N: usize`, slices, or ndarray without `shape`), so that the generated code has loops");
+}
+
+/// The derivative that is the cheapest: which order is best shows only after simplification, and
+/// one that is far behind after its first stages does not catch up.
+fn cheapest(mut derivatives: Vec<Program>, effort: Effort) -> Program {
     if effort != Effort::Low && derivatives.len() > 1 {
         derivatives.sort_by_cached_key(simplify::estimate);
     }
-    let derivative = derivatives.swap_remove(0);
-    check(&derivative);
-    let nonzero = derivative.roots().iter().filter(|e| !derivative.arena.is(**e, 0)).count();
-    let code = derivative.operations() + nonzero;
-    if code > LARGEST_CODE {
-        too_large(code, "operations and entries");
-        return None;
-    }
-    Some(derivative)
+    derivatives.swap_remove(0)
+}
+
+/// The length of the code for a program: its operations, and the entries that are not zero.
+fn code(program: &Program) -> usize {
+    program.operations() + program.roots().iter().filter(|e| !program.arena.is(**e, 0)).count()
 }
 
 /// The original with the errors, and stubs of what would have been generated.

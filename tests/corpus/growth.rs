@@ -3,6 +3,17 @@
 use jac_runtime::jacobian;
 use ndarray::Array1;
 
+/// More than a thousand statements: they are cut into pieces.
+/// range: -0.5..0.5
+#[jacobian(value, effort = "low")]
+pub fn in_pieces(u: &[f64; 120]) -> [f64; 120] {
+    let mut y = [0.0; 120];
+    for i in 1..119 {
+        y[i] = (u[i - 1] - u[i] + u[i + 1]) * u[i] * (1.0 - u[i] * u[i + 1]).sqrt();
+    }
+    y
+}
+
 /// range: 0.1..0.9
 #[jacobian]
 pub fn branches_in_a_loop(x: f64, z: f64) -> f64 {

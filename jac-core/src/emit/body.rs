@@ -154,6 +154,15 @@ pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
     out.extend(emitter.constants());
     out.extend(emitter.lengths());
     out.extend(placed.clone());
+    if plan.body.iter().any(|s| matches!(s, Stmt::Group(..))) {
+        let piece = local("__piece");
+        out.extend(quote! {
+            #[inline(never)]
+            fn #piece<R>(compute: impl ::core::ops::FnOnce() -> R) -> R {
+                compute()
+            }
+        });
+    }
     out.extend(emitter.statements(&plan.body));
     let result = match &placed {
         Some(_) => {
@@ -449,7 +458,8 @@ impl Emitter<'_> {
             Stmt::Group(inner, results) => {
                 let inner = self.statements(inner);
                 let names: Vec<Ident> = results.iter().map(|e| self.variable(*e)).collect();
-                quote!(let (#(#names,)*) = { #inner (#(#names,)*) };)
+                let piece = local("__piece");
+                quote!(let (#(#names,)*) = #piece(|| { #inner (#(#names,)*) });)
             }
             Stmt::Scalar(t, e) => {
                 let (name, value) = (self.tensor(*t), self.expr(*e, WEAKEST));

@@ -33,7 +33,7 @@ pub enum Stmt {
     Branch(Expr, Vec<Stmt>, Vec<Stmt>),
     /// `let mut t = 0.0; for i in … { …; t += e; }`
     Total(Expr, Vec<Stmt>),
-    /// `let (a, b) = { …; (a, b) };`: what is computed inside and used after.
+    /// `let (a, b) = piece(|| { …; (a, b) });`: a piece of a long function, with what is used after.
     Group(Vec<Stmt>, Vec<Expr>),
     /// The scalar definition `t` is `e`.
     Scalar(Tensor, Expr),
@@ -83,13 +83,13 @@ pub fn lower(mut program: Program) -> Plan {
     Plan { program, body, locals, carried }
 }
 
-/// More `let`s than this in one block are cut into blocks: rustc's stack grows with every `let`, and
-/// overflows near three thousand.
-const LONGEST_BLOCK: usize = 500;
+/// More statements than this in a row are cut into pieces, functions of their own: rustc's stack
+/// overflows near three thousand `let`s, and LLVM takes more than twice the time for twice the code.
+const LONGEST_PIECE: usize = 1000;
 
-/// Cuts a long run of statements into blocks.
+/// Cuts long runs of statements into pieces.
 fn grouped(program: &Program, locals: &Map<Expr, String>, body: Vec<Stmt>) -> Vec<Stmt> {
-    if body.len() <= LONGEST_BLOCK {
+    if body.len() <= LONGEST_PIECE {
         return body;
     }
     let mut last_use: Map<Expr, usize> = Map::default();
@@ -98,29 +98,35 @@ fn grouped(program: &Program, locals: &Map<Expr, String>, body: Vec<Stmt>) -> Ve
             last_use.insert(e, k);
         }
     }
+    let longest = body.len().div_ceil(body.len().div_ceil(LONGEST_PIECE));
     let mut out = Vec::new();
-    let mut block: Vec<Stmt> = Vec::new();
-    let count = body.len();
+    let mut piece: Vec<Stmt> = Vec::new();
+    let close = |piece: &mut Vec<Stmt>, out: &mut Vec<Stmt>, end: usize| {
+        let used = piece.iter().flat_map(Stmt::defined).filter(|e| last_use.get(e).is_some_and(|last| *last >= end)).collect();
+        out.push(Stmt::Group(std::mem::take(piece), used));
+    };
     for (k, statement) in body.into_iter().enumerate() {
-        let pure = !statement.defined().is_empty();
-        if pure {
-            block.push(statement.clone());
-        }
-        if !pure || block.len() == LONGEST_BLOCK || k + 1 == count {
-            let defined = block.iter().flat_map(Stmt::defined);
-            let used: Vec<Expr> = defined.filter(|e| last_use.get(e).is_some_and(|last| *last > k || !pure && *last == k)).collect();
-            match block.len() {
-                0 => {}
-                1..=10 => out.append(&mut block),
-                _ => out.push(Stmt::Group(std::mem::take(&mut block), used)),
-            }
-        }
-        if !pure {
+        if statement.declares() {
+            close(&mut piece, &mut out, k);
             out.push(statement);
+            continue;
+        }
+        piece.push(statement);
+        if piece.len() == longest {
+            close(&mut piece, &mut out, k + 1);
         }
     }
-    out
+    close(&mut piece, &mut out, usize::MAX);
+    out.into_iter()
+        .flat_map(|s| match s {
+            Stmt::Group(inner, _) if inner.len() <= SHORTEST_PIECE => inner,
+            other => vec![other],
+        })
+        .collect()
 }
+
+/// Fewer statements than this are no piece.
+const SHORTEST_PIECE: usize = 20;
 
 impl Stmt {
     /// The local variables that it defines, if that is all it does.
@@ -130,6 +136,11 @@ impl Stmt {
             Stmt::SinCos(s, c) => vec![*s, *c],
             _ => Vec::new(),
         }
+    }
+
+    /// Whether it declares a tensor, which what follows may use.
+    fn declares(&self) -> bool {
+        matches!(self, Stmt::Scalar(..) | Stmt::Carry(..) | Stmt::Allocate(_) | Stmt::Literal(..))
     }
 
     /// The local variables that it reads.
