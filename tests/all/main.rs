@@ -10,6 +10,7 @@ mod corpus {
 mod common;
 mod determinism;
 mod errors;
+mod gates;
 mod hygiene;
 
 mod mutated;

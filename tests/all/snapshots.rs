@@ -10,8 +10,10 @@ fn corpus() {
     settings.set_snapshot_path("../snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
+    let mut names = std::collections::BTreeSet::new();
     settings.bind(|| {
         for case in corpus::cases() {
+            assert!(names.insert(case.name), "two functions of the corpus are called `{}`", case.name);
             let item = without_attribute(case.item);
             let compiled = compile(case.options, &item);
             let stages = compiled.stages.expect("no mistake");

@@ -50,7 +50,7 @@ pub fn loss(w: &Array2<f64>, v: &Array2<f64>, x: &Array1<f64>, y: &Array1<f64>) 
 
 /// shapes: x = [5]
 #[jacobian]
-pub fn softmax(x: &Array1<f64>) -> Array1<f64> {
+pub fn softmax_of_any_length(x: &Array1<f64>) -> Array1<f64> {
     let e = x.mapv(f64::exp);
     let total = e.sum();
     e / total

@@ -34,7 +34,14 @@ pub struct Options {
     pub runtime: TokenStream,
 }
 
-const OPTIONS: [&str; 5] = ["wrt", "value", "shape", "effort", "crate"];
+/// The options, each with an example.
+const OPTIONS: [(&str, &str); 5] = [
+    ("wrt", "wrt(x, y)"),
+    ("value", "value"),
+    ("shape", "shape(x = [n, 3])"),
+    ("effort", "effort = \"high\""),
+    ("crate", "crate = path::to::jac_runtime"),
+];
 const EFFORTS: [(&str, Effort); 3] = [("low", Effort::Low), ("default", Effort::Default), ("high", Effort::High)];
 
 /// Reads the tokens in the attribute's parentheses. A mistake leaves its option out.
@@ -53,7 +60,13 @@ pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
             if seen.contains(&name) {
                 diagnostics.error(span, format!("duplicate option `{name}`"));
             }
-            option(input, &name, span, &mut options, diagnostics)?;
+            if let Err(error) = option(input, &name, span, &mut options, diagnostics) {
+                let error = diagnostics.error(span, format!("option `{name}`: {error}"));
+                if let Some((_, example)) = OPTIONS.iter().find(|(known, _)| *known == name) {
+                    error.help(format!("it is written `{example}`"));
+                }
+                return input.parse::<TokenStream>().map(drop);
+            }
             seen.push(name);
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -121,9 +134,9 @@ fn option(
         }
         unknown => {
             let error = diagnostics.error(span, format!("no option named `{unknown}`"));
-            match did_you_mean(unknown, OPTIONS) {
+            match did_you_mean(unknown, OPTIONS.map(|o| o.0)) {
                 Some(near) => error.help(format!("an option with a similar name exists: `{near}`")),
-                None => error.help(format!("the options are {}", OPTIONS.map(|o| format!("`{o}`")).join(", "))),
+                None => error.help(format!("the options are {}", OPTIONS.map(|o| format!("`{}`", o.0)).join(", "))),
             };
             // skip what belongs to it
             if input.peek(syn::token::Paren) {
