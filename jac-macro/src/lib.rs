@@ -32,6 +32,7 @@ use proc_macro::TokenStream;
 /// - `value`: generate `f_value_and_jacobian(args)` too, which returns `(y, J)`;
 /// - `shape(m = [n, n], x = [3])`: name or fix the lengths of ndarray parameters; equal names are
 ///   equal lengths, and `_` is any length;
+/// - `effort = "low"`, `"default"` or `"high"`: how hard to simplify;
 /// - `crate = path`: where `jac-runtime` is, if it is renamed or re-exported.
 #[proc_macro_attribute]
 pub fn jacobian(attribute: TokenStream, item: TokenStream) -> TokenStream {

@@ -52,11 +52,14 @@ impl Budget {
     fn of(effort: Effort) -> Budget {
         match effort {
             Effort::Low => Budget { variants: &VARIANTS[..1], pairs: 0, nodes: 0, rounds: 0 },
-            Effort::Default => Budget { variants: &VARIANTS[..2], pairs: 400_000, nodes: 2_400, rounds: 1 },
+            Effort::Default => Budget { variants: &VARIANTS[..2], pairs: 400_000, nodes: 1_600, rounds: 1 },
             Effort::High => Budget { variants: &VARIANTS, pairs: 10_000_000, nodes: 30_000, rounds: 6 },
         }
     }
 }
+
+/// For programs that cost more, all orders of the stages are tried at high effort only.
+const FEW: u64 = 1_400;
 
 /// Simplifies all definitions.
 pub fn simplify(program: &mut Program, effort: Effort) -> Report {
@@ -66,15 +69,17 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
     let budget = Budget::of(effort);
     // no order of the stages is always best
     let mut best = Candidate::new(program, roots.clone());
+    best.try_stage(program, gvn::number);
+    let orders: &[bool] = if best.price > FEW && effort != Effort::High { &[false] } else { &[true, false] };
     for variant in budget.variants {
-        for numbered_first in [true, false] {
+        for numbered_first in orders {
             let mut candidate = Candidate::new(program, roots.clone());
-            if numbered_first {
+            if *numbered_first {
                 candidate.try_stage(program, gvn::number);
             }
             candidate.try_stage(program, |p, r| factor::factor(p, r, *variant));
             candidate.try_stage(program, gvn::number);
-            if !numbered_first && effort != Effort::Low {
+            if !*numbered_first && effort != Effort::Low {
                 candidate.try_stage(program, |p, r| factor::factor(p, r, *variant));
             }
             best = best.cheaper(candidate);
