@@ -78,6 +78,39 @@ pub struct Wrapper {
     pub constructor: TokenStream,
 }
 
+/// Which function is generated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// `f_jacobian`.
+    Jacobian,
+    /// `f_value_and_jacobian`.
+    ValueAndJacobian,
+    /// `f_jvp`.
+    Jvp,
+    /// `f_vjp`.
+    Vjp,
+    /// `f_hessian`.
+    Hessian,
+}
+
+impl Kind {
+    /// What follows the name of the user's function, and an underscore.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Kind::Jacobian => "jacobian",
+            Kind::ValueAndJacobian => "value_and_jacobian",
+            Kind::Jvp => "jvp",
+            Kind::Vjp => "vjp",
+            Kind::Hessian => "hessian",
+        }
+    }
+
+    /// Whether it returns the value, too.
+    pub fn has_value(self) -> bool {
+        matches!(self, Kind::ValueAndJacobian | Kind::Jvp | Kind::Vjp)
+    }
+}
+
 /// The signature of the function and of what is generated beside it.
 #[derive(Clone, Debug)]
 pub struct Interface {
@@ -109,6 +142,8 @@ pub struct Interface {
     pub runtime: TokenStream,
     /// Whether `f_value_and_jacobian` is asked for.
     pub value: bool,
+    /// The products that are asked for, and the Hessian.
+    pub products: Vec<Kind>,
     /// How hard to simplify.
     pub effort: Effort,
 }

@@ -1,10 +1,11 @@
 //! The pipe: the one place that sees all passes.
 
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::diff::products::{self, Product};
 use crate::effort::Effort;
-use crate::emit::{self, Kind};
+use crate::emit;
 use crate::front::{self, Helpers};
-use crate::interface::Interface;
+use crate::interface::{Interface, Kind};
 use crate::ir::{self, Affine, Program, Tensor};
 use crate::lower;
 use crate::simplify::{self, Report};
@@ -52,6 +53,21 @@ pub struct Stages {
     /// The function and its derivative, simplified together: what `f_value_and_jacobian` computes.
     /// Only if that is asked for.
     pub both: Option<(Program, Report)>,
+    /// The products that are asked for, and the Hessian, each simplified.
+    pub products: Vec<Derived>,
+}
+
+/// A product with the Jacobian, or the Hessian, on its way through the pipe.
+#[derive(Debug)]
+pub struct Derived {
+    /// Which one it is.
+    pub kind: Kind,
+    /// What computes it, simplified: the results are the value, if it is returned, and the products.
+    pub program: Program,
+    /// The tangents or cotangents, behind the function's own parameters.
+    pub seeds: Vec<Tensor>,
+    /// What simplification did to it.
+    pub report: Report,
 }
 
 impl Stages {
@@ -93,10 +109,12 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
     let read = front::read(attribute, function, helpers, &mut diagnostics);
     let Some(primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
     check(&primal);
-    let Some(derivative) = differentiate(primal.clone(), function, read.interface.effort, &mut diagnostics) else {
+    let effort = read.interface.effort;
+    let differentiate =
+        |primal: &Program, what: What, diagnostics: &mut Diagnostics| differentiate(primal, what, function, effort, diagnostics);
+    let Some(derivative) = differentiate(&primal, products::jacobian, &mut diagnostics) else {
         return failed(item, Some(&read.interface), diagnostics);
     };
-    let effort = read.interface.effort;
     let both = read.interface.value.then(|| simplified(derivative.clone(), effort));
     let (jacobian, report) = match &both {
         // what the value needs was simplified with it; what is left may still get a little cheaper
@@ -107,19 +125,37 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
         }
         None => simplified(without_value(derivative.clone()), effort),
     };
-    let stages = Stages { primal, derivative, jacobian, report, both };
-    let largest = stages.both.as_ref().map_or(report, |both| both.1).after;
+    let mut found = Vec::new();
+    for kind in read.interface.products.clone() {
+        let (from, what): (&Program, What) = match kind {
+            Kind::Jvp => (&primal, products::jvp),
+            Kind::Vjp => (&primal, products::vjp),
+            _ => (&jacobian, products::hessian),
+        };
+        let Some(derivative) = differentiate(from, what, &mut diagnostics) else { continue };
+        let seeds = what(from.clone()).seeds;
+        let (program, report) = simplified(derivative, effort);
+        found.push(Derived { kind, program, seeds, report });
+    }
+    let stages = Stages { primal, derivative, jacobian, report, both, products: found };
+    let reports = stages.both.iter().map(|b| b.1).chain(stages.products.iter().map(|p| p.report)).chain([report]);
+    let largest = reports.map(|r| r.after).max().unwrap_or_default();
     if largest > LARGEST_EMITTED {
         refuse(function, &format!("{largest} operations"), &mut diagnostics);
+    }
+    if !diagnostics.is_empty() {
         return failed(item, Some(&read.interface), diagnostics);
     }
     let mut tokens = item;
-    for kind in emit::kinds(&read.interface) {
-        let (program, report) = match kind {
-            Kind::Jacobian => (stages.jacobian.clone(), report),
-            Kind::ValueAndJacobian => stages.value_and_jacobian(),
-        };
-        tokens.extend(emit::function(&read.interface, kind, &lower::lower(program), report));
+    let mut emit = |kind, seeds: &[Tensor], program: &Program, report| {
+        tokens.extend(emit::function(&read.interface, kind, seeds, &lower::lower(program.clone()), report));
+    };
+    emit(Kind::Jacobian, &[], &stages.jacobian, stages.report);
+    if let Some((both, report)) = &stages.both {
+        emit(Kind::ValueAndJacobian, &[], both, *report);
+    }
+    for derived in &stages.products {
+        emit(derived.kind, &derived.seeds, &derived.program, derived.report);
     }
     tokens.extend(emit::ir_function(&read.interface, &stages.jacobian));
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
@@ -248,16 +284,20 @@ fn too_deep(tokens: &TokenStream) -> Option<Span> {
     level.into_iter().flatten().find(|t| matches!(t, TokenTree::Group(_))).map(|t| t.span())
 }
 
+/// What is derived from a program.
+type What = fn(Program) -> Product;
+
 /// Differentiates: unrolled where all lengths are known and the code stays short enough, else in
 /// loops.
-fn differentiate(primal: Program, function: &syn::ItemFn, effort: Effort, diagnostics: &mut Diagnostics) -> Option<Program> {
-    let unrolled = if primal.is_known() { differentiate_unrolled(&primal, effort) } else { Err(String::new()) };
+fn differentiate(primal: &Program, what: What, function: &syn::ItemFn, effort: Effort, diagnostics: &mut Diagnostics) -> Option<Program> {
+    let product = what(primal.clone());
+    let unrolled = if product.program.is_known() { differentiate_unrolled(&product, effort) } else { Err(String::new()) };
     let too_large = match unrolled {
         Ok(derivative) => return Some(derivative),
         Err(count) => count,
     };
-    if primal.operations() <= LARGEST_LOOPED {
-        let derivative = diff::definitions::differentiate(primal);
+    if product.program.operations() <= LARGEST_LOOPED {
+        let derivative = product.finish(diff::definitions::differentiate(product.program.clone(), product.of.clone()));
         check(&derivative);
         if code(&derivative) <= LARGEST_CODE {
             return Some(derivative);
@@ -269,16 +309,19 @@ fn differentiate(primal: Program, function: &syn::ItemFn, effort: Effort, diagno
 }
 
 /// The derivative without loops, or what there is too much of.
-fn differentiate_unrolled(primal: &Program, effort: Effort) -> Result<Program, String> {
+fn differentiate_unrolled(product: &Product, effort: Effort) -> Result<Program, String> {
     let within = |count: usize, limit: usize, what: &str| if count <= limit { Ok(()) } else { Err(format!("{count} {what}")) };
+    let program = &product.program;
     let elements = |ts: &[Tensor]| -> usize {
-        ts.iter().map(|t| primal.info(*t).shape.iter().filter_map(Affine::known).product::<i64>() as usize).sum()
+        ts.iter().map(|t| program.info(*t).shape.iter().filter_map(Affine::known).product::<i64>() as usize).sum()
     };
-    within(elements(&primal.outputs).saturating_mul(elements(&primal.wrt)), LARGEST_RESULT, "entries in the Jacobian")?;
-    let unrolled = unroll::unroll(primal.clone(), LARGEST).map_err(|count| format!("{count} expressions"))?;
+    let entries = elements(&program.outputs[product.of.clone()]).saturating_mul(elements(&program.wrt));
+    within(entries, LARGEST_RESULT, "entries in the Jacobian")?;
+    let unrolled = unroll::unroll(program.clone(), LARGEST).map_err(|count| format!("{count} expressions"))?;
     check(&unrolled);
     within(unrolled.operations(), LARGEST_CODE, "operations")?;
-    let derivative = cheapest(diff::elimination::differentiate(unrolled), effort);
+    let derivatives = diff::elimination::differentiate(unrolled, product.of.clone());
+    let derivative = cheapest(derivatives.into_iter().map(|d| product.finish(d)).collect(), effort);
     check(&derivative);
     within(code(&derivative), LARGEST_CODE, "operations and entries")?;
     Ok(derivative)

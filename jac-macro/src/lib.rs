@@ -30,6 +30,12 @@ use proc_macro::TokenStream;
 /// *Options.*
 /// - `wrt(x, y)`: differentiate by these parameters only;
 /// - `value`: generate `f_value_and_jacobian(args)` too, which returns `(y, J)`;
+/// - `jvp`: generate `f_jvp(args, tangents…)` too, which returns `(y, J·t)` for tangents of the types
+///   of the inputs, without forming J;
+/// - `vjp`: generate `f_vjp(args, cotangents…)` too, which returns `(y, Jᵀ·c)` for cotangents of the
+///   outputs' types (arrays by reference), without forming J;
+/// - `hessian`: generate `f_hessian(args)` too, for a scalar result: blocks of the shapes
+///   `x.shape ++ x'.shape`, of several inputs a tuple of tuples;
 /// - `shape(m = [n, n], x = [3])`: name or fix the lengths of ndarray parameters; equal names are
 ///   equal lengths, and `_` is any length;
 /// - `effort = "low"`, `"default"` or `"high"`: how hard to simplify;

@@ -17,6 +17,7 @@ mod mutated;
 mod numeric;
 mod operators;
 mod outside;
+mod products;
 mod random;
 mod readme;
 mod reference;

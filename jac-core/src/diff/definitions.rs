@@ -8,6 +8,7 @@
 
 use super::{block_name, partial};
 use crate::ir::{units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
+use std::ops::Range;
 
 /// The derivative of one tensor by another: terms over the indices of both.
 #[derive(Clone)]
@@ -21,17 +22,18 @@ struct Derivative {
     stored: Option<Tensor>,
 }
 
-/// Differentiates a program by every parameter in `wrt`.
-pub fn differentiate(mut program: Program) -> Program {
+/// Differentiates the outputs at the positions `of` by every parameter in `wrt`.
+pub fn differentiate(mut program: Program, of: Range<usize>) -> Program {
     let definitions = std::mem::take(&mut program.definitions);
     let rank = |ts: &[Tensor]| ts.iter().map(|t| program.info(*t).shape.len()).sum::<usize>();
     // a recurrence carries its derivative forward
     let carried = definitions.iter().any(|d| d.body.over().is_some());
-    let backward = !carried && rank(&program.outputs) < rank(&program.wrt);
+    let backward = !carried && rank(&program.outputs[of.clone()]) < rank(&program.wrt);
     let mut blocks: Map<(usize, Tensor), Derivative> = Map::default();
     if backward {
         program.definitions.clone_from(&definitions);
-        for (output, tensor) in program.outputs.clone().into_iter().enumerate() {
+        for output in of.clone() {
+            let tensor = program.outputs[output];
             let mut reached = backward_from(&mut program, &definitions, tensor);
             for input in program.wrt.clone() {
                 if let Some(derivative) = reached.swap_remove(&input) {
@@ -59,8 +61,8 @@ pub fn differentiate(mut program: Program) -> Program {
                     reached.insert(definition.tensor, derivative);
                 }
             }
-            for (output, tensor) in program.outputs.clone().into_iter().enumerate() {
-                if let Some(d) = reached.get(&tensor).cloned() {
+            for output in of.clone() {
+                if let Some(d) = reached.get(&program.outputs[output]).cloned() {
                     // the near end is the output now
                     blocks.insert((output, input), Derivative { far: d.near, near: d.far, ..d });
                 }
@@ -68,7 +70,7 @@ pub fn differentiate(mut program: Program) -> Program {
         }
         sort_definitions(&mut program);
     }
-    for output in 0..program.outputs.len() {
+    for output in of {
         for input in program.wrt.clone() {
             let name = block_name(&program, output, input);
             let (indices, body) = match blocks.swap_remove(&(output, input)) {

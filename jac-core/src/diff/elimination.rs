@@ -8,6 +8,7 @@
 use super::{block_name, partial};
 use crate::ir::{Affine, Block, Body, Definition, Expr, Map, Node, Program, Role, Set};
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// The entries of the Jacobian that are not zero, by output and input.
 type Entries = Map<(usize, Expr), Expr>;
@@ -73,12 +74,12 @@ impl Graph {
     }
 }
 
-/// Differentiates an unrolled program by every parameter in `wrt`, in several orders of
-/// elimination; the results differ in what they cost, the cheapest as they stand first.
-pub fn differentiate(mut program: Program) -> Vec<Program> {
-    let outputs: Vec<Vec<Expr>> =
-        program.outputs.iter().map(|t| program.definition(*t).map(|d| d.body.roots().to_vec()).unwrap_or_default()).collect();
-    let roots: Vec<Expr> = outputs.iter().flatten().copied().collect();
+/// Differentiates the outputs at the positions `of` of an unrolled program by every parameter in
+/// `wrt`, in several orders of elimination; the results differ in what they cost, the cheapest as they stand first.
+pub fn differentiate(mut program: Program, of: Range<usize>) -> Vec<Program> {
+    let elements = |output: usize| program.definition(program.outputs[output]).map(|d| d.body.roots().to_vec()).unwrap_or_default();
+    let outputs: Vec<(usize, Vec<Expr>)> = of.map(|output| (output, elements(output))).collect();
+    let roots: Vec<Expr> = outputs.iter().flat_map(|(_, es)| es).copied().collect();
     let (graph, inner) = linearise(&mut program, &roots);
     let mut found: Vec<(u64, Entries)> = Vec::new();
     let mut work = usize::MAX;
@@ -96,13 +97,13 @@ pub fn differentiate(mut program: Program) -> Vec<Program> {
 }
 
 /// Defines the blocks of the Jacobian by their entries.
-fn with_blocks(mut program: Program, outputs: &[Vec<Expr>], entries: &Entries) -> Program {
+fn with_blocks(mut program: Program, outputs: &[(usize, Vec<Expr>)], entries: &Entries) -> Program {
     let zero = program.arena.constant(0);
     let mut first = 0;
-    for (output, elements) in outputs.iter().enumerate() {
+    for (output, elements) in outputs {
         for input in program.wrt.clone() {
-            let name = block_name(&program, output, input);
-            let y = program.info(program.outputs[output]).shape.clone();
+            let name = block_name(&program, *output, input);
+            let y = program.info(program.outputs[*output]).shape.clone();
             let x = program.info(input).shape.clone();
             let positions = leaves(&mut program, &x, input);
             let mut block = Vec::new();
@@ -114,7 +115,7 @@ fn with_blocks(mut program: Program, outputs: &[Vec<Expr>], entries: &Entries) -
             let body = Body::of(block, shape.len());
             let tensor = program.tensor(&name, shape, Role::Defined);
             program.definitions.push(Definition { tensor, body });
-            program.blocks.push(Block { output, input, tensor });
+            program.blocks.push(Block { output: *output, input, tensor });
         }
         first += elements.len();
     }

@@ -2,10 +2,12 @@
 //!
 //! Before: a program that verifies. After: its Jacobian's blocks are defined, of shape
 //! `output.shape ++ input.shape`, beside what they need. Programs of known lengths, unrolled to
-//! scalars, go through [`elimination`]; others through [`definitions`].
+//! scalars, go through [`elimination`]; others through [`definitions`]. [`products`] are derivatives of
+//! other programs.
 
 pub mod definitions;
 pub mod elimination;
+pub mod products;
 
 use crate::ir::{template, Expr, Program, Tensor};
 use crate::ops::Op;

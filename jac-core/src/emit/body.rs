@@ -1,7 +1,7 @@
 //! Statements and expressions as tokens.
 
-use super::{local, Kind};
-use crate::interface::{Interface, ParamKind, Ty};
+use super::local;
+use crate::interface::{Interface, Kind, ParamKind, Ty};
 use crate::ir::{Affine, Constant, Expr, Float, Index, Map, Node, Program, Role, Set, Size, SizeKind, Symbol, Tensor};
 use crate::lower::{Plan, Stmt};
 use crate::ops::{Op, Syntax};
@@ -13,21 +13,46 @@ const ATOM: u8 = 9;
 const PREFIX: u8 = 7;
 const WEAKEST: u8 = 0;
 
+/// What a generated function returns behind the value: rows of parts, and whether the rows, and the
+/// parts of each, stand in a tuple.
+struct Parts {
+    rows: Vec<Vec<Ty>>,
+    tuples: [bool; 2],
+}
+
+impl Parts {
+    fn of(interface: &Interface, kind: Kind) -> Parts {
+        let inputs = differentiated(interface);
+        let outputs = &interface.outputs;
+        let several = inputs.len() > 1;
+        let pairs = |rows: &[Ty]| rows.iter().map(|y| inputs.iter().map(|x| block_ty(y, x)).collect()).collect();
+        let each = |tys: &[Ty]| tys.iter().map(|ty| vec![ty.clone()]).collect();
+        match kind {
+            Kind::Jacobian | Kind::ValueAndJacobian => Parts { rows: pairs(outputs), tuples: [interface.tuple, several] },
+            Kind::Hessian => Parts { rows: pairs(&inputs), tuples: [several, several] },
+            Kind::Jvp => Parts { rows: each(outputs), tuples: [interface.tuple, false] },
+            Kind::Vjp => Parts { rows: each(&inputs), tuples: [several, false] },
+        }
+    }
+
+    /// The rows as one expression or type.
+    fn nested(&self, mut part: impl FnMut(&Ty) -> TokenStream) -> TokenStream {
+        let rows = self.rows.iter().map(|row| {
+            let row = row.iter().map(&mut part).collect();
+            tuple(row, self.tuples[1])
+        });
+        tuple(rows.collect(), self.tuples[0])
+    }
+}
+
 /// The type that a generated function returns.
 pub fn result_type(interface: &Interface, kind: Kind) -> TokenStream {
-    let inputs = differentiated(interface);
-    let blocks: Vec<TokenStream> = interface
-        .outputs
-        .iter()
-        .map(|y| tuple(inputs.iter().map(|x| block_type(interface, &block_ty(y, x))).collect(), inputs.len() > 1))
-        .collect();
-    let jacobian = tuple(blocks, interface.tuple);
-    let bare = match kind {
-        Kind::Jacobian => jacobian,
-        Kind::ValueAndJacobian => {
-            let value = value_type(interface);
-            quote!((#value, #jacobian))
-        }
+    let parts = Parts::of(interface, kind).nested(|ty| block_type(interface, ty));
+    let bare = if kind.has_value() {
+        let value = value_type(interface);
+        quote!((#value, #parts))
+    } else {
+        parts
     };
     match &interface.wrapper {
         None => bare,
@@ -102,8 +127,8 @@ fn differentiated(interface: &Interface) -> Vec<Ty> {
 
 /// The shape law: the axes of the output, then those of the input.
 fn block_ty(y: &Ty, x: &Ty) -> Ty {
-    let owned = |ty: &Ty| if matches!(ty, Ty::Slice) { Ty::Nd(1) } else { ty.clone() };
-    let (y, x) = (&owned(y), &owned(x));
+    let array = |ty: &Ty| if matches!(ty, Ty::Slice) { Ty::Nd(1) } else { ty.clone() };
+    let (y, x) = (&array(y), &array(x));
     match (y, x) {
         (Ty::Scalar, other) | (other, Ty::Scalar) => match other {
             Ty::Nd(0) => Ty::Scalar,
@@ -112,6 +137,19 @@ fn block_ty(y: &Ty, x: &Ty) -> Ty {
         (Ty::Array(a), Ty::Array(b)) => Ty::Array(a.iter().chain(b).cloned().collect()),
         (a, b) if a.rank() + b.rank() == 0 => Ty::Scalar,
         (a, b) => Ty::Nd(a.rank() + b.rank()),
+    }
+}
+
+/// The type of a parameter that takes a value of this type, and whether that is a reference.
+pub fn borrowed(interface: &Interface, ty: &Ty) -> (TokenStream, bool) {
+    let float = &interface.float;
+    match ty {
+        Ty::Scalar => (quote!(#float), false),
+        Ty::Slice => (quote!(&[#float]), true),
+        ty => {
+            let ty = block_type(interface, ty);
+            (quote!(&#ty), true)
+        }
     }
 }
 
@@ -132,18 +170,13 @@ fn block_type(interface: &Interface, ty: &Ty) -> TokenStream {
 
 /// The body of a generated function.
 pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
+    let parts = Parts::of(interface, kind);
     let mut tys: Map<Tensor, Ty> = Map::default();
-    for (t, ty) in plan.program.outputs.iter().zip(&interface.outputs) {
-        tys.insert(*t, ty.clone());
+    let values = if kind.has_value() { interface.outputs.as_slice() } else { &[] };
+    for (t, ty) in plan.program.results().zip(values.iter().chain(parts.rows.iter().flatten())) {
+        tys.insert(t, ty.clone());
     }
-    let inputs = differentiated(interface);
-    for block in &plan.program.blocks {
-        let x = interface.wrt.iter().position(|t| *t == block.input).map(|k| inputs[k].clone());
-        if let Some(x) = x {
-            tys.insert(block.tensor, block_ty(&interface.outputs[block.output], &x));
-        }
-    }
-    let mut emitter = Emitter { interface, plan, program: &plan.program, tys, places: Map::default(), indices: Map::default() };
+    let mut emitter = Emitter { interface, plan, program: &plan.program, tys, parts, places: Map::default(), indices: Map::default() };
     let placed = emitter.place(kind);
     // what the function imports, its constants may need
     let imports = interface.item.block.stmts.iter().filter_map(|stmt| match stmt {
@@ -187,6 +220,8 @@ struct Emitter<'a> {
     program: &'a Program,
     /// The Rust types of the results.
     tys: Map<Tensor, Ty>,
+    /// How the results are put together.
+    parts: Parts,
     /// The parts of the result that are computed in place.
     places: Map<Tensor, TokenStream>,
     indices: Map<Index, Ident>,
@@ -223,37 +258,35 @@ impl Emitter<'_> {
                 of.clone()
             }
         };
-        let jacobian = match kind {
-            Kind::Jacobian => quote!(#name),
-            Kind::ValueAndJacobian => quote!(#name.1),
-        };
-        for (k, t) in program.outputs.iter().enumerate() {
-            self.places.insert(*t, part(&quote!(#name.0), k, self.interface.tuple));
+        let mut results = program.results();
+        if kind.has_value() {
+            for (k, t) in results.by_ref().take(self.interface.outputs.len()).enumerate() {
+                self.places.insert(t, part(&quote!(#name.0), k, self.interface.tuple));
+            }
         }
-        for block in &program.blocks {
-            let row = part(&jacobian, block.output, self.interface.tuple);
-            let column = self.interface.wrt.iter().position(|x| *x == block.input)?;
-            self.places.insert(block.tensor, part(&row, column, self.interface.wrt.len() > 1));
+        let all = if kind.has_value() { quote!(#name.1) } else { quote!(#name) };
+        let [rows, columns] = self.parts.tuples;
+        for (r, row) in self.parts.rows.iter().enumerate() {
+            for (c, t) in (0..row.len()).zip(results.by_ref()) {
+                self.places.insert(t, part(&part(&all, r, rows), c, columns));
+            }
         }
         let zeros = self.results(kind, &|t| self.zeros(&self.ty(t)));
         let ty = result_type(self.interface, kind);
         Some(quote!(let mut #name: #ty = #zeros;))
     }
 
-    /// Value and Jacobian, or the Jacobian alone, of the given parts.
+    /// The results, of the given parts.
     fn results(&self, kind: Kind, part: &dyn Fn(Tensor) -> TokenStream) -> TokenStream {
-        let mut rows: Vec<Vec<TokenStream>> = vec![Vec::new(); self.interface.outputs.len()];
-        for block in &self.program.blocks {
-            rows[block.output].push(part(block.tensor));
-        }
-        let rows = rows.into_iter().map(|row| tuple(row, self.interface.wrt.len() > 1)).collect();
-        let jacobian = tuple(rows, self.interface.tuple);
-        match kind {
-            Kind::Jacobian => jacobian,
-            Kind::ValueAndJacobian => {
-                let values = tuple(self.program.outputs.iter().map(|t| part(*t)).collect(), self.interface.tuple);
-                quote!((#values, #jacobian))
-            }
+        let mut results = self.program.results();
+        let values: Vec<TokenStream> =
+            if kind.has_value() { results.by_ref().take(self.interface.outputs.len()).map(part).collect() } else { Vec::new() };
+        let parts = self.parts.nested(|_| results.next().map(part).unwrap_or_default());
+        if kind.has_value() {
+            let value = tuple(values, self.interface.tuple);
+            quote!((#value, #parts))
+        } else {
+            parts
         }
     }
 

@@ -7,39 +7,57 @@
 mod body;
 mod words;
 
-pub use body::result_type;
-
-use crate::interface::{Interface, ParamKind};
-use crate::ir::Program;
+use crate::interface::{Interface, Kind, Param, ParamKind, Ty};
+use crate::ir::{Program, Tensor};
 use crate::lower::Plan;
 use crate::simplify::Report;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
-/// Which function is generated.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// `f_jacobian`.
-    Jacobian,
-    /// `f_value_and_jacobian`.
-    ValueAndJacobian,
-}
-
-impl Kind {
-    /// The function's name beside the user's `f`.
-    pub fn name(self, f: &Ident) -> Ident {
-        match self {
-            Kind::Jacobian => format_ident!("{f}_jacobian"),
-            Kind::ValueAndJacobian => format_ident!("{f}_value_and_jacobian"),
-        }
-    }
-}
-
 /// Generates one function from its plan.
-pub fn function(interface: &Interface, kind: Kind, plan: &Plan, report: Report) -> TokenStream {
-    let docs = words::docs(interface, kind, &plan.program, report);
-    let body = body::body(interface, kind, plan);
-    signature(interface, kind, &docs, &body)
+///
+/// `seeds` are the tangents or cotangents of a product.
+pub fn function(interface: &Interface, kind: Kind, seeds: &[Tensor], plan: &Plan, report: Report) -> TokenStream {
+    let mut interface = interface.clone();
+    interface.params.extend(seed_params(&interface, kind, seeds));
+    let docs = words::docs(&interface, kind, &plan.program, report);
+    let body = body::body(&interface, kind, plan);
+    signature(&interface, kind, &docs, &body)
+}
+
+/// The parameters behind the function's own: tangents have the types of the inputs, as written,
+/// cotangents those of the outputs, by reference.
+fn seed_params(interface: &Interface, kind: Kind, seeds: &[Tensor]) -> Vec<Param> {
+    let name = |stem: &str| {
+        let free = |name: &Ident| interface.params.iter().all(|p| p.ident != *name);
+        (0..).map(|k| format_ident!("{stem}{}", "_".repeat(k))).find(free).expect("some name is free")
+    };
+    // stubs have no program
+    let seed = |k: usize| seeds.get(k).copied().unwrap_or(Tensor(u32::MAX));
+    match kind {
+        Kind::Jvp => {
+            let inputs = interface
+                .wrt
+                .iter()
+                .filter_map(|x| interface.params.iter().find(|p| matches!(&p.kind, ParamKind::Float(_, t, _) if t == x)));
+            let tangent = |(k, p): (usize, &Param)| {
+                let ParamKind::Float(ty, _, reference) = &p.kind else { return None };
+                let stem = p.ident.to_string();
+                let ident = name(&format!("{}_tangent", stem.trim_start_matches("r#")));
+                Some(Param { ident, ty: p.ty.clone(), kind: ParamKind::Float(ty.clone(), seed(k), *reference), source: None })
+            };
+            inputs.enumerate().filter_map(tangent).collect()
+        }
+        Kind::Vjp => {
+            let cotangent = |(k, y): (usize, &Ty)| {
+                let ident = if interface.outputs.len() == 1 { name("cotangent") } else { name(&format!("cotangent_{k}")) };
+                let (ty, reference) = body::borrowed(interface, y);
+                Param { ident, ty: syn::Type::Verbatim(ty), kind: ParamKind::Float(y.clone(), seed(k), reference), source: None }
+            };
+            interface.outputs.iter().enumerate().map(cotangent).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Generates `f_jacobian_ir`.
@@ -54,24 +72,23 @@ pub fn stubs(interface: &Interface, body: &TokenStream) -> TokenStream {
     let hidden = [quote!(#[doc(hidden)])];
     let mut out = TokenStream::new();
     for kind in kinds(interface) {
-        out.extend(signature(interface, kind, &hidden, body));
+        let mut interface = interface.clone();
+        interface.params.extend(seed_params(&interface, kind, &[]));
+        out.extend(signature(&interface, kind, &hidden, body));
     }
     out.extend(ir_signature(interface, &quote!("")));
     out
 }
 
 /// The functions that are asked for.
-pub fn kinds(interface: &Interface) -> Vec<Kind> {
-    if interface.value {
-        vec![Kind::Jacobian, Kind::ValueAndJacobian]
-    } else {
-        vec![Kind::Jacobian]
-    }
+fn kinds(interface: &Interface) -> impl Iterator<Item = Kind> + '_ {
+    let value = interface.value.then_some(Kind::ValueAndJacobian);
+    [Kind::Jacobian].into_iter().chain(value).chain(interface.products.iter().copied())
 }
 
 fn signature(interface: &Interface, kind: Kind, docs: &[TokenStream], body: &TokenStream) -> TokenStream {
     let item = &interface.item;
-    let name = kind.name(&item.sig.ident);
+    let name = format_ident!("{}_{}", item.sig.ident, kind.suffix());
     let vis = &item.vis;
     let (impl_generics, _, where_clause) = item.sig.generics.split_for_impl();
     let cfgs = cfgs(interface);
@@ -82,7 +99,7 @@ fn signature(interface: &Interface, kind: Kind, docs: &[TokenStream], body: &Tok
         quote!(#ident: #ty)
     });
     let params = receiver.chain(params);
-    let output = result_type(interface, kind);
+    let output = body::result_type(interface, kind);
     quote! {
         #(#docs)*
         #(#cfgs)*

@@ -1,7 +1,6 @@
 //! The doc comment of a generated function: the closed form, in the user's own names.
 
-use super::Kind;
-use crate::interface::{Interface, ParamKind, Ty};
+use crate::interface::{Interface, Kind, ParamKind, Ty};
 use crate::ir::Program;
 use crate::simplify::Report;
 use proc_macro2::TokenStream;
@@ -18,6 +17,9 @@ pub fn docs(interface: &Interface, kind: Kind, program: &Program, report: Report
     let mut lines = vec![match kind {
         Kind::Jacobian => format!("The Jacobian of [`{f}`] with respect to {}.", by.join(", ")),
         Kind::ValueAndJacobian => format!("The value of [`{f}`] and its Jacobian with respect to {}.", by.join(", ")),
+        Kind::Jvp => format!("The value of [`{f}`] and its JVP: its Jacobian with respect to {} times the tangents.", by.join(", ")),
+        Kind::Vjp => format!("The value of [`{f}`] and its VJP: the cotangents times its Jacobian with respect to {}.", by.join(", ")),
+        Kind::Hessian => format!("The Hessian of [`{f}`]: its second derivatives with respect to {}.", by.join(", ")),
     }];
     lines.push(String::new());
     lines.push("```text".to_owned());

@@ -1,7 +1,8 @@
-//! The options of the attribute: `#[jacobian(wrt(x, y), value, shape(m = [n, n]), effort = "high", crate = path)]`.
+//! The options of the attribute: `#[jacobian(wrt(x, y), value, jvp, shape(m = [n, n]), effort = "high", crate = path)]`.
 
 use crate::diag::{did_you_mean, Diagnostics};
 use crate::effort::Effort;
+use crate::interface::Kind;
 use proc_macro2::TokenStream;
 use quote::{quote, ToTokens};
 use syn::parse::{ParseStream, Parser};
@@ -28,6 +29,8 @@ pub struct Options {
     pub shape: Vec<(Ident, Vec<AxisLength>)>,
     /// Whether to generate `f_value_and_jacobian`.
     pub value: bool,
+    /// The products to generate, and the Hessian, with where they are asked for.
+    pub products: Vec<(Kind, proc_macro2::Span)>,
     /// How hard to simplify.
     pub effort: Effort,
     /// The path of the runtime crate.
@@ -35,9 +38,12 @@ pub struct Options {
 }
 
 /// The options, each with an example.
-const OPTIONS: [(&str, &str); 5] = [
+const OPTIONS: [(&str, &str); 8] = [
     ("wrt", "wrt(x, y)"),
     ("value", "value"),
+    ("jvp", "jvp"),
+    ("vjp", "vjp"),
+    ("hessian", "hessian"),
     ("shape", "shape(x = [n, 3])"),
     ("effort", "effort = \"high\""),
     ("crate", "crate = path::to::jac_runtime"),
@@ -46,7 +52,14 @@ const EFFORTS: [(&str, Effort); 3] = [("low", Effort::Low), ("default", Effort::
 
 /// Reads the tokens in the attribute's parentheses. A mistake leaves its option out.
 pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
-    let mut options = Options { wrt: None, shape: Vec::new(), value: false, effort: Effort::Default, runtime: quote!(::jac_runtime) };
+    let mut options = Options {
+        wrt: None,
+        shape: Vec::new(),
+        value: false,
+        products: Vec::new(),
+        effort: Effort::Default,
+        runtime: quote!(::jac_runtime),
+    };
     let mut seen: Vec<String> = Vec::new();
     let parser = |input: ParseStream| -> syn::Result<()> {
         while !input.is_empty() {
@@ -89,6 +102,9 @@ fn option(
 ) -> syn::Result<()> {
     match name {
         "value" => options.value = true,
+        "jvp" => options.products.push((Kind::Jvp, span)),
+        "vjp" => options.products.push((Kind::Vjp, span)),
+        "hessian" => options.products.push((Kind::Hessian, span)),
         "wrt" => {
             let content;
             parenthesized!(content in input);

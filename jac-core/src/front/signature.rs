@@ -4,7 +4,7 @@ use super::attribute::Options;
 use super::lengths::Lengths;
 use super::types::{first_type, new_size, strip, Seen, Types};
 use crate::diag::{did_you_mean, Diagnostics};
-use crate::interface::{Generic, Interface, Param, ParamKind, Ty, Wrapper};
+use crate::interface::{Generic, Interface, Kind, Param, ParamKind, Ty, Wrapper};
 use crate::ir::{Program, Role, SizeKind};
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, ToTokens};
@@ -70,6 +70,12 @@ pub fn read(
         },
     );
     wrt(options, &params, program, diagnostics, sig.ident.span());
+    if let Some((_, span)) = options.products.iter().find(|(kind, _)| *kind == Kind::Hessian) {
+        if !matches!(outputs.as_slice(), [Ty::Scalar | Ty::Nd(0)]) && !outputs.is_empty() {
+            let error = diagnostics.error(*span, "the Hessian of a function whose result is no scalar");
+            error.help("return one `f64`; for second derivatives of a vector, differentiate its elements one by one");
+        }
+    }
     let interface = Interface {
         item: item.clone(),
         receiver,
@@ -85,6 +91,7 @@ pub fn read(
         ndarray: types.ndarray.clone().unwrap_or_else(|| quote!(::ndarray)),
         runtime: options.runtime.clone(),
         value: options.value,
+        products: options.products.iter().map(|(kind, _)| *kind).collect(),
         effort: options.effort,
     };
     (interface, types)

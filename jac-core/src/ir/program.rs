@@ -188,14 +188,25 @@ impl Program {
         &self.sizes[s.0 as usize].name
     }
 
-    /// A new tensor, its name made unique by a number.
-    pub fn tensor(&mut self, name: &str, shape: Vec<Affine>, role: Role) -> Tensor {
+    /// The name, made unique by a number.
+    fn unique(&self, name: &str) -> String {
         let taken = |name: &str| self.tensors.iter().any(|t| t.name == name) || self.sizes.iter().any(|s| s.name == name);
-        let name = if taken(name) {
+        if taken(name) {
             (2..).map(|k| format!("{name}{k}")).find(|n| !taken(n)).expect("some number is free")
         } else {
             name.to_owned()
-        };
+        }
+    }
+
+    /// Gives a tensor another name, made unique by a number.
+    pub fn rename(&mut self, t: Tensor, name: &str) {
+        self.tensors[t.0 as usize].name.clear();
+        self.tensors[t.0 as usize].name = self.unique(name);
+    }
+
+    /// A new tensor, its name made unique by a number.
+    pub fn tensor(&mut self, name: &str, shape: Vec<Affine>, role: Role) -> Tensor {
+        let name = self.unique(name);
         self.tensors.push(TensorInfo { name, shape, role });
         Tensor(self.tensors.len() as u32 - 1)
     }

@@ -1,0 +1,262 @@
+//! Products and Hessians: by the interpreter over the whole corpus, against the Jacobian, and a
+//! few functions as emitted.
+
+use crate::common::{compile, inputs, point, without_attribute, Random};
+use crate::corpus;
+use jac_core::interface::Kind;
+use jac_core::ir::{eval, Map, Tensor};
+use jac_core::ops::Op;
+use jac_core::pipeline::Derived;
+use jac_core::Stages;
+use jac_runtime::jacobian;
+use jac_tests::Case;
+use ndarray::{array, Array1, Array2, ArrayView1};
+
+/// Compiles a function of the corpus with more options.
+fn stages(case: &Case, more: &str) -> Stages {
+    let options = [case.options, more].into_iter().filter(|o| !o.is_empty()).collect::<Vec<_>>().join(", ");
+    let compiled = compile(&options, &without_attribute(case.item));
+    let errors: Vec<String> = compiled.diagnostics.iter().map(jac_core::diag::Diagnostic::text).collect();
+    compiled.stages.unwrap_or_else(|| panic!("{}: {errors:?}", case.name))
+}
+
+/// The Jacobian's blocks at a point.
+fn blocks(case: &Case, stages: &Stages, x: &[f64]) -> Vec<(usize, Tensor, Vec<f64>)> {
+    let values = eval(&stages.jacobian, &inputs(case, &stages.jacobian, x));
+    stages.jacobian.blocks.iter().map(|b| (b.output, b.input, values[&b.tensor].clone())).collect()
+}
+
+fn derived(stages: &Stages, kind: Kind) -> &Derived {
+    stages.products.iter().find(|d| d.kind == kind).expect("it was asked for")
+}
+
+/// Evaluates a product: what it returns, tensor by tensor.
+fn product(case: &Case, derived: &Derived, x: &[f64], seeds: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let mut inputs = inputs(case, &derived.program, x);
+    inputs.tensors.extend(derived.seeds.iter().copied().zip(seeds.iter().cloned()));
+    let values = eval(&derived.program, &inputs);
+    derived.program.outputs.iter().map(|t| values[t].clone()).collect()
+}
+
+fn close(case: &Case, what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
+    assert_eq!(ours.len(), theirs.len(), "{}: {what}", case.name);
+    let scale = theirs.iter().fold(1.0_f64, |m, v| m.max(v.abs()));
+    for (a, b) in ours.iter().zip(theirs) {
+        assert!((a - b).abs() <= tolerance * scale, "{}: {what} {a}, expected {b}", case.name);
+    }
+}
+
+#[test]
+fn products_are_the_jacobian_times_a_vector() {
+    for case in corpus::cases() {
+        let stages = stages(&case, "jvp, vjp");
+        let mut random = Random(case.name.len() as u64);
+        let mut vector = |n: usize| (0..n).map(|_| 2.0 * random.unit() - 1.0).collect::<Vec<f64>>();
+        for seed in 0..2 {
+            let x = point(&case, seed);
+            let value = (case.value)(&x);
+            let blocks = blocks(&case, &stages, &x);
+            let wrt = stages.jacobian.wrt.clone();
+            let count = |input: Tensor| {
+                let (output, _, entries) = blocks.iter().find(|b| b.1 == input).expect("a block for each input");
+                entries.len() / value[*output].len().max(1)
+            };
+            let tangents: Vec<Vec<f64>> = wrt.iter().map(|t| vector(count(*t))).collect();
+            let cotangents: Vec<Vec<f64>> = value.iter().map(|y| vector(y.len())).collect();
+            let mut forward: Vec<Vec<f64>> = value.iter().map(|y| vec![0.0; y.len()]).collect();
+            let mut backward: Map<Tensor, Vec<f64>> = wrt.iter().map(|t| (*t, vec![0.0; count(*t)])).collect();
+            for (output, input, entries) in &blocks {
+                let tangent = &tangents[wrt.iter().position(|t| t == input).expect("an input")];
+                for (row, line) in entries.chunks(tangent.len().max(1)).enumerate() {
+                    for (column, entry) in line.iter().enumerate() {
+                        forward[*output][row] += entry * tangent[column];
+                        backward[input][column] += entry * cotangents[*output][row];
+                    }
+                }
+            }
+            let tolerance = if case.single { 1e-5 } else { 1e-11 };
+            for (kind, seeds, expected) in
+                [(Kind::Jvp, &tangents, forward.concat()), (Kind::Vjp, &cotangents, backward.into_values().collect::<Vec<_>>().concat())]
+            {
+                let ours = product(&case, derived(&stages, kind), &x, seeds);
+                let (values, products) = ours.split_at(value.len());
+                close(&case, &format!("{kind:?}: value"), &values.concat(), &value.concat(), tolerance);
+                close(&case, &format!("{kind:?}"), &products.concat(), &expected, tolerance);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hessian_is_the_derivative_of_the_gradient() {
+    let mut checked = 0;
+    for case in corpus::cases() {
+        let x = point(&case, 1);
+        let value = (case.value)(&x);
+        if !matches!(value.as_slice(), [y] if y.len() == 1) || !scalar(&case) || case.single {
+            continue;
+        }
+        checked += 1;
+        let stages = stages(&case, "hessian");
+        let wrt = &stages.jacobian.wrt;
+        let ours = product(&case, derived(&stages, Kind::Hessian), &x, &[]);
+        let gradient = |x: &[f64]| -> Vec<Vec<f64>> { blocks(&case, &stages, x).into_iter().map(|b| b.2).collect() };
+        let base = gradient(&x);
+        // the position of every input's first element in the flat point
+        let params: Vec<Tensor> = stages.jacobian.params().collect();
+        let mut first = 0;
+        let mut starts: Map<Tensor, usize> = Map::default();
+        for (p, t) in case.params.iter().filter(|p| p.integer.is_none()).zip(params) {
+            starts.insert(t, first);
+            first += p.count();
+        }
+        for (a, rows) in base.iter().enumerate() {
+            for (b, input) in wrt.iter().enumerate() {
+                let block = &ours[a * wrt.len() + b];
+                let columns = base[b].len();
+                assert_eq!(block.len(), rows.len() * columns, "{}", case.name);
+                let mut expected = vec![0.0; block.len()];
+                for c in 0..columns {
+                    let h = 1e-5;
+                    let at = |step: f64| {
+                        let mut x = x.clone();
+                        x[starts[input] + c] += step;
+                        gradient(&x).swap_remove(a)
+                    };
+                    for (r, (up, down)) in at(h).iter().zip(at(-h)).enumerate() {
+                        expected[r * columns + c] = (up - down) / (2.0 * h);
+                    }
+                }
+                close(&case, "hessian by differences", block, &expected, 1e-6);
+            }
+        }
+    }
+    assert!(checked > 20, "only {checked} functions have a scalar result");
+}
+
+/// Whether the only output is a scalar, not an array of one element.
+fn scalar(case: &Case) -> bool {
+    let stages = crate::common::stages(case);
+    stages.primal.outputs.len() == 1 && stages.primal.info(stages.primal.outputs[0]).shape.is_empty()
+}
+
+#[test]
+fn a_gradient_costs_at_most_three_times_the_function() {
+    for case in corpus::cases().iter().filter(|case| scalar(case)) {
+        let stages = crate::common::stages(case);
+        // loops count once, whatever their length, and both arms of a branch, of which one is taken
+        let arena = &stages.jacobian.arena;
+        let branches = arena.reachable(stages.jacobian.roots()).iter().any(|e| matches!(arena.as_apply(*e), Some((Op::Select, _))));
+        if !stages.derivative.is_known() || branches {
+            continue;
+        }
+        let mut function = stages.derivative.clone();
+        function.blocks.clear();
+        function.prune();
+        let (function, gradient) = (function.cost().work, stages.jacobian.cost().work);
+        assert!(gradient <= 3 * function, "{}: {gradient} half cycles, the function {function}", case.name);
+    }
+}
+
+#[jacobian(jvp, vjp, hessian)]
+fn energy(x: [f64; 2], k: f64) -> f64 {
+    k * (x[0] * x[1]).sin() + x[0] * x[0]
+}
+
+#[jacobian(jvp, vjp)]
+fn layer(a: &Array2<f64>, x: ArrayView1<'_, f64>, b: &[f64]) -> (Array1<f64>, f64) {
+    let mut y = a.dot(&x);
+    for i in 0..b.len() {
+        y[i] += b[i];
+    }
+    let y = y.mapv(f64::tanh);
+    let total = y.sum();
+    (y, total)
+}
+
+#[jacobian(wrt(x), jvp, vjp)]
+fn rotate<T: num_traits::Float>(x: &[T; 2], angle: T, out: &mut [T; 2]) {
+    out[0] = angle.cos() * x[0] - angle.sin() * x[1];
+    out[1] = angle.sin() * x[0] + angle.cos() * x[1];
+}
+
+#[jacobian(jvp, vjp, hessian)]
+fn guarded(x: f64, x_tangent: f64) -> Result<f64, String> {
+    Ok(x.exp() * x_tangent)
+}
+
+#[jacobian(wrt(w), vjp, hessian)]
+fn least_squares(w: &Array1<f64>, x: &Array2<f64>, y: &Array1<f64>) -> f64 {
+    let r = x.dot(w) - y;
+    r.dot(&r)
+}
+
+#[test]
+fn emitted_products() {
+    let (x, k) = ([0.3, -1.2], 2.0);
+    let (jx, jk) = energy_jacobian(x, k);
+    let (y, along) = energy_jvp(x, k, [0.5, 0.25], -1.0);
+    assert_eq!(y, energy(x, k));
+    assert!((along - (jx[0] * 0.5 + jx[1] * 0.25 - jk)).abs() < 1e-15);
+    let (y, (cx, ck)) = energy_vjp(x, k, 3.0);
+    assert_eq!(y, energy(x, k));
+    assert!((cx[0] - 3.0 * jx[0]).abs() + (cx[1] - 3.0 * jx[1]).abs() + (ck - 3.0 * jk).abs() < 1e-14);
+    let ((hxx, hxk), (hkx, hkk)) = energy_hessian(x, k);
+    let (s, c) = (x[0] * x[1]).sin_cos();
+    let expected = [[2.0 - k * x[1] * x[1] * s, k * c - k * x[0] * x[1] * s], [k * c - k * x[0] * x[1] * s, -k * x[0] * x[0] * s]];
+    assert!(hxx.as_flattened().iter().zip(expected.as_flattened()).all(|(a, b)| (a - b).abs() < 1e-14));
+    assert!((hxk[0] - x[1] * c).abs() + (hxk[1] - x[0] * c).abs() < 1e-15);
+    assert_eq!((hxk, hkk), (hkx, 0.0));
+}
+
+#[test]
+fn emitted_products_over_arrays() {
+    let (a, x, b) = (array![[0.5, -0.25, 1.0], [0.75, 0.5, -1.5]], array![0.2, 0.4, -0.6], [0.1, -0.3]);
+    let ((jya, jyx, jyb), (jta, jtx, jtb)) = layer_jacobian(&a, x.view(), &b);
+    let (da, dx, db) = (array![[1.0, 2.0, 3.0], [-1.0, 0.5, 0.0]], array![0.3, 0.1, -0.7], [1.5, -2.5]);
+    let ((y, total), (dy, dtotal)) = layer_jvp(&a, x.view(), &b, &da, dx.view(), &db);
+    assert_eq!((y, total), layer(&a, x.view(), &b));
+    for i in 0..2 {
+        let by_a: f64 = (0..2).flat_map(|r| (0..3).map(move |c| (r, c))).map(|(r, c)| jya[[i, r, c]] * da[[r, c]]).sum();
+        let expected = by_a + jyx.row(i).dot(&dx) + jyb.row(i).dot(&Array1::from(db.to_vec()));
+        assert!((dy[i] - expected).abs() < 1e-14);
+    }
+    let expected = (&jta * &da).sum() + jtx.dot(&dx) + jtb.dot(&Array1::from(db.to_vec()));
+    assert!((dtotal - expected).abs() < 1e-14);
+    let cy = array![0.7, -0.2];
+    let (_, (ca, cx, cb)) = layer_vjp(&a, x.view(), &b, &cy, 2.0);
+    let expected = cy.dot(&jyx) + 2.0 * &jtx;
+    assert!((&cx - &expected).iter().all(|d| d.abs() < 1e-14));
+    assert_eq!(ca.dim(), (2, 3));
+    assert_eq!(cb.len(), 2);
+    let expected = cy.dot(&jyb) + 2.0 * &jtb;
+    assert!(cb.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-14));
+}
+
+#[test]
+fn emitted_products_of_other_signatures() {
+    let x = [0.3_f64, 0.9];
+    let j = rotate_jacobian(&x, 0.4);
+    let (_, along) = rotate_jvp(&x, 0.4, &[1.0, 2.0]);
+    assert!((along[0] - (j[0][0] + 2.0 * j[0][1])).abs() < 1e-15);
+    let (value, back) = rotate_vjp(&x, 0.4, &[1.0, 2.0]);
+    let mut out = [0.0; 2];
+    rotate(&x, 0.4, &mut out);
+    assert_eq!(value, out);
+    assert!((back[1] - (j[0][1] + 2.0 * j[1][1])).abs() < 1e-15);
+    // a parameter of the user's may have the name of a tangent
+    let (y, along) = guarded_jvp(1.0, 2.0, 1.0, 0.0).expect("no error");
+    assert_eq!((y, along), (1.0_f64.exp() * 2.0, 1.0_f64.exp() * 2.0));
+    assert_eq!(guarded(1.0, 2.0), Ok(y));
+    assert_eq!(guarded_hessian(0.0, 2.0).expect("no error"), ((2.0, 1.0), (1.0, 0.0)));
+}
+
+#[test]
+fn the_hessian_of_least_squares_is_twice_the_gram_matrix() {
+    let (w, x, y) = (array![0.5, -1.0], array![[1.0, 2.0], [3.0, -1.0], [0.5, 0.25]], array![1.0, 0.0, -1.0]);
+    let h = least_squares_hessian(&w, &x, &y);
+    assert_eq!(h, 2.0 * x.t().dot(&x));
+    let (value, gradient) = least_squares_vjp(&w, &x, &y, 1.0);
+    assert_eq!(value, least_squares(&w, &x, &y));
+    assert_eq!(gradient, least_squares_jacobian(&w, &x, &y));
+}
