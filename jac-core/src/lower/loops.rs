@@ -33,6 +33,21 @@ impl Nest {
     }
 }
 
+impl Nest {
+    /// Whether it writes no position twice: every loop is along an axis of its own.
+    fn injective(&self) -> bool {
+        self.loops.iter().all(|i| self.at.iter().any(|a| a.as_index() == Some(*i)))
+    }
+
+    /// Whether it writes a position before the other nest does: in the loops that they share, both
+    /// stay at one position of an axis, and the other's own loops are among those opened later.
+    fn writes_before(&self, other: &Nest, later: Index) -> bool {
+        let along = |i: Index| self.at.iter().zip(&other.at).any(|(a, b)| a.as_index() == Some(i) && b.as_index() == Some(i));
+        let own = other.loops.iter().find(|i| !self.loops.contains(i));
+        own.is_none_or(|i| *i >= later) && self.loops.iter().filter(|i| other.loops.contains(i)).all(|i| along(*i))
+    }
+}
+
 /// Whether the definitions are few enough elements to be written as literals.
 pub fn literal(definitions: &[Definition]) -> bool {
     let elements = definitions.iter().map(|d| match &d.body {
@@ -42,28 +57,44 @@ pub fn literal(definitions: &[Definition]) -> bool {
     elements.sum::<usize>() <= LARGEST_LITERAL
 }
 
-/// Puts the loops of a definition into the tree.
-pub fn definition(program: &mut Program, tree: &mut Tree, definition: &Definition, literal: bool) {
-    let tensor = definition.tensor;
-    match &definition.body {
-        Body::Elements(es) if literal => tree.item(0, Item::Literal(tensor, es.clone())),
-        Body::Elements(es) => {
-            tree.item(0, Item::Allocate(tensor));
-            let shape = crate::ir::lengths(&program.info(tensor).shape);
-            for (at, value) in crate::ir::positions(&shape).zip(es) {
-                if !program.arena.is(*value, 0) {
-                    let at = at.into_iter().map(|k| Affine::from(k as i64)).collect();
-                    tree.item(0, Item::Store { tensor, at, value: *value, add: false });
+/// Puts the loops of some definitions into the tree. Those that do not read each other share their
+/// outer loops.
+pub fn definitions(program: &mut Program, tree: &mut Tree, definitions: &[Definition], literal: bool) {
+    let mut waiting = Fused::default();
+    for definition in definitions {
+        let tensor = definition.tensor;
+        if waiting.tensors.iter().any(|t| reads(program, definition, *t)) {
+            std::mem::take(&mut waiting).open(tree, 0);
+        }
+        match &definition.body {
+            Body::Elements(es) if literal => tree.item(0, Item::Literal(tensor, es.clone())),
+            Body::Elements(es) => {
+                tree.item(0, Item::Allocate(tensor));
+                let shape = crate::ir::lengths(&program.info(tensor).shape);
+                for (at, value) in crate::ir::positions(&shape).zip(es) {
+                    if !program.arena.is(*value, 0) {
+                        let at = at.into_iter().map(|k| Affine::from(k as i64)).collect();
+                        tree.item(0, Item::Store { tensor, at, value: *value, add: false });
+                    }
                 }
             }
+            Body::Each(indices, e) if indices.is_empty() => {
+                let value = total(program, *e);
+                tree.item(0, Item::Scalar(tensor, value));
+            }
+            Body::Each(indices, e) => {
+                let nests = nests(program, indices, *e);
+                waiting.add(program, tree, 0, tensor, nests);
+            }
+            Body::Recurrence { .. } => unreachable!("the recurrences of a loop are lowered together"),
         }
-        Body::Each(indices, e) if indices.is_empty() => {
-            let value = total(program, *e);
-            tree.item(0, Item::Scalar(tensor, value));
-        }
-        Body::Each(indices, e) => each(program, tree, 0, tensor, indices, *e),
-        Body::Recurrence { .. } => unreachable!("the recurrences of a loop are lowered together"),
     }
+    waiting.open(tree, 0);
+}
+
+fn reads(program: &Program, definition: &Definition, tensor: Tensor) -> bool {
+    let reached = program.arena.reachable(definition.body.roots().iter().copied());
+    reached.iter().any(|e| matches!(program.arena[*e], Node::Access(t, _) if t == tensor))
 }
 
 /// The loop of some recurrences: all next values, then all states.
@@ -116,32 +147,96 @@ fn total(program: &mut Program, e: Expr) -> Expr {
 
 /// Puts the loops that fill a tensor into the scope `base`.
 fn each(program: &mut Program, tree: &mut Tree, base: usize, tensor: Tensor, indices: &[Index], e: Expr) {
+    let nests = nests(program, indices, e);
+    let mut alone = Fused::default();
+    alone.add(program, tree, base, tensor, nests);
+    alone.open(tree, base);
+}
+
+/// The nests that fill a tensor.
+fn nests(program: &mut Program, indices: &[Index], e: Expr) -> Vec<Nest> {
     let terms = program.expand(e);
-    tree.item(base, Item::Allocate(tensor));
-    let nests = joined(program, terms, indices);
-    let add = nests.len() > 1;
-    // nests over the same indices share their loops; no two loops share an index
-    let mut owned: Map<Vec<Index>, Vec<Index>> = Map::default();
-    let mut ready = Vec::new();
-    for nest in nests {
-        let own = owned
-            .entry(nest.loops.clone())
-            .or_insert_with(|| nest.loops.iter().map(|i| program.index(program.length(*i).clone())).collect());
-        let mut nest = nest.over(program, own);
-        nest.value = outer_reciprocals(program, nest.value);
-        if base == 0 {
-            nest.value = precompute(program, tree, nest.value, own);
+    joined(program, terms, indices)
+}
+
+/// Nests that are opened together: they share their outer loops where these have equal lengths, so
+/// that memory is written in order and what several of them need is computed once.
+#[derive(Default)]
+struct Fused {
+    /// What they fill.
+    tensors: Vec<Tensor>,
+    nests: Vec<(Tensor, Nest, bool)>,
+    /// The index of each loop, by the loop around it, its length, and of an innermost one how it
+    /// writes.
+    loops: Map<Place, Index>,
+}
+
+/// Where a loop stands.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Place {
+    around: Option<Index>,
+    length: Affine,
+    writes: Option<Writes>,
+}
+
+/// How an innermost loop writes: those that differ would keep each other from being vectorised.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Writes {
+    /// Along the last axis. Two rows of one tensor are not written together.
+    Row(usize),
+    /// In some other way.
+    Scattered,
+}
+
+impl Fused {
+    /// Adds the nests that fill a tensor; what they need computed before goes into the scope `base`.
+    fn add(&mut self, program: &mut Program, tree: &mut Tree, base: usize, tensor: Tensor, nests: Vec<Nest>) {
+        tree.item(base, Item::Allocate(tensor));
+        self.tensors.push(tensor);
+        let mut rows = 0;
+        let first = self.nests.len();
+        let mut later = None;
+        for nest in nests {
+            let mut own: Vec<Index> = Vec::new();
+            for (depth, i) in nest.loops.iter().enumerate() {
+                let innermost = depth > 0 && depth + 1 == nest.loops.len();
+                let writes = innermost.then(|| match nest.at.last().and_then(Affine::as_index) {
+                    Some(last) if last == *i => {
+                        rows += 1;
+                        Writes::Row(rows)
+                    }
+                    _ => Writes::Scattered,
+                });
+                let place = Place { around: own.last().copied(), length: program.length(*i).clone(), writes };
+                own.push(*self.loops.entry(place).or_insert_with(|| program.index(program.length(*i).clone())));
+            }
+            let mut nest = nest.over(program, &own);
+            nest.value = outer_reciprocals(program, nest.value);
+            if base == 0 {
+                nest.value = precompute(program, tree, nest.value, &own);
+            }
+            self.nests.push((tensor, nest, true));
+            later.get_or_insert(Index(program.indices.len() as u32));
         }
-        ready.push(nest);
+        // the first to write a position need not add
+        if let (Some(((_, nest, add), others)), Some(later)) = (self.nests[first..].split_first_mut(), later) {
+            *add = !nest.injective() || !others.iter().all(|(_, other, _)| nest.writes_before(other, later));
+        }
     }
-    let mut open: Map<Vec<Index>, usize> = Map::default();
-    for nest in ready {
-        let loops = |tree: &mut Tree| nest.loops.iter().fold(base, |scope, i| tree.child(scope, Kind::Loop(*i)));
-        let mut scope = *open.entry(nest.loops.clone()).or_insert_with(|| loops(tree));
-        for c in nest.guards {
-            scope = tree.child(scope, Kind::Guard(c));
+
+    /// Opens the loops.
+    fn open(self, tree: &mut Tree, base: usize) {
+        let mut scopes: Map<Index, usize> = Map::default();
+        for (tensor, nest, add) in self.nests {
+            let mut scope = base;
+            for i in &nest.loops {
+                scope = *scopes.entry(*i).or_insert_with(|| tree.child(scope, Kind::Loop(*i)));
+            }
+            for c in nest.guards {
+                scope = tree.child(scope, Kind::Guard(c));
+            }
+            tree.item(scope, Item::Store { tensor, at: nest.at, value: nest.value, add });
         }
-        tree.item(scope, Item::Store { tensor, at: nest.at, value: nest.value, add });
     }
 }
 
@@ -271,6 +366,9 @@ const EXPENSIVE: u32 = 10;
 fn price(program: &Program, e: Expr) -> u32 {
     let free = program.arena.free_indices(e).len();
     let inner = |n: &&Expr| program.arena.free_indices(**n).len() == free;
+    if let Node::Sum(..) = program.arena[e] {
+        return EXPENSIVE;
+    }
     let operations = program.arena.reachable([e]);
     operations.iter().filter(inner).filter_map(|n| program.arena.as_apply(*n)).map(|(op, _)| op.entry().cost).max().unwrap_or(0)
 }

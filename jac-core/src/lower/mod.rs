@@ -7,7 +7,7 @@
 mod loops;
 mod schedule;
 
-use crate::ir::{units, Affine, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
+use crate::ir::{Affine, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
 
 /// A program as statements.
 #[derive(Debug)]
@@ -69,12 +69,12 @@ pub fn lower(mut program: Program) -> Plan {
     let definitions = program.definitions.clone();
     let literal = loops::literal(&definitions);
     let mut carried: Set<Tensor> = Set::default();
-    for unit in units(&definitions) {
-        match unit[0].body.over() {
-            None => loops::definition(&mut program, &mut tree, &unit[0], literal),
+    for run in definitions.chunk_by(|a, b| a.body.over() == b.body.over()) {
+        match run[0].body.over() {
+            None => loops::definitions(&mut program, &mut tree, run, literal),
             Some(over) => {
-                carried.extend(unit.iter().map(|d| d.tensor));
-                loops::recurrences(&mut program, &mut tree, over, unit);
+                carried.extend(run.iter().map(|d| d.tensor));
+                loops::recurrences(&mut program, &mut tree, over, run);
             }
         }
     }
