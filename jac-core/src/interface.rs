@@ -85,6 +85,8 @@ pub enum Kind {
     Jacobian,
     /// `f_value_and_jacobian`.
     ValueAndJacobian,
+    /// `f_jacobian_into`.
+    Into,
     /// `f_jvp`.
     Jvp,
     /// `f_vjp`.
@@ -99,6 +101,7 @@ impl Kind {
         match self {
             Kind::Jacobian => "jacobian",
             Kind::ValueAndJacobian => "value_and_jacobian",
+            Kind::Into => "jacobian_into",
             Kind::Jvp => "jvp",
             Kind::Vjp => "vjp",
             Kind::Hessian => "hessian",

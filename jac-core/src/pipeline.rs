@@ -128,6 +128,10 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
     let mut found = Vec::new();
     for kind in read.interface.products.clone() {
         let (from, what): (&Program, What) = match kind {
+            Kind::Into => {
+                found.push(Derived { kind, program: jacobian.clone(), seeds: Vec::new(), report });
+                continue;
+            }
             Kind::Jvp => (&primal, products::jvp),
             Kind::Vjp => (&primal, products::vjp),
             _ => (&jacobian, products::hessian),

@@ -32,6 +32,22 @@ pub mod __private {
         }
     }
 
+    /// Panics unless what a result is written into has its shape.
+    #[inline]
+    #[track_caller]
+    pub fn check_shape(function: &str, parameter: &str, shape: &[usize], expected: &[usize]) {
+        assert!(shape == expected, "`{function}`: `{parameter}` has shape {shape:?}, expected {expected:?}");
+    }
+
+    /// The position, unless it is outside an axis of the length.
+    #[inline]
+    #[track_caller]
+    #[must_use]
+    pub fn position(position: usize, length: usize) -> usize {
+        assert!(position < length, "position {position} is outside an axis of length {length}");
+        position
+    }
+
     #[cold]
     #[inline(never)]
     #[track_caller]

@@ -5,6 +5,9 @@
 //! their spans.
 
 mod body;
+mod expressions;
+mod memory;
+mod types;
 mod words;
 
 use crate::interface::{Interface, Kind, Param, ParamKind, Ty};
@@ -21,7 +24,8 @@ pub fn function(interface: &Interface, kind: Kind, seeds: &[Tensor], plan: &Plan
     let mut interface = interface.clone();
     interface.params.extend(seed_params(&interface, kind, seeds));
     let docs = words::docs(&interface, kind, &plan.program, report);
-    let body = body::body(&interface, kind, plan);
+    let destination = (kind == Kind::Into).then(|| interface.params.last().map(|p| p.ident.clone())).flatten();
+    let body = body::body(&interface, kind, destination.as_ref(), plan);
     signature(&interface, kind, &docs, &body)
 }
 
@@ -51,10 +55,15 @@ fn seed_params(interface: &Interface, kind: Kind, seeds: &[Tensor]) -> Vec<Param
         Kind::Vjp => {
             let cotangent = |(k, y): (usize, &Ty)| {
                 let ident = if interface.outputs.len() == 1 { name("cotangent") } else { name(&format!("cotangent_{k}")) };
-                let (ty, reference) = body::borrowed(interface, y);
+                let (ty, reference) = types::borrowed(interface, y);
                 Param { ident, ty: syn::Type::Verbatim(ty), kind: ParamKind::Float(y.clone(), seed(k), reference), source: None }
             };
             interface.outputs.iter().enumerate().map(cotangent).collect()
+        }
+        Kind::Into => {
+            let ty = types::parts_type(interface, kind);
+            let ident = name("jacobian");
+            vec![Param { ident, ty: syn::Type::Verbatim(quote!(&mut #ty)), kind: ParamKind::Other, source: None }]
         }
         _ => Vec::new(),
     }
@@ -99,14 +108,19 @@ fn signature(interface: &Interface, kind: Kind, docs: &[TokenStream], body: &Tok
         quote!(#ident: #ty)
     });
     let params = receiver.chain(params);
-    let output = body::result_type(interface, kind);
+    let returned = types::result_type(interface, kind);
+    let output = match kind == Kind::Into && interface.wrapper.is_none() {
+        true => TokenStream::new(),
+        false => quote!(-> #returned),
+    };
+    let must_use = (!output.is_empty()).then(|| quote!(#[must_use]));
     quote! {
         #(#docs)*
         #(#cfgs)*
         #[allow(unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
-        #[must_use]
+        #must_use
         #[inline]
-        #vis fn #name #impl_generics (#(#params),*) -> #output #where_clause {
+        #vis fn #name #impl_generics (#(#params),*) #output #where_clause {
             #body
         }
     }

@@ -17,6 +17,7 @@ pub fn docs(interface: &Interface, kind: Kind, program: &Program, report: Report
     let mut lines = vec![match kind {
         Kind::Jacobian => format!("The Jacobian of [`{f}`] with respect to {}.", by.join(", ")),
         Kind::ValueAndJacobian => format!("The value of [`{f}`] and its Jacobian with respect to {}.", by.join(", ")),
+        Kind::Into => format!("Writes the Jacobian of [`{f}`] with respect to {} into `jacobian`.", by.join(", ")),
         Kind::Jvp => format!("The value of [`{f}`] and its JVP: its Jacobian with respect to {} times the tangents.", by.join(", ")),
         Kind::Vjp => format!("The value of [`{f}`] and its VJP: the cotangents times its Jacobian with respect to {}.", by.join(", ")),
         Kind::Hessian => format!("The Hessian of [`{f}`]: its second derivatives with respect to {}.", by.join(", ")),
@@ -47,6 +48,9 @@ pub fn docs(interface: &Interface, kind: Kind, program: &Program, report: Report
         lines.push(String::new());
         lines.push("# Panics".to_owned());
         lines.push("If the lengths of the arguments do not fit each other.".to_owned());
+        if kind == Kind::Into {
+            lines.push("If `jacobian` has other lengths or is not in standard layout.".to_owned());
+        }
     }
     lines
         .into_iter()

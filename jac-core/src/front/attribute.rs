@@ -38,9 +38,10 @@ pub struct Options {
 }
 
 /// The options, each with an example.
-const OPTIONS: [(&str, &str); 8] = [
+const OPTIONS: [(&str, &str); 9] = [
     ("wrt", "wrt(x, y)"),
     ("value", "value"),
+    ("into", "into"),
     ("jvp", "jvp"),
     ("vjp", "vjp"),
     ("hessian", "hessian"),
@@ -102,6 +103,7 @@ fn option(
 ) -> syn::Result<()> {
     match name {
         "value" => options.value = true,
+        "into" => options.products.push((Kind::Into, span)),
         "jvp" => options.products.push((Kind::Jvp, span)),
         "vjp" => options.products.push((Kind::Vjp, span)),
         "hessian" => options.products.push((Kind::Hessian, span)),

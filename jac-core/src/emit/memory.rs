@@ -1,0 +1,522 @@
+//! Tensors in memory.
+//!
+//! Tensors of known lengths are nested arrays. All others lie flat, row-major, in a `Vec` that the
+//! allocator zeroed, or in the slice of a parameter, and become ndarrays at the end.
+
+use super::body::Emitter;
+use super::expressions::WEAKEST;
+use super::local;
+use super::types::{array, place, result_type, tuple};
+use crate::interface::{Kind, ParamKind, Ty};
+use crate::ir::{positions, Affine, Expr, Index, Node, Role, Set, Symbol, Tensor};
+use crate::lower::Stmt;
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
+
+/// A row that an innermost loop walks along: all of a position but the last axis.
+pub(super) struct Row {
+    tensor: Tensor,
+    at: Vec<Affine>,
+    name: Ident,
+}
+
+impl Row {
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name == name
+    }
+}
+
+impl Emitter<'_> {
+    pub(super) fn tensor(&self, t: Tensor) -> TokenStream {
+        match self.places.get(&t) {
+            Some(place) => place.clone(),
+            None => {
+                let name = local(&format!("__{}", self.program.info(t).name));
+                quote!(#name)
+            }
+        }
+    }
+
+    /// Declares the result as one variable, into which its parts are stored where they are
+    /// computed, so that nothing of it is moved. Not for results that are literals, or on the heap.
+    pub(super) fn place(&mut self, kind: Kind) -> Option<TokenStream> {
+        let program = self.program;
+        let results = || program.outputs.iter().copied().chain(program.blocks.iter().map(|b| b.tensor));
+        let filled = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(t) if results().any(|r| r == *t)));
+        let fixed = results().all(|t| matches!(self.ty(t), Ty::Scalar | Ty::Array(_)) && !self.plan.carried.contains(&t));
+        let twice = results().collect::<Set<_>>().len() < results().count();
+        if self.interface.wrapper.is_some() || kind == Kind::Into || !fixed || twice || !filled {
+            return None;
+        }
+        let name = local("__out");
+        let mut results = program.results();
+        if kind.has_value() {
+            for (k, t) in results.by_ref().take(self.interface.outputs.len()).enumerate() {
+                self.places.insert(t, place(&quote!(#name.0), k, self.interface.tuple));
+            }
+        }
+        let all = if kind.has_value() { quote!(#name.1) } else { quote!(#name) };
+        self.places.extend(results.zip(self.parts.places(&all)));
+        let zeros = self.results(kind, &|t| self.zeros(&self.ty(t)));
+        let ty = result_type(self.interface, kind);
+        Some(quote!(let mut #name: #ty = #zeros;))
+    }
+
+    /// The results, of the given parts.
+    pub(super) fn results(&self, kind: Kind, part: &dyn Fn(Tensor) -> TokenStream) -> TokenStream {
+        let mut results = self.program.results();
+        let values: Vec<TokenStream> =
+            if kind.has_value() { results.by_ref().take(self.interface.outputs.len()).map(part).collect() } else { Vec::new() };
+        let parts = self.parts.nested(|_| results.next().map(part).unwrap_or_default());
+        if kind.has_value() {
+            let value = tuple(values, self.interface.tuple);
+            quote!((#value, #parts))
+        } else {
+            parts
+        }
+    }
+
+    /// A tensor as a part of what is returned.
+    pub(super) fn returned(&self, t: Tensor) -> TokenStream {
+        let name = self.tensor(t);
+        let Ty::Nd(rank @ 1..) = self.ty(t) else { return name };
+        let (class, shape) = (array(self.interface, rank), self.nd_shape(t));
+        let again = self.program.results().filter(|u| *u == t).count() > 1;
+        let name = if again { quote!(#name.clone()) } else { name };
+        quote!(#class::from_shape_vec(#shape, #name).unwrap())
+    }
+
+    /// The lengths of a tensor as ndarray takes them.
+    fn nd_shape(&self, t: Tensor) -> TokenStream {
+        let lengths: Vec<TokenStream> = self.shape(t).iter().map(|n| self.affine(n)).collect();
+        let ndarray = &self.interface.ndarray;
+        match lengths.as_slice() {
+            [n] => n.clone(),
+            ns if ns.len() <= 6 => quote!((#(#ns),*)),
+            ns => quote!(#ndarray::IxDyn(&[#(#ns),*])),
+        }
+    }
+
+    fn zeros(&self, ty: &Ty) -> TokenStream {
+        match ty {
+            Ty::Array(lengths) => lengths.iter().rev().fold(self.zero(), |inner, n| quote!([#inner; #n])),
+            _ => self.zero(),
+        }
+    }
+
+    /// How a tensor is laid out in Rust.
+    pub(super) fn ty(&self, t: Tensor) -> Ty {
+        if let Some(ty) = self.tys.get(&t) {
+            return ty.clone();
+        }
+        let shape = self.shape(t);
+        let fixed: Option<Vec<TokenStream>> = shape
+            .iter()
+            .map(|n| match (n.known(), n.as_size()) {
+                (Some(k), _) => Some(self.usize(k)),
+                (None, Some(size)) => self.interface.items.get(&size).cloned(),
+                _ => None,
+            })
+            .collect();
+        match fixed {
+            Some(lengths) if lengths.is_empty() => Ty::Scalar,
+            Some(lengths) => Ty::Array(lengths),
+            None => Ty::Nd(shape.len()),
+        }
+    }
+
+    /// The lengths of what is held of a tensor: of a state, one round.
+    fn shape(&self, t: Tensor) -> &[Affine] {
+        let shape = &self.program.info(t).shape;
+        if self.plan.carried.contains(&t) {
+            &shape[1..]
+        } else {
+            shape
+        }
+    }
+
+    /// The position in what is held of a tensor.
+    pub(super) fn held<'p>(&self, t: Tensor, at: &'p [Affine]) -> &'p [Affine] {
+        if self.plan.carried.contains(&t) {
+            &at[1..]
+        } else {
+            at
+        }
+    }
+
+    /// The parameters that loops read, as slices. One that is not in standard layout is copied.
+    pub(super) fn slices(&mut self) -> TokenStream {
+        let arena = &self.program.arena;
+        let reached = arena.reachable(self.program.roots());
+        let in_loops: Set<Tensor> = reached
+            .iter()
+            .filter_map(|e| match &arena[*e] {
+                Node::Access(t, at) if at.iter().any(|a| a.indices().next().is_some()) => Some(*t),
+                _ => None,
+            })
+            .collect();
+        let mut out = TokenStream::new();
+        for p in self.interface.inputs() {
+            if let ParamKind::Float(Ty::Nd(1..), t, _) = &p.kind {
+                if in_loops.contains(t) {
+                    let ident = &p.ident;
+                    self.slices.insert(*t);
+                    out.extend(quote! {
+                        let #ident = #ident.as_standard_layout();
+                        let #ident = #ident.as_slice().unwrap();
+                    });
+                }
+            }
+        }
+        out
+    }
+
+    pub(super) fn allocate(&mut self, t: Tensor) -> TokenStream {
+        if self.places.contains_key(&t) {
+            return TokenStream::new();
+        }
+        let name = self.tensor(t);
+        let zero = self.zero();
+        if let Some(place) = self.destinations.get(&t) {
+            return self.borrow(t, place);
+        }
+        match self.ty(t) {
+            Ty::Scalar | Ty::Nd(0) => quote!(let mut #name = #zero;),
+            ty @ Ty::Array(_) => {
+                let zeros = self.zeros(&ty);
+                quote!(let mut #name = #zeros;)
+            }
+            Ty::Slice | Ty::Nd(_) => {
+                let size = self.product(self.shape(t));
+                quote!(let mut #name = ::std::vec![#zero; #size];)
+            }
+        }
+    }
+
+    /// The memory of a tensor that the caller passes, with zeros where nothing will be stored.
+    fn borrow(&self, t: Tensor, place: &TokenStream) -> TokenStream {
+        let (runtime, function) = (&self.interface.runtime, format!("{}_jacobian_into", self.program.name));
+        let parameter = place.to_string().replace(' ', "");
+        let shape = self.shape(t).iter().map(|n| self.affine(n));
+        let mut out = quote!(#runtime::__private::check_shape(#function, #parameter, #place.shape(), &[#(#shape),*]););
+        let name = self.tensor(t);
+        let message = format!("`{function}`: `{parameter}` must be in standard layout");
+        out.extend(quote!(let #name = #place.as_slice_mut().expect(#message);));
+        if !self.covered(t) && !self.clears.values().flatten().any(|(u, _)| *u == t) {
+            let zero = self.zero();
+            out.extend(quote!(#name.fill(#zero);));
+        }
+        out
+    }
+
+    /// Whether one loop nest stores every element of the tensor without reading it.
+    fn covered(&self, t: Tensor) -> bool {
+        self.stores(t).iter().any(|(loops, at, add)| {
+            let along = |(a, n): (&Affine, &Affine)| a.as_index().is_some_and(|i| loops.contains(&i) && self.program.length(i) == n);
+            let distinct: Set<&Affine> = at.iter().collect();
+            !add && distinct.len() == at.len() && at.iter().zip(self.shape(t)).all(along)
+        })
+    }
+
+    /// The stores into a tensor: the loops directly around one another down to each, the position,
+    /// and whether it adds. Inside a branch the loops end.
+    fn stores(&self, t: Tensor) -> Vec<(Vec<Index>, Vec<Affine>, bool)> {
+        let mut found = Vec::new();
+        let mut stack: Vec<(&Stmt, Vec<Index>, bool)> = self.plan.body.iter().map(|s| (s, Vec::new(), true)).collect();
+        while let Some((statement, loops, certain)) = stack.pop() {
+            match statement {
+                Stmt::Loop(i, inner) => {
+                    let loops: Vec<Index> = if certain { loops.iter().copied().chain([*i]).collect() } else { loops };
+                    stack.extend(inner.iter().map(|s| (s, loops.clone(), certain)));
+                }
+                Stmt::Guard(_, inner) => stack.extend(inner.iter().map(|s| (s, loops.clone(), false))),
+                Stmt::Store { tensor, at, add, .. } if *tensor == t => found.push((loops, at.clone(), *add || !certain)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// Decides where in the loops the caller's memory is filled with zeros: with the block of the
+    /// last axes that is then written, while it is in the cache.
+    pub(super) fn plan_clears(&mut self) {
+        let tensors: Vec<Tensor> = self.destinations.keys().copied().collect();
+        for t in tensors {
+            if self.covered(t) {
+                continue;
+            }
+            let (stores, shape) = (self.stores(t), self.shape(t));
+            let along = |k: usize| {
+                let (loops, at, _) = stores.first()?;
+                let i = *loops.get(k)?;
+                let same = |(loops, at, _): &(Vec<Index>, Vec<Affine>, bool)| loops.get(k) == Some(&i) && at[k].as_index() == Some(i);
+                (k + 1 < at.len() && self.program.length(i) == &shape[k] && stores.iter().all(same)).then_some(i)
+            };
+            let leading: Vec<Index> = (0..).map_while(along).collect();
+            if let Some(last) = leading.last() {
+                self.clears.entry(*last).or_default().push((t, leading.iter().map(|i| Affine::from(*i)).collect()));
+            }
+        }
+    }
+
+    /// Fills what the iteration of a loop is about to write.
+    pub(super) fn clear(&self, i: Index) -> TokenStream {
+        let clear = |(t, leading): &(Tensor, Vec<Affine>)| {
+            let (name, zero, shape) = (self.tensor(*t), self.zero(), self.shape(*t));
+            let start = self.flat(leading, shape);
+            let size = self.product(&shape[leading.len()..]);
+            quote!(#name[#start ..][..#size].fill(#zero);)
+        };
+        self.clears.get(&i).into_iter().flatten().map(clear).collect()
+    }
+
+    /// The number of elements.
+    fn product(&self, lengths: &[Affine]) -> TokenStream {
+        let factors = lengths.iter().map(|n| self.factor(n));
+        factors.reduce(|a, b| quote!(#a * #b)).unwrap_or_else(|| quote!(1))
+    }
+
+    /// A length as a factor.
+    fn factor(&self, n: &Affine) -> TokenStream {
+        let tokens = self.affine(n);
+        if n.as_size().is_some() || n.known().is_some() {
+            tokens
+        } else {
+            quote!((#tokens))
+        }
+    }
+
+    pub(super) fn literal(&mut self, t: Tensor, es: &[Expr]) -> TokenStream {
+        let name = self.tensor(t);
+        let shape = crate::ir::lengths(&self.program.info(t).shape);
+        let values = || es.iter().map(|e| self.expr(*e, WEAKEST)).collect::<Vec<TokenStream>>();
+        let in_place = self.places.contains_key(&t) || self.destinations.contains_key(&t);
+        match self.ty(t) {
+            Ty::Array(_) if !in_place => {
+                let nested = nest(values(), &shape);
+                let float = self.interface.float.clone();
+                let ty = shape.iter().rev().fold(float, |inner, n| {
+                    let n = Literal::usize_unsuffixed(*n);
+                    quote!([#inner; #n])
+                });
+                quote!(let #name: #ty = #nested;)
+            }
+            Ty::Nd(1..) | Ty::Slice if !in_place => {
+                let (values, float) = (values(), &self.interface.float);
+                quote!(let #name: ::std::vec::Vec<#float> = ::std::vec![#(#values),*];)
+            }
+            _ => {
+                let mut out = self.allocate(t);
+                for (at, e) in positions(&shape).zip(es) {
+                    if !self.program.arena.is(*e, 0) {
+                        let at: Vec<Affine> = at.into_iter().map(|k| Affine::from(k as i64)).collect();
+                        let (target, value) = (self.element(t, &at), self.expr(*e, WEAKEST));
+                        out.extend(quote!(#target = #value;));
+                    }
+                }
+                out
+            }
+        }
+    }
+
+    pub(super) fn element(&self, t: Tensor, at: &[Affine]) -> TokenStream {
+        let affines = || at.iter().map(|a| self.affine(a));
+        if let Some(row) = self.rows.iter().find(|r| r.tensor == t && r.at == at) {
+            let (name, last) = (&row.name, affines().next_back());
+            return quote!(#name[#last]);
+        }
+        let Some((name, ty)) = self.source(t) else { return TokenStream::new() };
+        if self.is_flat(t, &ty) {
+            let at = self.flat(at, self.shape(t));
+            return quote!(#name[#at]);
+        }
+        let (ndarray, at) = (&self.interface.ndarray, affines());
+        match ty {
+            Ty::Scalar => name,
+            Ty::Array(_) => quote!(#name #([#at])*),
+            Ty::Nd(0) => quote!(#name[()]),
+            Ty::Nd(1) | Ty::Slice => quote!(#name #([#at])*),
+            Ty::Nd(rank) if rank <= 6 => quote!(#name[[#(#at),*]]),
+            Ty::Nd(_) => quote!(#name[#ndarray::IxDyn(&[#(#at),*])]),
+        }
+    }
+
+    /// What holds a tensor, and its type.
+    fn source(&self, t: Tensor) -> Option<(TokenStream, Ty)> {
+        if self.program.info(t).role == Role::Defined {
+            return Some((self.tensor(t), self.ty(t)));
+        }
+        self.interface.inputs().find_map(|p| {
+            let ident = &p.ident;
+            match &p.kind {
+                ParamKind::Float(Ty::Scalar, tensor, true) | ParamKind::Truth(tensor, true) if *tensor == t => {
+                    Some((quote!(*#ident), Ty::Scalar))
+                }
+                ParamKind::Truth(tensor, false) if *tensor == t => Some((quote!(#ident), Ty::Scalar)),
+                ParamKind::Float(ty, tensor, _) if *tensor == t => Some((quote!(#ident), ty.clone())),
+                _ => None,
+            }
+        })
+    }
+
+    /// Whether a tensor of this type lies in one slice.
+    fn is_flat(&self, t: Tensor, ty: &Ty) -> bool {
+        match ty {
+            Ty::Nd(1..) => self.program.info(t).role == Role::Defined || self.slices.contains(&t),
+            Ty::Slice => true,
+            _ => false,
+        }
+    }
+
+    /// The row-major position, or of fewer positions than axes the first one of the block. An axis
+    /// behind the first is checked where its position is not known to be inside, as another row
+    /// would be meant otherwise.
+    fn flat(&self, at: &[Affine], shape: &[Affine]) -> TokenStream {
+        let mut out = TokenStream::new();
+        let mut atom = true;
+        for (axis, n) in shape.iter().enumerate() {
+            let length = self.factor(n);
+            let before = match (out.is_empty(), atom) {
+                (true, _) => TokenStream::new(),
+                (_, true) => quote!(#out * #length),
+                _ => quote!((#out) * #length),
+            };
+            atom = true;
+            let Some(a) = at.get(axis).filter(|a| a.known() != Some(0) || !self.inside(a, n)) else {
+                out = before;
+                continue;
+            };
+            let plus = (!before.is_empty()).then(|| quote!(+));
+            let position = self.affine(a);
+            let simple = a.as_index().is_some() || a.known().is_some();
+            atom = before.is_empty() && simple;
+            out = if axis > 0 && !self.inside(a, n) {
+                let runtime = &self.interface.runtime;
+                quote!(#before #plus #runtime::__private::position(#position, #length))
+            } else if simple || before.is_empty() {
+                quote!(#before #plus #position)
+            } else {
+                quote!(#before #plus (#position))
+            };
+        }
+        if out.is_empty() {
+            quote!(0)
+        } else {
+            out
+        }
+    }
+
+    /// Whether a position is inside an axis whatever the values of its indices.
+    fn inside(&self, position: &Affine, length: &Affine) -> bool {
+        let last = length.plus(&Affine::from(1), -1);
+        [position.clone(), last.plus(position, -1)].into_iter().all(|mut least| {
+            loop {
+                let Some(i) = least.indices().next() else { break };
+                let symbol = Symbol::Index(i);
+                let value = match least.coefficient(symbol) > 0 {
+                    true => Affine::default(),
+                    false => self.program.length(i).plus(&Affine::from(1), -1),
+                };
+                least = least.substitute(|s| (s == symbol).then(|| value.clone()));
+            }
+            least.constant() >= 0 && least.terms().iter().all(|(_, c)| *c >= 0)
+        })
+    }
+
+    /// Takes the rows that an innermost loop walks along out of it, so that the compiler knows
+    /// their lengths.
+    pub(super) fn take_rows(&mut self, i: Index, inner: &[Stmt], root: Option<Expr>) -> TokenStream {
+        let Some((reads, writes)) = self.accesses(inner, root) else { return TokenStream::new() };
+        let count = self.count(self.program.length(i));
+        let mut out = TokenStream::new();
+        for (write, (t, at)) in reads.iter().map(|r| (false, r)).chain(writes.iter().map(|w| (true, w))) {
+            // what is written may not be borrowed a second time
+            let borrows = [&reads, &writes].map(|all| all.iter().filter(|(u, _)| u == t).count());
+            let alone = if write { borrows == [0, 1] } else { borrows[1] == 0 };
+            let known = self.rows.iter().any(|r| r.tensor == *t && r.at == *at);
+            let Some((source, ty)) = self.source(*t) else { continue };
+            if !alone || known || !self.is_flat(*t, &ty) || !self.is_row(i, *t, at) {
+                continue;
+            }
+            let name = self.row_name(*t);
+            let mutable = write.then(|| quote!(mut));
+            let (leading, axes) = (&at[..at.len() - 1], self.shape(*t));
+            let start = match leading {
+                [] => TokenStream::new(),
+                _ => {
+                    let start = self.flat(leading, axes);
+                    quote!([#start ..])
+                }
+            };
+            out.extend(quote!(let #name = &#mutable #source #start[..#count];));
+            self.rows.push(Row { tensor: *t, at: at.clone(), name });
+        }
+        out
+    }
+
+    /// Whether a position walks along the last axis with an index, inside the array.
+    fn is_row(&self, i: Index, t: Tensor, at: &[Affine]) -> bool {
+        let fixed = |a: &Affine| a.coefficient(Symbol::Index(i)) == 0;
+        at.split_last().is_some_and(|(last, leading)| last.as_index() == Some(i) && leading.iter().all(fixed))
+            && at.iter().zip(self.shape(t)).all(|(a, n)| self.inside(a, n))
+    }
+
+    fn row_name(&self, t: Tensor) -> Ident {
+        let stem = format!("__{}_row", self.program.info(t).name.trim_start_matches("r#"));
+        let mut names = std::iter::once(stem.clone()).chain((2..).map(|k| format!("{stem}_{k}")));
+        local(&names.find(|n| !self.is_taken(n)).expect("some name is free"))
+    }
+
+    /// What the body of a loop reads and writes, unless there are loops in it or it makes tensors.
+    fn accesses(&self, inner: &[Stmt], root: Option<Expr>) -> Option<(Places, Places)> {
+        let arena = &self.program.arena;
+        let (mut reads, mut writes) = (Places::default(), Places::default());
+        let mut exprs: Vec<Expr> = root.into_iter().collect();
+        let mut waiting: Vec<&Stmt> = inner.iter().collect();
+        while let Some(statement) = waiting.pop() {
+            match statement {
+                Stmt::Let(e) | Stmt::SinCos(e, _) => exprs.extend(arena[*e].children()),
+                Stmt::Branch(e, then, otherwise) => {
+                    exprs.extend(arena[*e].children());
+                    waiting.extend(then.iter().chain(otherwise));
+                }
+                Stmt::Guard(c, inner) => {
+                    exprs.push(*c);
+                    waiting.extend(inner);
+                }
+                Stmt::Store { tensor, at, value, .. } => {
+                    writes.push((*tensor, at.clone()));
+                    exprs.push(*value);
+                }
+                _ => return None,
+            }
+        }
+        let mut seen: Set<Expr> = Set::default();
+        while let Some(e) = exprs.pop() {
+            if self.plan.locals.contains_key(&e) || !seen.insert(e) {
+                continue;
+            }
+            match &arena[e] {
+                Node::Access(t, at) => reads.push((*t, self.held(*t, at).to_vec())),
+                node => exprs.extend(node.children()),
+            }
+        }
+        Some((reads, writes))
+    }
+}
+
+/// Positions in tensors.
+type Places = Vec<(Tensor, Vec<Affine>)>;
+
+/// A nested array literal.
+fn nest(values: Vec<TokenStream>, shape: &[usize]) -> TokenStream {
+    match shape {
+        [] => values.into_iter().collect(),
+        [_] => quote!([#(#values),*]),
+        [rows, rest @ ..] => {
+            let size: usize = rest.iter().product();
+            let rows = (0..*rows).map(|r| nest(values[r * size..(r + 1) * size].to_vec(), rest));
+            quote!([#(#rows),*])
+        }
+    }
+}
