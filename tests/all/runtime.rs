@@ -28,6 +28,11 @@ fn by_value(m: Array2<f64>, k: f64) -> Array2<f64> {
     m * k
 }
 
+#[jacobian]
+fn third_column(x: &Array2<f64>) -> Array1<f64> {
+    Array1::from_shape_fn(x.nrows(), |i| x[[i, 2]] * x[[i, 0]])
+}
+
 fn message(run: impl FnOnce() + std::panic::UnwindSafe) -> String {
     let error = std::panic::catch_unwind(run).expect_err("a panic");
     error.downcast_ref::<String>().cloned().expect("a formatted message")
@@ -245,4 +250,11 @@ fn coefficients_out_of_range_stay_apart() {
     let (_, (small_x, _)) = scaled_value_and_jacobian(1e250, 1e250);
     assert!((small_x[1] / 1e-150 - 1.0).abs() < 1e-14, "{small_x:?}");
     assert_eq!(by_x[0], f64::INFINITY);
+}
+
+#[test]
+fn a_position_outside_an_axis_is_never_the_next_row() {
+    let x = Array2::ones((3, 2));
+    assert_eq!(message(move || drop(third_column_jacobian(&x))), "position 2 is outside an axis of length 2");
+    assert_eq!(third_column_jacobian(&Array2::ones((2, 3)))[[1, 1, 2]], 1.0);
 }

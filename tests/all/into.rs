@@ -1,0 +1,114 @@
+//! `f_jacobian_into`: the same numbers as `f_jacobian`, whatever stood in the memory before.
+
+use jac_runtime::jacobian;
+use ndarray::{Array, Array1, Array2, Array4, Dimension, ShapeBuilder};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+#[jacobian(into)]
+fn square(m: &Array2<f64>) -> Array2<f64> {
+    m.dot(m)
+}
+
+#[jacobian(into)]
+fn layer(a: &Array2<f64>, x: &Array1<f64>, b: &Array1<f64>) -> Array1<f64> {
+    (a.dot(x) + b).mapv(f64::tanh)
+}
+
+#[jacobian(into)]
+fn outer(x: &Array1<f64>, y: &Array1<f64>) -> Array2<f64> {
+    Array2::from_shape_fn((x.len(), y.len()), |(i, j)| x[i] * y[j])
+}
+
+// written in part, and twice in places
+#[jacobian(into)]
+fn stencil(x: &Array1<f64>) -> Array1<f64> {
+    let n = x.len();
+    let mut y = Array1::zeros(n);
+    for i in 1..n - 1 {
+        y[i] = x[i - 1] * x[i + 1] - x[i] * x[i];
+    }
+    y
+}
+
+#[jacobian(into)]
+fn polar(r: f64, phi: f64) -> [f64; 2] {
+    [r * phi.cos(), r * phi.sin()]
+}
+
+#[jacobian(into)]
+fn logarithm(x: f64) -> Result<f64, String> {
+    Ok(x.ln())
+}
+
+#[jacobian(into)]
+fn norms(x: &Array1<f64>, y: &[f64; 3]) -> (f64, [f64; 2]) {
+    let s: f64 = x.iter().map(|v| v * v).sum();
+    (s * y[0], [s, y[1] * y[2]])
+}
+
+fn matrix(n: usize, m: usize) -> Array2<f64> {
+    Array2::from_shape_fn((n, m), |(i, j)| ((3 * i + 7 * j) as f64).sin())
+}
+
+fn vector(n: usize) -> Array1<f64> {
+    Array1::from_shape_fn(n, |i| (i as f64 + 0.5).cos())
+}
+
+fn soiled<D: Dimension>(like: &Array<f64, D>) -> Array<f64, D> {
+    like.mapv(|_| f64::NAN)
+}
+
+#[test]
+fn every_element_is_written() {
+    for n in [0, 1, 2, 5] {
+        let m = matrix(n, n);
+        let expected = square_jacobian(&m);
+        let mut j = soiled(&expected);
+        square_jacobian_into(&m, &mut j);
+        assert_eq!(j, expected);
+
+        let (a, x, b) = (matrix(n, 3), vector(3), vector(n));
+        let expected = layer_jacobian(&a, &x, &b);
+        let mut j = (soiled(&expected.0), soiled(&expected.1), soiled(&expected.2));
+        layer_jacobian_into(&a, &x, &b, &mut j);
+        assert_eq!(j, expected);
+
+        let expected = outer_jacobian(&x, &b);
+        let mut j = (soiled(&expected.0), soiled(&expected.1));
+        outer_jacobian_into(&x, &b, &mut j);
+        assert_eq!(j, expected);
+    }
+    let expected = stencil_jacobian(&vector(6));
+    let mut j = soiled(&expected);
+    stencil_jacobian_into(&vector(6), &mut j);
+    assert_eq!(j, expected);
+}
+
+#[test]
+fn results_of_other_types_are_assigned() {
+    let mut j = ([f64::NAN; 2], [f64::NAN; 2]);
+    polar_jacobian_into(2.0, 0.3, &mut j);
+    assert_eq!(j, polar_jacobian(2.0, 0.3));
+
+    let mut j = f64::NAN;
+    assert_eq!(logarithm_jacobian_into(4.0, &mut j), Ok(()));
+    assert_eq!(j, 0.25);
+
+    let (x, y) = (vector(4), [0.5, 1.5, -2.0]);
+    let expected = norms_jacobian(&x, &y);
+    let mut j = ((soiled(&expected.0 .0), [f64::NAN; 3]), (soiled(&expected.1 .0), [[f64::NAN; 3]; 2]));
+    norms_jacobian_into(&x, &y, &mut j);
+    assert_eq!(j, expected);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let message = |j: &mut Array4<f64>| {
+        let refused = catch_unwind(AssertUnwindSafe(|| square_jacobian_into(&matrix(2, 2), j)));
+        *refused.expect_err("a panic").downcast::<String>().expect("a message")
+    };
+    let wrong = message(&mut Array4::zeros((2, 2, 2, 3)));
+    assert_eq!(wrong, "`square_jacobian_into`: `jacobian` has shape [2, 2, 2, 3], expected [2, 2, 2, 2]");
+    let columns = message(&mut Array4::zeros((2, 2, 2, 2).f()));
+    assert_eq!(columns, "`square_jacobian_into`: `jacobian` must be in standard layout");
+}
