@@ -1,5 +1,7 @@
 //! `f_jacobian_into`: the same numbers as `f_jacobian`, whatever stood in the memory before.
 
+#![allow(dead_code)] // of most functions only the derivative is called
+
 use jac_runtime::jacobian;
 use ndarray::{Array, Array1, Array2, Array4, Dimension, ShapeBuilder};
 use std::panic::{catch_unwind, AssertUnwindSafe};

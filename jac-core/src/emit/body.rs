@@ -110,7 +110,7 @@ impl Emitter<'_> {
         let whole = all.len() == 1 && self.parts.nested(|_| quote!(x)).to_string() == "x";
         let mut assigned = Vec::new();
         for (t, place) in self.program.results().zip(all) {
-            let made = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(u) | Stmt::Literal(u, _) if *u == t));
+            let made = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(u) | Stmt::Fill(u, _) | Stmt::Literal(u, _) if *u == t));
             let once = self.program.results().filter(|u| *u == t).count() == 1;
             if matches!(self.ty(t), Ty::Nd(1..)) && made && once && !self.plan.carried.contains(&t) {
                 self.destinations.insert(t, place);
@@ -307,7 +307,9 @@ impl Emitter<'_> {
                 let (name, next) = (self.tensor(*t), self.tensor(*next));
                 quote!(#name = #next;)
             }
-            Stmt::Allocate(t) => self.allocate(*t),
+            Stmt::Product(t, factors) => self.matrix_product(*t, factors),
+            Stmt::Allocate(t) => self.allocate(*t, None),
+            Stmt::Fill(t, e) => self.allocate(*t, Some(*e)),
             Stmt::Literal(t, es) => self.literal(*t, es),
             Stmt::Loop(i, inner) => self.around(*i, inner, None, |_| TokenStream::new()),
             Stmt::Guard(c, inner) => {

@@ -6,10 +6,10 @@
 use super::body::Emitter;
 use super::expressions::WEAKEST;
 use super::local;
-use super::types::{array, place, result_type, tuple};
+use super::types::{array, block_type, place, result_type, tuple};
 use crate::interface::{Kind, ParamKind, Ty};
-use crate::ir::{positions, Affine, Expr, Index, Node, Role, Set, Symbol, Tensor};
-use crate::lower::Stmt;
+use crate::ir::{positions, Affine, Constant, Expr, Index, Node, Role, Set, Symbol, Tensor};
+use crate::lower::{Factor, Stmt};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
@@ -42,7 +42,7 @@ impl Emitter<'_> {
     pub(super) fn place(&mut self, kind: Kind) -> Option<TokenStream> {
         let program = self.program;
         let results = || program.outputs.iter().copied().chain(program.blocks.iter().map(|b| b.tensor));
-        let filled = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(t) if results().any(|r| r == *t)));
+        let filled = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(t) | Stmt::Fill(t, _) if results().any(|r| r == *t)));
         let fixed = results().all(|t| matches!(self.ty(t), Ty::Scalar | Ty::Array(_)) && !self.plan.carried.contains(&t));
         let twice = results().collect::<Set<_>>().len() < results().count();
         if self.interface.wrapper.is_some() || kind == Kind::Into || !fixed || twice || !filled {
@@ -57,7 +57,7 @@ impl Emitter<'_> {
         }
         let all = if kind.has_value() { quote!(#name.1) } else { quote!(#name) };
         self.places.extend(results.zip(self.parts.places(&all)));
-        let zeros = self.results(kind, &|t| self.zeros(&self.ty(t)));
+        let zeros = self.results(kind, &|t| Self::repeated(&self.ty(t), self.zero()));
         let ty = result_type(self.interface, kind);
         Some(quote!(let mut #name: #ty = #zeros;))
     }
@@ -97,10 +97,11 @@ impl Emitter<'_> {
         }
     }
 
-    fn zeros(&self, ty: &Ty) -> TokenStream {
+    /// A scalar or array that is the same everywhere.
+    fn repeated(ty: &Ty, value: TokenStream) -> TokenStream {
         match ty {
-            Ty::Array(lengths) => lengths.iter().rev().fold(self.zero(), |inner, n| quote!([#inner; #n])),
-            _ => self.zero(),
+            Ty::Array(lengths) => lengths.iter().rev().fold(value, |inner, n| quote!([#inner; #n])),
+            _ => value,
         }
     }
 
@@ -171,30 +172,35 @@ impl Emitter<'_> {
         out
     }
 
-    pub(super) fn allocate(&mut self, t: Tensor) -> TokenStream {
-        if self.places.contains_key(&t) {
-            return TokenStream::new();
-        }
-        let name = self.tensor(t);
-        let zero = self.zero();
+    /// Declares a tensor that is the same everywhere, by default zero.
+    pub(super) fn allocate(&mut self, t: Tensor, fill: Option<Expr>) -> TokenStream {
+        let value = fill.map_or_else(|| self.zero(), |e| self.expr(e, WEAKEST));
         if let Some(place) = self.destinations.get(&t) {
-            return self.borrow(t, place);
+            return self.borrow(t, place, fill.map(|_| value));
         }
-        match self.ty(t) {
-            Ty::Scalar | Ty::Nd(0) => quote!(let mut #name = #zero;),
-            ty @ Ty::Array(_) => {
-                let zeros = self.zeros(&ty);
-                quote!(let mut #name = #zeros;)
-            }
-            Ty::Slice | Ty::Nd(_) => {
+        let ty = self.ty(t);
+        let all = match &ty {
+            Ty::Nd(1..) | Ty::Slice => {
                 let size = self.product(self.shape(t));
-                quote!(let mut #name = ::std::vec![#zero; #size];)
+                quote!(::std::vec![#value; #size])
+            }
+            ty => Self::repeated(ty, value),
+        };
+        let name = self.tensor(t);
+        let ty = block_type(self.interface, &if matches!(ty, Ty::Nd(1..)) { Ty::Slice } else { ty });
+        match (self.places.contains_key(&t), fill) {
+            (true, None) => TokenStream::new(),
+            (true, Some(_)) => quote!(#name = #all;),
+            (false, None) => quote!(let mut #name = #all;),
+            (false, Some(_)) => {
+                let mutable = self.plan.carried.contains(&t).then(|| quote!(mut));
+                quote!(let #mutable #name: #ty = #all;)
             }
         }
     }
 
     /// The memory of a tensor that the caller passes, with zeros where nothing will be stored.
-    fn borrow(&self, t: Tensor, place: &TokenStream) -> TokenStream {
+    fn borrow(&self, t: Tensor, place: &TokenStream, fill: Option<TokenStream>) -> TokenStream {
         let (runtime, function) = (&self.interface.runtime, format!("{}_jacobian_into", self.program.name));
         let parameter = place.to_string().replace(' ', "");
         let shape = self.shape(t).iter().map(|n| self.affine(n));
@@ -202,15 +208,39 @@ impl Emitter<'_> {
         let name = self.tensor(t);
         let message = format!("`{function}`: `{parameter}` must be in standard layout");
         out.extend(quote!(let #name = #place.as_slice_mut().expect(#message);));
-        if !self.covered(t) && !self.clears.values().flatten().any(|(u, _)| *u == t) {
-            let zero = self.zero();
-            out.extend(quote!(#name.fill(#zero);));
+        let cleared = || self.covered(t) || self.clears.values().flatten().any(|(u, _)| *u == t);
+        if let Some(value) = fill.or_else(|| (!cleared()).then(|| self.zero())) {
+            out.extend(quote!(#name.fill(#value);));
         }
         out
     }
 
-    /// Whether one loop nest stores every element of the tensor without reading it.
+    /// A matrix product.
+    pub(super) fn matrix_product(&self, t: Tensor, factors: &[Factor; 2]) -> TokenStream {
+        let (name, ndarray) = (self.tensor(t), &self.interface.ndarray);
+        let [a, b] = factors.map(|f| {
+            let Some((source, _)) = self.source(f.tensor) else { return TokenStream::new() };
+            let shape = self.nd_shape(f.tensor);
+            let transpose = f.transposed.then(|| quote!(.reversed_axes()));
+            quote!(#ndarray::ArrayView2::from_shape(#shape, &#source[..]).unwrap() #transpose)
+        });
+        let (shape, zero, one) = (self.nd_shape(t), self.zero(), self.number(&Constant::from(1), WEAKEST));
+        quote! {
+            #ndarray::linalg::general_mat_mul(
+                #one,
+                &#a,
+                &#b,
+                #zero,
+                &mut #ndarray::ArrayViewMut2::from_shape(#shape, &mut #name[..]).unwrap(),
+            );
+        }
+    }
+
+    /// Whether one statement stores every element of the tensor without reading it.
     fn covered(&self, t: Tensor) -> bool {
+        if self.plan.body.iter().any(|s| matches!(s, Stmt::Product(u, _) if *u == t)) {
+            return true;
+        }
         self.stores(t).iter().any(|(loops, at, add)| {
             let along = |(a, n): (&Affine, &Affine)| a.as_index().is_some_and(|i| loops.contains(&i) && self.program.length(i) == n);
             let distinct: Set<&Affine> = at.iter().collect();
@@ -237,8 +267,8 @@ impl Emitter<'_> {
         found
     }
 
-    /// Decides where in the loops the caller's memory is filled with zeros: with the block of the
-    /// last axes that is then written, while it is in the cache.
+    /// Decides where in the loops the caller's memory is filled with zeros: with the block of two
+    /// or more last axes that is then written, while it is in the cache.
     pub(super) fn plan_clears(&mut self) {
         let tensors: Vec<Tensor> = self.destinations.keys().copied().collect();
         for t in tensors {
@@ -250,7 +280,7 @@ impl Emitter<'_> {
                 let (loops, at, _) = stores.first()?;
                 let i = *loops.get(k)?;
                 let same = |(loops, at, _): &(Vec<Index>, Vec<Affine>, bool)| loops.get(k) == Some(&i) && at[k].as_index() == Some(i);
-                (k + 1 < at.len() && self.program.length(i) == &shape[k] && stores.iter().all(same)).then_some(i)
+                (k + 2 < at.len() && self.program.length(i) == &shape[k] && stores.iter().all(same)).then_some(i)
             };
             let leading: Vec<Index> = (0..).map_while(along).collect();
             if let Some(last) = leading.last() {
@@ -306,7 +336,7 @@ impl Emitter<'_> {
                 quote!(let #name: ::std::vec::Vec<#float> = ::std::vec![#(#values),*];)
             }
             _ => {
-                let mut out = self.allocate(t);
+                let mut out = self.allocate(t, None);
                 for (at, e) in positions(&shape).zip(es) {
                     if !self.program.arena.is(*e, 0) {
                         let at: Vec<Affine> = at.into_iter().map(|k| Affine::from(k as i64)).collect();

@@ -170,7 +170,7 @@ pub fn borrowed(interface: &Interface, ty: &Ty) -> (TokenStream, bool) {
     }
 }
 
-fn block_type(interface: &Interface, ty: &Ty) -> TokenStream {
+pub(super) fn block_type(interface: &Interface, ty: &Ty) -> TokenStream {
     let float = interface.float.clone();
     match ty {
         Ty::Scalar => float,

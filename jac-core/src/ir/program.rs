@@ -178,6 +178,15 @@ impl Program {
         &self.indices[i.0 as usize]
     }
 
+    /// Whether a length is neither a number nor in scope as a const generic or item.
+    pub fn is_run_time(&self, length: &Affine) -> bool {
+        match (length.known(), length.as_size()) {
+            (Some(_), _) => false,
+            (None, Some(s)) => self.sizes[s.0 as usize].kind != SizeKind::Item,
+            (None, None) => true,
+        }
+    }
+
     /// What is known of a tensor.
     pub fn info(&self, t: Tensor) -> &TensorInfo {
         &self.tensors[t.0 as usize]

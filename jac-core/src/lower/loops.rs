@@ -1,6 +1,7 @@
 //! From a definition to loop nests.
 
 use super::schedule::{Item, Kind, Tree};
+use super::Factor;
 use crate::ir::{Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Symbol, Tensor, Term};
 use crate::ops::Op;
 
@@ -37,6 +38,38 @@ impl Nest {
     /// Whether it writes no position twice: every loop is along an axis of its own.
     fn injective(&self) -> bool {
         self.loops.iter().all(|i| self.at.iter().any(|a| a.as_index() == Some(*i)))
+    }
+
+    /// Whether it writes one value everywhere in the tensor.
+    fn is_even(&self, program: &Program, tensor: Tensor) -> bool {
+        let shape = &program.info(tensor).shape;
+        let whole = |(a, n): (&Affine, &Affine)| a.as_index().is_some_and(|i| program.length(i) == n);
+        self.guards.is_empty()
+            && self.at.iter().zip(shape).all(whole)
+            && [self.loops.len(), shape.len()] == [self.at.len(); 2]
+            && self.injective()
+            && self.loops.iter().all(|i| !program.arena.mentions(self.value, *i))
+    }
+
+    /// The factors, if it is a product of two matrices of run-time lengths: `t[i,j] = Σ_k a·b`.
+    fn product(&self, program: &Program) -> Option<[Factor; 2]> {
+        let [i, j] = *self.loops else { return None };
+        let Node::Sum(k, inner) = program.arena[self.value] else { return None };
+        let Some((Op::Mul, &[a, b])) = program.arena.as_apply(inner) else { return None };
+        let run_time = |[r, c]: [Index; 2]| [r, c].iter().any(|i| program.is_run_time(program.length(*i)));
+        let factor = |e: Expr, rows: Index, columns: Index| {
+            let Node::Access(tensor, at) = &program.arena[e] else { return None };
+            let shape = &program.info(*tensor).shape;
+            let axes = |[r, c]: [Index; 2]| {
+                let lengths = [r, c].map(|i| program.length(i).clone());
+                at[..] == [r, c].map(Affine::from) && shape[..] == lengths && run_time([r, c])
+            };
+            let transposed = axes([columns, rows]);
+            (transposed || axes([rows, columns])).then_some(Factor { tensor: *tensor, transposed })
+        };
+        let plain = self.guards.is_empty() && self.at == [i, j].map(Affine::from) && run_time([i, j]);
+        let pair = |a, b| Some([factor(a, i, k)?, factor(b, k, j)?]);
+        plain.then(|| pair(a, b).or_else(|| pair(b, a))).flatten()
     }
 
     /// Whether it writes a position before the other nest does: in the loops that they share, both
@@ -191,8 +224,17 @@ enum Writes {
 impl Fused {
     /// Adds the nests that fill a tensor; what they need computed before goes into the scope `base`.
     fn add(&mut self, program: &mut Program, tree: &mut Tree, base: usize, tensor: Tensor, nests: Vec<Nest>) {
-        tree.item(base, Item::Allocate(tensor));
         self.tensors.push(tensor);
+        match nests.as_slice() {
+            [] => return tree.item(base, Item::Fill(tensor, program.arena.constant(0))),
+            [nest] if nest.is_even(program, tensor) => return tree.item(base, Item::Fill(tensor, nest.value)),
+            _ => tree.item(base, Item::Allocate(tensor)),
+        }
+        if let [nest] = nests.as_slice() {
+            if let Some(factors) = nest.product(program).filter(|_| tree.products) {
+                return tree.item(base, Item::Product(tensor, factors));
+            }
+        }
         let mut rows = 0;
         let first = self.nests.len();
         let mut later = None;
@@ -294,7 +336,13 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Nest {
         .collect();
     term.sums.retain(|i| !outer.contains(i));
     let value = dense(program, &term);
-    Nest { loops: free.into_iter().chain(outer).collect(), at, guards, value }
+    let mut loops: Vec<Index> = free.into_iter().chain(outer).collect();
+    // memory is written in order
+    if loops.iter().all(|i| program.length(*i).indices().next().is_none()) {
+        let axis = |i: Index| at.iter().position(|a| a.coefficient(Symbol::Index(i)) != 0);
+        loops.sort_by_key(|i| axis(*i).unwrap_or(usize::MAX));
+    }
+    Nest { loops, at, guards, value }
 }
 
 /// A term as a scalar expression; deltas and brackets that are left become branches.
@@ -332,8 +380,8 @@ fn precompute(program: &mut Program, tree: &mut Tree, value: Expr, loops: &[Inde
         let free = program.arena.free_indices(e);
         let depth = outer.iter().rposition(|i| free.contains(i)).map_or(0, |k| k + 1);
         let waste = outer[..depth].iter().any(|i| !free.contains(i));
-        if waste && price(program, e) >= EXPENSIVE {
-            let indices: Vec<Index> = free.iter().copied().collect();
+        if waste && (price(program, e) >= EXPENSIVE || depth == outer.len() && is_strided(program, e, outer[depth - 1])) {
+            let indices: Vec<Index> = outer.iter().copied().filter(|i| free.contains(i)).collect();
             let tensor = stored(program, tree, e, &indices);
             let at = indices.iter().map(|i| Affine::from(*i)).collect();
             moved.insert(e, program.arena.insert(Node::Access(tensor, at)));
@@ -356,6 +404,19 @@ fn precompute(program: &mut Program, tree: &mut Tree, value: Expr, loops: &[Inde
         None if arena[e] == node => e,
         None => arena.insert(node),
     })[0]
+}
+
+/// Whether `e` reads a matrix across its rows as the index runs. A copy of the transpose is read
+/// along them.
+fn is_strided(program: &Program, e: Expr, i: Index) -> bool {
+    let run_time = |t: Tensor| program.info(t).shape.iter().any(|n| program.is_run_time(n));
+    match &program.arena[e] {
+        Node::Access(t, at) => {
+            let plain: Option<Vec<Index>> = at.iter().map(Affine::as_index).collect();
+            plain.is_some_and(|at| at.len() > 1 && at.last() != Some(&i) && at[..at.len() - 1].contains(&i)) && run_time(*t)
+        }
+        _ => false,
+    }
 }
 
 /// From this cost on a part is worth a tensor.
@@ -403,6 +464,10 @@ fn stored(program: &mut Program, tree: &mut Tree, e: Expr, indices: &[Index]) ->
     tree.stored.insert(key, tensor);
     tree.item(0, Item::Allocate(tensor));
     let nest = Nest { loops: own.clone(), at: own.iter().map(|i| Affine::from(*i)).collect(), guards: Vec::new(), value: key };
+    if let Some(factors) = nest.product(program).filter(|_| tree.products) {
+        tree.item(0, Item::Product(tensor, factors));
+        return tensor;
+    }
     let fresh: Vec<Index> = own.iter().map(|i| program.index(program.length(*i).clone())).collect();
     let nest = nest.over(program, &fresh);
     let scope = fresh.iter().fold(0, |scope, i| tree.child(scope, Kind::Loop(*i)));

@@ -41,8 +41,12 @@ pub enum Stmt {
     Carry(Tensor, Expr),
     /// The state `t` becomes what the other tensor holds.
     Advance(Tensor, Tensor),
+    /// The matrix `t` becomes the product of two others.
+    Product(Tensor, [Factor; 2]),
     /// A tensor of zeros.
     Allocate(Tensor),
+    /// A tensor that is the same everywhere.
+    Fill(Tensor, Expr),
     /// A tensor of known lengths, given by its elements.
     Literal(Tensor, Vec<Expr>),
     /// `for i in 0..n { … }`
@@ -62,10 +66,19 @@ pub enum Stmt {
     },
 }
 
-/// Lowers a program.
-pub fn lower(mut program: Program) -> Plan {
+/// A factor of a matrix product.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Factor {
+    /// The matrix.
+    pub tensor: Tensor,
+    /// Whether its transpose is meant.
+    pub transposed: bool,
+}
+
+/// Lowers a program. `products` says whether there is a library for products of matrices of its floats.
+pub fn lower(mut program: Program, products: bool) -> Plan {
     distinct_sums(&mut program);
-    let mut tree = schedule::Tree::default();
+    let mut tree = schedule::Tree::new(products);
     let definitions = program.definitions.clone();
     let literal = loops::literal(&definitions);
     let mut carried: Set<Tensor> = Set::default();
@@ -140,7 +153,7 @@ impl Stmt {
 
     /// Whether it declares a tensor, which what follows may use.
     fn declares(&self) -> bool {
-        matches!(self, Stmt::Scalar(..) | Stmt::Carry(..) | Stmt::Allocate(_) | Stmt::Literal(..))
+        matches!(self, Stmt::Scalar(..) | Stmt::Carry(..) | Stmt::Allocate(_) | Stmt::Fill(..) | Stmt::Literal(..))
     }
 
     /// The local variables that it reads.
@@ -164,9 +177,9 @@ impl Stmt {
                     stack.push(*c);
                     statements.extend(inner);
                 }
-                Stmt::Scalar(_, e) | Stmt::Carry(_, e) | Stmt::Store { value: e, .. } => stack.push(*e),
+                Stmt::Scalar(_, e) | Stmt::Carry(_, e) | Stmt::Fill(_, e) | Stmt::Store { value: e, .. } => stack.push(*e),
                 Stmt::Literal(_, es) => stack.extend(es),
-                Stmt::Allocate(_) | Stmt::Advance(..) => {}
+                Stmt::Allocate(_) | Stmt::Advance(..) | Stmt::Product(..) => {}
             }
         }
         let mut seen: Set<Expr> = Set::default();

@@ -1,6 +1,6 @@
 //! Where every operation is computed.
 
-use super::Stmt;
+use super::{Factor, Stmt};
 use crate::ir::{Affine, Expr, Index, Map, Node, Program, Set, Tensor};
 use crate::ops::Op;
 
@@ -26,10 +26,12 @@ pub enum Kind {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Item {
     Allocate(Tensor),
+    Fill(Tensor, Expr),
     Literal(Tensor, Vec<Expr>),
     Scalar(Tensor, Expr),
     Carry(Tensor, Expr),
     Advance(Tensor, Tensor),
+    Product(Tensor, [Factor; 2]),
     Store { tensor: Tensor, at: Vec<Affine>, value: Expr, add: bool },
     Child(usize),
 }
@@ -46,19 +48,21 @@ struct Scope {
 #[derive(Debug)]
 pub struct Tree {
     scopes: Vec<Scope>,
+    /// Whether there is a library for products of matrices of this program's floats.
+    pub products: bool,
     /// Parts of expressions that have a tensor of their own.
     pub stored: Map<Expr, Tensor>,
     /// The indices that stand for others in the keys of `stored`.
     keys: Vec<Index>,
 }
 
-impl Default for Tree {
-    fn default() -> Self {
-        Tree { scopes: vec![Scope { kind: Kind::Top, parent: 0, depth: 0, items: Vec::new() }], stored: Map::default(), keys: Vec::new() }
-    }
-}
-
 impl Tree {
+    /// A function without statements.
+    pub fn new(products: bool) -> Tree {
+        let top = Scope { kind: Kind::Top, parent: 0, depth: 0, items: Vec::new() };
+        Tree { scopes: vec![top], products, stored: Map::default(), keys: Vec::new() }
+    }
+
     /// Adds a scope inside `parent`.
     pub fn child(&mut self, parent: usize, kind: Kind) -> usize {
         let child = self.scope(parent, kind);
@@ -111,8 +115,8 @@ impl Tree {
             for item in &scope.items {
                 match item {
                     Item::Literal(_, es) => roots.extend(es.iter().map(|e| (k, *e))),
-                    Item::Scalar(_, e) | Item::Carry(_, e) | Item::Store { value: e, .. } => roots.push((k, *e)),
-                    Item::Allocate(_) | Item::Advance(..) | Item::Child(_) => {}
+                    Item::Scalar(_, e) | Item::Carry(_, e) | Item::Fill(_, e) | Item::Store { value: e, .. } => roots.push((k, *e)),
+                    Item::Allocate(_) | Item::Advance(..) | Item::Product(..) | Item::Child(_) => {}
                 }
             }
         }
@@ -227,8 +231,8 @@ impl Scheduler<'_> {
         for (scope, item) in tree.scopes.iter().enumerate().flat_map(|(k, s)| s.items.iter().map(move |i| (k, i))) {
             let es: &[Expr] = match item {
                 Item::Literal(_, es) => es,
-                Item::Scalar(_, e) | Item::Carry(_, e) | Item::Store { value: e, .. } => std::slice::from_ref(e),
-                Item::Allocate(_) | Item::Advance(..) | Item::Child(_) => &[],
+                Item::Scalar(_, e) | Item::Carry(_, e) | Item::Fill(_, e) | Item::Store { value: e, .. } => std::slice::from_ref(e),
+                Item::Allocate(_) | Item::Advance(..) | Item::Product(..) | Item::Child(_) => &[],
             };
             for e in es {
                 if self.place[e.at()] != Some(scope) {
@@ -276,10 +280,12 @@ impl Scheduler<'_> {
             self.before(scope, &roots, &mut out);
             match item {
                 Item::Allocate(t) => out.push(Stmt::Allocate(*t)),
+                Item::Fill(t, e) => out.push(Stmt::Fill(*t, *e)),
                 Item::Literal(t, es) => out.push(Stmt::Literal(*t, es.clone())),
                 Item::Scalar(t, e) => out.push(Stmt::Scalar(*t, *e)),
                 Item::Carry(t, e) => out.push(Stmt::Carry(*t, *e)),
                 Item::Advance(t, next) => out.push(Stmt::Advance(*t, *next)),
+                Item::Product(t, factors) => out.push(Stmt::Product(*t, *factors)),
                 Item::Store { tensor, at, value, add } => {
                     out.push(Stmt::Store { tensor: *tensor, at: at.clone(), value: *value, add: *add })
                 }
@@ -371,9 +377,9 @@ impl Scheduler<'_> {
 /// The expressions that an item and all that is inside it use.
 fn subtree_roots(tree: &Tree, item: &Item) -> Vec<Expr> {
     match item {
-        Item::Allocate(_) | Item::Advance(..) => Vec::new(),
+        Item::Allocate(_) | Item::Advance(..) | Item::Product(..) => Vec::new(),
         Item::Literal(_, es) => es.clone(),
-        Item::Scalar(_, e) | Item::Carry(_, e) | Item::Store { value: e, .. } => vec![*e],
+        Item::Scalar(_, e) | Item::Carry(_, e) | Item::Fill(_, e) | Item::Store { value: e, .. } => vec![*e],
         Item::Child(child) => {
             let scope = &tree.scopes[*child];
             let mut roots: Vec<Expr> = scope.items.iter().flat_map(|i| subtree_roots(tree, i)).collect();
