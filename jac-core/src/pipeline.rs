@@ -152,7 +152,13 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
     }
     let mut tokens = item;
     let mut emit = |kind, seeds: &[Tensor], program: &Program, report| {
-        tokens.extend(emit::function(&read.interface, kind, seeds, &lower::lower(program.clone(), read.interface.generic.is_none()), report));
+        tokens.extend(emit::function(
+            &read.interface,
+            kind,
+            seeds,
+            &lower::lower(program.clone(), read.interface.generic.is_none()),
+            report,
+        ));
     };
     emit(Kind::Jacobian, &[], &stages.jacobian, stages.report);
     if let Some((both, report)) = &stages.both {

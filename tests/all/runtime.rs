@@ -48,7 +48,12 @@ fn lengths_are_checked_on_entry() {
     assert_eq!(message(|| drop(three_jacobian(&Array1::zeros(4)))), "`three`: axis 0 of `x` has length 4, expected 3");
     let (x, y) = (Array1::zeros(4), Array1::zeros(4));
     assert_eq!(message(move || drop(bordered_jacobian(&x, &y))), "`bordered`: axis 0 of `y` has length 4, expected 3");
-    let _ = (three(&Array1::zeros(3)), bordered(&array![1.0, 2.0], &array![3.0]), product(&array![[1.0]], &array![[1.0]]), third_column(&Array2::ones((1, 3))));
+    let _ = (
+        three(&Array1::zeros(3)),
+        bordered(&array![1.0, 2.0], &array![3.0]),
+        product(&array![[1.0]], &array![[1.0]]),
+        third_column(&Array2::ones((1, 3))),
+    );
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Statements and expressions as tokens.
 
 use super::expressions::WEAKEST;
+use super::local;
 use super::memory::Row;
 use super::types::Parts;
-use super::local;
 use crate::interface::{Interface, Kind, ParamKind, Ty};
 use crate::ir::{Affine, Expr, Float, Index, Map, Node, Program, Set, Size, Symbol, Tensor};
 use crate::lower::{Plan, Stmt};

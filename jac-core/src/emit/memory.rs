@@ -453,35 +453,85 @@ impl Emitter<'_> {
         })
     }
 
-    /// Takes the rows that an innermost loop walks along out of it, so that the compiler knows
-    /// their lengths.
+    /// Takes the rows that innermost loops walk along out of them, as far as their other positions
+    /// are known, so that the compiler knows their lengths.
     pub(super) fn take_rows(&mut self, i: Index, inner: &[Stmt], root: Option<Expr>) -> TokenStream {
-        let Some((reads, writes)) = self.accesses(inner, root) else { return TokenStream::new() };
-        let count = self.count(self.program.length(i));
         let mut out = TokenStream::new();
-        for (write, (t, at)) in reads.iter().map(|r| (false, r)).chain(writes.iter().map(|w| (true, w))) {
-            // what is written may not be borrowed a second time
-            let borrows = [&reads, &writes].map(|all| all.iter().filter(|(u, _)| u == t).count());
-            let alone = if write { borrows == [0, 1] } else { borrows[1] == 0 };
-            let known = self.rows.iter().any(|r| r.tensor == *t && r.at == *at);
-            let Some((source, ty)) = self.source(*t) else { continue };
-            if !alone || known || !self.is_flat(*t, &ty) || !self.is_row(i, *t, at) {
-                continue;
-            }
-            let name = self.row_name(*t);
-            let mutable = write.then(|| quote!(mut));
-            let (leading, axes) = (&at[..at.len() - 1], self.shape(*t));
-            let start = match leading {
-                [] => TokenStream::new(),
-                _ => {
-                    let start = self.flat(leading, axes);
-                    quote!([#start ..])
+        match self.accesses(inner, root) {
+            Some((reads, writes)) => {
+                for (write, (t, at)) in reads.iter().map(|r| (false, r)).chain(writes.iter().map(|w| (true, w))) {
+                    // what is written may not be borrowed a second time
+                    let borrows = [&reads, &writes].map(|all| all.iter().filter(|(u, _)| u == t).count());
+                    if borrows == [0, 1] || !write && borrows[1] == 0 {
+                        out.extend(self.take_row(i, *t, at, write));
+                    }
                 }
-            };
-            out.extend(quote!(let #name = &#mutable #source #start[..#count];));
-            self.rows.push(Row { tensor: *t, at: at.clone(), name });
+            }
+            None => {
+                let (mut innermost, mut written) = (Vec::new(), Set::default());
+                self.inside_loops(inner, &mut innermost, &mut written);
+                for (j, inner, root) in innermost {
+                    let (reads, _) = self.accesses(inner, root).unwrap_or_default();
+                    for (t, at) in reads.iter().filter(|(t, _)| !written.contains(t)) {
+                        out.extend(self.take_row(j, *t, at, false));
+                    }
+                }
+            }
         }
         out
+    }
+
+    /// Declares the row along which a position walks with an index, if all else is known here.
+    fn take_row(&mut self, i: Index, t: Tensor, at: &[Affine], write: bool) -> Option<TokenStream> {
+        let (source, ty) = self.source(t)?;
+        let length = self.program.length(i);
+        let leading = at.split_last()?.1;
+        let open = leading.iter().chain([length]).flat_map(Affine::indices).all(|j| self.indices.contains_key(&j));
+        let known = self.rows.iter().any(|r| r.tensor == t && r.at == at);
+        if known || !open || !self.is_flat(t, &ty) || !self.is_row(i, t, at) {
+            return None;
+        }
+        let same = |r: &&Row| {
+            let index = r.at.last().and_then(Affine::as_index);
+            r.tensor == t && r.at[..leading.len()] == *leading && index.is_some_and(|j| self.program.length(j) == length)
+        };
+        if let Some(name) = self.rows.iter().find(same).map(|r| r.name.clone()) {
+            self.rows.push(Row { tensor: t, at: at.to_vec(), name });
+            return None;
+        }
+        let start = (!leading.is_empty()).then(|| {
+            let start = self.flat(leading, self.shape(t));
+            quote!([#start ..])
+        });
+        let (name, count, mutable) = (self.row_name(t), self.count(length), write.then(|| quote!(mut)));
+        self.rows.push(Row { tensor: t, at: at.to_vec(), name: name.clone() });
+        Some(quote!(let #name = &#mutable #source #start[..#count];))
+    }
+
+    /// The innermost loops in some statements, and the tensors that these write or declare.
+    fn inside_loops<'s>(&self, statements: &'s [Stmt], innermost: &mut Vec<(Index, &'s [Stmt], Option<Expr>)>, written: &mut Set<Tensor>) {
+        for statement in statements {
+            match statement {
+                Stmt::Loop(i, inner) => {
+                    innermost.push((*i, inner, None));
+                    self.inside_loops(inner, innermost, written);
+                }
+                Stmt::Total(e, inner) => {
+                    if let Node::Sum(i, body) = self.program.arena[*e] {
+                        innermost.push((i, inner, Some(body)));
+                    }
+                    self.inside_loops(inner, innermost, written);
+                }
+                Stmt::Guard(_, inner) | Stmt::Group(inner, _) => self.inside_loops(inner, innermost, written),
+                Stmt::Branch(_, then, otherwise) => {
+                    self.inside_loops(then, innermost, written);
+                    self.inside_loops(otherwise, innermost, written);
+                }
+                Stmt::Scalar(t, _) | Stmt::Carry(t, _) | Stmt::Advance(t, _) | Stmt::Product(t, _) => _ = written.insert(*t),
+                Stmt::Allocate(t) | Stmt::Fill(t, _) | Stmt::Literal(t, _) | Stmt::Store { tensor: t, .. } => _ = written.insert(*t),
+                Stmt::Let(_) | Stmt::SinCos(..) => {}
+            }
+        }
     }
 
     /// Whether a position walks along the last axis with an index, inside the array.

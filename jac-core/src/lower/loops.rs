@@ -91,13 +91,31 @@ pub fn literal(definitions: &[Definition]) -> bool {
 }
 
 /// Puts the loops of some definitions into the tree. Those that do not read each other share their
-/// outer loops.
-pub fn definitions(program: &mut Program, tree: &mut Tree, definitions: &[Definition], literal: bool) {
+/// outer loops, and what is needed only inside these is computed there. `later` are the definitions
+/// behind them.
+pub fn definitions(program: &mut Program, tree: &mut Tree, definitions: &[Definition], later: &[Definition], literal: bool) {
     let mut waiting = Fused::default();
-    for definition in definitions {
+    for (k, definition) in definitions.iter().enumerate() {
         let tensor = definition.tensor;
         if waiting.tensors.iter().any(|t| reads(program, definition, *t)) {
-            std::mem::take(&mut waiting).open(tree, 0);
+            waiting = waiting.open(program, tree, 0, &[&definitions[k..], later].concat());
+        }
+        match &definition.body {
+            Body::Each(indices, e) if !indices.is_empty() => {
+                let nests = nests(program, indices, *e);
+                let product = matches!(nests.as_slice(), [nest] if tree.products && nest.product(program).is_some());
+                let even = matches!(nests.as_slice(), [nest] if nest.is_even(program, tensor));
+                if product || even {
+                    waiting.make(program, tree, definition);
+                }
+                if product || even || program.results().any(|t| t == tensor) {
+                    waiting.add(program, tree, 0, tensor, nests);
+                } else {
+                    waiting.deferred.push(definition.clone());
+                }
+                continue;
+            }
+            _ => waiting.make(program, tree, definition),
         }
         match &definition.body {
             Body::Elements(es) if literal => tree.item(0, Item::Literal(tensor, es.clone())),
@@ -111,23 +129,29 @@ pub fn definitions(program: &mut Program, tree: &mut Tree, definitions: &[Defini
                     }
                 }
             }
-            Body::Each(indices, e) if indices.is_empty() => {
+            Body::Each(_, e) => {
                 let value = total(program, *e);
                 tree.item(0, Item::Scalar(tensor, value));
-            }
-            Body::Each(indices, e) => {
-                let nests = nests(program, indices, *e);
-                waiting.add(program, tree, 0, tensor, nests);
             }
             Body::Recurrence { .. } => unreachable!("the recurrences of a loop are lowered together"),
         }
     }
-    waiting.open(tree, 0);
+    let mut left = waiting.open(program, tree, 0, later);
+    for definition in later {
+        left.make(program, tree, definition);
+    }
 }
 
 fn reads(program: &Program, definition: &Definition, tensor: Tensor) -> bool {
-    let reached = program.arena.reachable(definition.body.roots().iter().copied());
-    reached.iter().any(|e| matches!(program.arena[*e], Node::Access(t, _) if t == tensor))
+    accesses(program, definition.body.roots().iter().copied(), tensor).next().is_some()
+}
+
+/// The positions at which expressions read a tensor.
+fn accesses(program: &Program, roots: impl IntoIterator<Item = Expr>, tensor: Tensor) -> impl Iterator<Item = Vec<Affine>> + '_ {
+    program.arena.reachable(roots).into_iter().filter_map(move |e| match &program.arena[e] {
+        Node::Access(t, at) if *t == tensor => Some(at.clone()),
+        _ => None,
+    })
 }
 
 /// The loop of some recurrences: all next values, then all states.
@@ -183,7 +207,7 @@ fn each(program: &mut Program, tree: &mut Tree, base: usize, tensor: Tensor, ind
     let nests = nests(program, indices, e);
     let mut alone = Fused::default();
     alone.add(program, tree, base, tensor, nests);
-    alone.open(tree, base);
+    alone.open(program, tree, base, &[]);
 }
 
 /// The nests that fill a tensor.
@@ -196,6 +220,8 @@ fn nests(program: &mut Program, indices: &[Index], e: Expr) -> Vec<Nest> {
 /// that memory is written in order and what several of them need is computed once.
 #[derive(Default)]
 struct Fused {
+    /// Definitions that may be needed only inside these loops.
+    deferred: Vec<Definition>,
     /// What they fill.
     tensors: Vec<Tensor>,
     nests: Vec<(Tensor, Nest, bool)>,
@@ -222,7 +248,7 @@ enum Writes {
 }
 
 impl Fused {
-    /// Adds the nests that fill a tensor; what they need computed before goes into the scope `base`.
+    /// Adds the nests that fill a tensor.
     fn add(&mut self, program: &mut Program, tree: &mut Tree, base: usize, tensor: Tensor, nests: Vec<Nest>) {
         self.tensors.push(tensor);
         match nests.as_slice() {
@@ -252,11 +278,7 @@ impl Fused {
                 let place = Place { around: own.last().copied(), length: program.length(*i).clone(), writes };
                 own.push(*self.loops.entry(place).or_insert_with(|| program.index(program.length(*i).clone())));
             }
-            let mut nest = nest.over(program, &own);
-            nest.value = outer_reciprocals(program, nest.value);
-            if base == 0 {
-                nest.value = precompute(program, tree, nest.value, &own);
-            }
+            let nest = nest.over(program, &own);
             self.nests.push((tensor, nest, true));
             later.get_or_insert(Index(program.indices.len() as u32));
         }
@@ -266,8 +288,31 @@ impl Fused {
         }
     }
 
-    /// Opens the loops.
-    fn open(self, tree: &mut Tree, base: usize) {
+    /// Opens the loops. `later` are the definitions that come after; what only they need is left.
+    fn open(mut self, program: &mut Program, tree: &mut Tree, base: usize, later: &[Definition]) -> Fused {
+        let mut left = Fused::default();
+        let mut made: Vec<Definition> = Vec::new();
+        for definition in std::mem::take(&mut self.deferred).into_iter().rev() {
+            let tensor = definition.tensor;
+            let needed = |others: &[Definition]| others.iter().any(|d| reads(program, d, tensor));
+            let in_nest = |n: &Nest| accesses(program, n.guards.iter().copied().chain([n.value]), tensor).next().is_some();
+            let here = self.nests.iter().any(|(_, n, _)| in_nest(n));
+            if !here && !needed(&made) {
+                left.deferred.insert(0, definition);
+            } else if needed(later) || needed(&made) || needed(&left.deferred) || !self.inline(program, &definition) {
+                made.insert(0, definition);
+            }
+        }
+        for definition in made {
+            left.make(program, tree, &definition);
+            fill(program, tree, &definition);
+        }
+        for (_, nest, _) in &mut self.nests {
+            nest.value = outer_reciprocals(program, nest.value);
+            if base == 0 {
+                nest.value = precompute(program, tree, nest.value, &nest.loops);
+            }
+        }
         let mut scopes: Map<Index, usize> = Map::default();
         for (tensor, nest, add) in self.nests {
             let mut scope = base;
@@ -279,6 +324,62 @@ impl Fused {
             }
             tree.item(scope, Item::Store { tensor, at: nest.at, value: nest.value, add });
         }
+        left
+    }
+
+    /// Gives the deferred definitions that another one reads loops of their own.
+    fn make(&mut self, program: &mut Program, tree: &mut Tree, reader: &Definition) {
+        while let Some(k) = self.deferred.iter().rposition(|d| reads(program, reader, d.tensor)) {
+            let definition = self.deferred.remove(k);
+            self.make(program, tree, &definition);
+            fill(program, tree, &definition);
+        }
+    }
+
+    /// Puts a definition into the nests that read it, if all of them read it at the indices of the
+    /// same outer loops: there it is computed once for each position.
+    fn inline(&mut self, program: &mut Program, definition: &Definition) -> bool {
+        let Body::Each(indices, e) = &definition.body else { return false };
+        let mut own: Option<Vec<Index>> = None;
+        for (_, nest, _) in &self.nests {
+            if nest.guards.iter().any(|c| accesses(program, [*c], definition.tensor).next().is_some()) {
+                return false;
+            }
+            for at in accesses(program, [nest.value], definition.tensor) {
+                let plain: Option<Vec<Index>> = at.iter().map(Affine::as_index).collect();
+                let outer = plain.filter(|at| nest.loops.starts_with(at) && own.as_ref().is_none_or(|own| own == at));
+                match outer {
+                    Some(at) => own = Some(at),
+                    None => return false,
+                }
+            }
+        }
+        let Some(own) = own else { return false };
+        let same = |(i, j): (&Index, &Index)| program.length(*i) == program.length(*j);
+        if !indices.iter().zip(&own).all(same) {
+            return false;
+        }
+        let with = |s: Symbol| match s {
+            Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(own[k])),
+            Symbol::Size(_) => None,
+        };
+        let at_own = program.arena.substitute(*e, &with);
+        let value = total(program, at_own);
+        for (_, nest, _) in &mut self.nests {
+            nest.value = program.arena.map(&[nest.value], |arena, e, node| match &node {
+                Node::Access(t, _) if *t == definition.tensor => value,
+                same if arena[e] == *same => e,
+                _ => arena.insert(node),
+            })[0];
+        }
+        true
+    }
+}
+
+/// The loops of one definition.
+fn fill(program: &mut Program, tree: &mut Tree, definition: &Definition) {
+    if let Body::Each(indices, e) = &definition.body {
+        each(program, tree, 0, definition.tensor, indices, *e);
     }
 }
 
@@ -379,8 +480,9 @@ fn precompute(program: &mut Program, tree: &mut Tree, value: Expr, loops: &[Inde
         let Some(outer) = around.get(&e).cloned() else { continue };
         let free = program.arena.free_indices(e);
         let depth = outer.iter().rposition(|i| free.contains(i)).map_or(0, |k| k + 1);
-        let waste = outer[..depth].iter().any(|i| !free.contains(i));
-        if waste && (price(program, e) >= EXPENSIVE || depth == outer.len() && is_strided(program, e, outer[depth - 1])) {
+        let waste = outer[..depth].iter().filter(|i| !free.contains(*i)).count();
+        let expensive = waste > 0 && price(program, e) >= EXPENSIVE;
+        if expensive || waste > 1 && depth == outer.len() && is_strided(program, e, outer[depth - 1]) {
             let indices: Vec<Index> = outer.iter().copied().filter(|i| free.contains(i)).collect();
             let tensor = stored(program, tree, e, &indices);
             let at = indices.iter().map(|i| Affine::from(*i)).collect();
@@ -435,16 +537,25 @@ fn price(program: &Program, e: Expr) -> u32 {
 }
 
 /// `a / b` becomes `a * (1 / b)` where `b` needs fewer loops than `a`, so that the division is done
-/// outside the innermost one.
+/// outside the innermost one; `(1 / b) * (1 / b)` becomes `1 / (b * b)`, which then may be the same.
 fn outer_reciprocals(program: &mut Program, value: Expr) -> Expr {
-    program.arena.map(&[value], |arena, e, node| match &node {
-        Node::Apply(Op::Div, args) if !arena.free_indices(args[0]).is_subset(&arena.free_indices(args[1])) => {
-            let one = arena.constant(1);
-            let reciprocal = arena.apply(Op::Div, vec![one, args[1]]);
-            arena.apply(Op::Mul, vec![args[0], reciprocal])
+    program.arena.map(&[value], |arena, e, node| {
+        let one = arena.constant(1);
+        match &node {
+            Node::Apply(Op::Div, args) if !arena.free_indices(args[0]).is_subset(&arena.free_indices(args[1])) => {
+                let reciprocal = arena.apply(Op::Div, vec![one, args[1]]);
+                arena.apply(Op::Mul, vec![args[0], reciprocal])
+            }
+            Node::Apply(Op::Mul, args) if args[0] == args[1] => match arena.as_apply(args[0]) {
+                Some((Op::Div, &[numerator, b])) if numerator == one => {
+                    let square = arena.apply(Op::Mul, vec![b, b]);
+                    arena.apply(Op::Div, vec![one, square])
+                }
+                _ => arena.insert(node),
+            },
+            same if arena[e] == *same => e,
+            _ => arena.insert(node),
         }
-        same if arena[e] == *same => e,
-        _ => arena.insert(node),
     })[0]
 }
 

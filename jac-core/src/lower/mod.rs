@@ -82,9 +82,11 @@ pub fn lower(mut program: Program, products: bool) -> Plan {
     let definitions = program.definitions.clone();
     let literal = loops::literal(&definitions);
     let mut carried: Set<Tensor> = Set::default();
+    let mut later = definitions.as_slice();
     for run in definitions.chunk_by(|a, b| a.body.over() == b.body.over()) {
+        later = &later[run.len()..];
         match run[0].body.over() {
-            None => loops::definitions(&mut program, &mut tree, run, literal),
+            None => loops::definitions(&mut program, &mut tree, run, later, literal),
             Some(over) => {
                 carried.extend(run.iter().map(|d| d.tensor));
                 loops::recurrences(&mut program, &mut tree, over, run);

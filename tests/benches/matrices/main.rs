@@ -10,8 +10,8 @@ mod hand;
 
 use criterion::{BenchmarkId, Criterion};
 use jac_runtime::jacobian;
-use ndarray::{Array, Array1, Array2, Dimension};
 use nalgebra::{Dyn, U1};
+use ndarray::{Array, Array1, Array2, Dimension};
 use num_dual::{DualDVec64, DualNum};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -366,13 +366,22 @@ fn report(directory: &Path) {
             }
             println!(
                 "| {name} | {n} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-                shown(t[1]), shown(t[2]), over(t[2], t[1]), over(t[2], t[0]),
-                shown(t[4]), shown(t[5]), over(t[5], t[4]), over(t[5], t[3]),
-                over(t[6], t[1]), over(t[7], t[1]),
+                shown(t[1]),
+                shown(t[2]),
+                over(t[2], t[1]),
+                over(t[2], t[0]),
+                shown(t[4]),
+                shown(t[5]),
+                over(t[5], t[4]),
+                over(t[5], t[3]),
+                over(t[6], t[1]),
+                over(t[7], t[1]),
             );
         }
     }
-    println!("\n| time grows as n to the power of | from 4 to 16 | from 16 to 64 | into: from 4 to 16 | from 16 to 64 |\n|---|---|---|---|---|");
+    println!(
+        "\n| time grows as n to the power of | from 4 to 16 | from 16 to 64 | into: from 4 to 16 | from 16 to 64 |\n|---|---|---|---|---|"
+    );
     for name in FUNCTIONS {
         let growth = |way: &str, from: usize, to: usize| {
             let times = median(name, from, way).zip(median(name, to, way));
