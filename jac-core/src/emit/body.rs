@@ -335,11 +335,12 @@ impl Emitter<'_> {
         let rows = self.take_rows(i, inner, root);
         let (index, range) = self.open(i);
         let clear = self.clear(i);
+        let inner_rows = self.take_rows(i, inner, root);
         let inner = self.statements(inner);
         let last = last(self);
         self.indices.swap_remove(&i);
         self.rows.truncate(outside);
-        quote!(#rows for #index in #range { #clear #inner #last })
+        quote!(#rows for #index in #range { #clear #inner_rows #inner #last })
     }
 
     /// Names an index and gives its range.

@@ -453,28 +453,22 @@ impl Emitter<'_> {
         })
     }
 
-    /// Takes the rows that innermost loops walk along out of them, as far as their other positions
-    /// are known, so that the compiler knows their lengths.
+    /// Takes the rows that loops walk along out of them, as far as their other positions are known,
+    /// so that the compiler knows their lengths.
     pub(super) fn take_rows(&mut self, i: Index, inner: &[Stmt], root: Option<Expr>) -> TokenStream {
+        let accesses = self.accesses(inner, root);
         let mut out = TokenStream::new();
-        match self.accesses(inner, root) {
-            Some((reads, writes)) => {
-                for (write, (t, at)) in reads.iter().map(|r| (false, r)).chain(writes.iter().map(|w| (true, w))) {
-                    // what is written may not be borrowed a second time
-                    let borrows = [&reads, &writes].map(|all| all.iter().filter(|(u, _)| u == t).count());
-                    if borrows == [0, 1] || !write && borrows[1] == 0 {
-                        out.extend(self.take_row(i, *t, at, write));
-                    }
-                }
+        for (t, at) in accesses.reads.iter().filter(|(t, _)| !accesses.written.contains(t)) {
+            if let Some(j) = at.last().and_then(Affine::as_index) {
+                out.extend(self.take_row(j, *t, at, false));
             }
-            None => {
-                let (mut innermost, mut written) = (Vec::new(), Set::default());
-                self.inside_loops(inner, &mut innermost, &mut written);
-                for (j, inner, root) in innermost {
-                    let (reads, _) = self.accesses(inner, root).unwrap_or_default();
-                    for (t, at) in reads.iter().filter(|(t, _)| !written.contains(t)) {
-                        out.extend(self.take_row(j, *t, at, false));
-                    }
+        }
+        if accesses.innermost {
+            for (t, at) in &accesses.writes {
+                // what is written may not be borrowed a second time
+                let borrows = accesses.reads.iter().chain(&accesses.writes).filter(|(u, _)| u == t).count();
+                if borrows == 1 {
+                    out.extend(self.take_row(i, *t, at, true));
                 }
             }
         }
@@ -488,7 +482,7 @@ impl Emitter<'_> {
         let leading = at.split_last()?.1;
         let open = leading.iter().chain([length]).flat_map(Affine::indices).all(|j| self.indices.contains_key(&j));
         let known = self.rows.iter().any(|r| r.tensor == t && r.at == at);
-        if known || !open || !self.is_flat(t, &ty) || !self.is_row(i, t, at) {
+        if known || !open || self.indices.contains_key(&i) || !self.is_flat(t, &ty) || !self.is_row(i, t, at) {
             return None;
         }
         let same = |r: &&Row| {
@@ -508,32 +502,6 @@ impl Emitter<'_> {
         Some(quote!(let #name = &#mutable #source #start[..#count];))
     }
 
-    /// The innermost loops in some statements, and the tensors that these write or declare.
-    fn inside_loops<'s>(&self, statements: &'s [Stmt], innermost: &mut Vec<(Index, &'s [Stmt], Option<Expr>)>, written: &mut Set<Tensor>) {
-        for statement in statements {
-            match statement {
-                Stmt::Loop(i, inner) => {
-                    innermost.push((*i, inner, None));
-                    self.inside_loops(inner, innermost, written);
-                }
-                Stmt::Total(e, inner) => {
-                    if let Node::Sum(i, body) = self.program.arena[*e] {
-                        innermost.push((i, inner, Some(body)));
-                    }
-                    self.inside_loops(inner, innermost, written);
-                }
-                Stmt::Guard(_, inner) | Stmt::Group(inner, _) => self.inside_loops(inner, innermost, written),
-                Stmt::Branch(_, then, otherwise) => {
-                    self.inside_loops(then, innermost, written);
-                    self.inside_loops(otherwise, innermost, written);
-                }
-                Stmt::Scalar(t, _) | Stmt::Carry(t, _) | Stmt::Advance(t, _) | Stmt::Product(t, _) => _ = written.insert(*t),
-                Stmt::Allocate(t) | Stmt::Fill(t, _) | Stmt::Literal(t, _) | Stmt::Store { tensor: t, .. } => _ = written.insert(*t),
-                Stmt::Let(_) | Stmt::SinCos(..) => {}
-            }
-        }
-    }
-
     /// Whether a position walks along the last axis with an index, inside the array.
     fn is_row(&self, i: Index, t: Tensor, at: &[Affine]) -> bool {
         let fixed = |a: &Affine| a.coefficient(Symbol::Index(i)) == 0;
@@ -547,28 +515,44 @@ impl Emitter<'_> {
         local(&names.find(|n| !self.is_taken(n)).expect("some name is free"))
     }
 
-    /// What the body of a loop reads and writes, unless there are loops in it or it makes tensors.
-    fn accesses(&self, inner: &[Stmt], root: Option<Expr>) -> Option<(Places, Places)> {
+    /// What the body of a loop reads and writes.
+    fn accesses(&self, inner: &[Stmt], root: Option<Expr>) -> Accesses {
         let arena = &self.program.arena;
-        let (mut reads, mut writes) = (Places::default(), Places::default());
+        let mut found = Accesses { innermost: true, ..Accesses::default() };
         let mut exprs: Vec<Expr> = root.into_iter().collect();
-        let mut waiting: Vec<&Stmt> = inner.iter().collect();
+        let mut waiting: Vec<&Stmt> = inner.iter().rev().collect();
         while let Some(statement) = waiting.pop() {
+            found.innermost &=
+                matches!(statement, Stmt::Let(_) | Stmt::SinCos(..) | Stmt::Branch(..) | Stmt::Guard(..) | Stmt::Store { .. });
             match statement {
                 Stmt::Let(e) | Stmt::SinCos(e, _) => exprs.extend(arena[*e].children()),
                 Stmt::Branch(e, then, otherwise) => {
                     exprs.extend(arena[*e].children());
                     waiting.extend(then.iter().chain(otherwise));
                 }
+                Stmt::Total(e, inner) => {
+                    exprs.extend(arena[*e].children());
+                    waiting.extend(inner);
+                }
                 Stmt::Guard(c, inner) => {
                     exprs.push(*c);
                     waiting.extend(inner);
                 }
+                Stmt::Loop(_, inner) | Stmt::Group(inner, _) => waiting.extend(inner),
                 Stmt::Store { tensor, at, value, .. } => {
-                    writes.push((*tensor, at.clone()));
+                    found.writes.push((*tensor, at.clone()));
+                    found.written.insert(*tensor);
                     exprs.push(*value);
                 }
-                _ => return None,
+                Stmt::Scalar(t, e) | Stmt::Carry(t, e) | Stmt::Fill(t, e) => {
+                    found.written.insert(*t);
+                    exprs.push(*e);
+                }
+                Stmt::Literal(t, es) => {
+                    found.written.insert(*t);
+                    exprs.extend(es);
+                }
+                Stmt::Advance(t, _) | Stmt::Product(t, _) | Stmt::Allocate(t) => _ = found.written.insert(*t),
             }
         }
         let mut seen: Set<Expr> = Set::default();
@@ -577,16 +561,24 @@ impl Emitter<'_> {
                 continue;
             }
             match &arena[e] {
-                Node::Access(t, at) => reads.push((*t, self.held(*t, at).to_vec())),
+                Node::Access(t, at) => found.reads.push((*t, self.held(*t, at).to_vec())),
                 node => exprs.extend(node.children()),
             }
         }
-        Some((reads, writes))
+        found
     }
 }
 
-/// Positions in tensors.
-type Places = Vec<(Tensor, Vec<Affine>)>;
+/// What statements read and write.
+#[derive(Default)]
+struct Accesses {
+    reads: Vec<(Tensor, Vec<Affine>)>,
+    writes: Vec<(Tensor, Vec<Affine>)>,
+    /// What is written or declared in any way.
+    written: Set<Tensor>,
+    /// Whether there are no loops among the statements, and none makes a tensor.
+    innermost: bool,
+}
 
 /// A nested array literal.
 fn nest(values: Vec<TokenStream>, shape: &[usize]) -> TokenStream {

@@ -91,10 +91,10 @@ fn constants<T: DualNum<Primitive = f64>>(a: &Array2<f64>) -> Vec<T> {
 }
 
 struct Sum;
-struct AX(Array2<f64>);
-struct MM(usize);
-struct XAX(Array2<f64>);
-struct AXB(Array2<f64>, Array2<f64>);
+struct Left(Array2<f64>);
+struct Square(usize);
+struct Quadratic(Array2<f64>);
+struct Sandwich(Array2<f64>, Array2<f64>);
 struct Layer(usize);
 
 impl Function for Sum {
@@ -103,19 +103,19 @@ impl Function for Sum {
     }
 }
 
-impl Function for AX {
+impl Function for Left {
     fn call<T: DualNum<Primitive = f64>>(&self, x: &[T]) -> Vec<T> {
         product(&constants(&self.0), x, self.0.ncols(), x.len() / self.0.ncols())
     }
 }
 
-impl Function for MM {
+impl Function for Square {
     fn call<T: DualNum<Primitive = f64>>(&self, x: &[T]) -> Vec<T> {
         product(x, x, self.0, self.0)
     }
 }
 
-impl Function for XAX {
+impl Function for Quadratic {
     fn call<T: DualNum<Primitive = f64>>(&self, x: &[T]) -> Vec<T> {
         let n = self.0.nrows();
         let transposed: Vec<T> = (0..n * n).map(|k| x[k % n * n + k / n].clone()).collect();
@@ -123,7 +123,7 @@ impl Function for XAX {
     }
 }
 
-impl Function for AXB {
+impl Function for Sandwich {
     fn call<T: DualNum<Primitive = f64>>(&self, x: &[T]) -> Vec<T> {
         let n = self.0.nrows();
         product(&product(&constants(&self.0), x, n, n), &constants(&self.1), n, n)
@@ -272,7 +272,7 @@ fn main() {
                 hand_into: |j: &mut _| hand::a_x(&a, j, false),
                 jac: || a_x_jacobian(&a, &x),
                 jac_into: |j: &mut _| a_x_jacobian_into(&a, &x, j),
-                function: AX(a.clone()),
+                function: Left(a.clone()),
                 x: flat.clone(),
                 widths: vec![n * n],
             },
@@ -286,7 +286,7 @@ fn main() {
                 hand_into: |j: &mut _| hand::m_m(&x, j, false),
                 jac: || m_m_jacobian(&x),
                 jac_into: |j: &mut _| m_m_jacobian_into(&x, j),
-                function: MM(n),
+                function: Square(n),
                 x: flat.clone(),
                 widths: vec![n * n],
             },
@@ -300,7 +300,7 @@ fn main() {
                 hand_into: |j: &mut _| hand::x_a_x(&x, &a, j, false),
                 jac: || x_a_x_jacobian(&x, &a),
                 jac_into: |j: &mut _| x_a_x_jacobian_into(&x, &a, j),
-                function: XAX(a.clone()),
+                function: Quadratic(a.clone()),
                 x: flat.clone(),
                 widths: vec![n * n],
             },
@@ -314,7 +314,7 @@ fn main() {
                 hand_into: |j: &mut _| hand::a_x_b(&a, &b, j),
                 jac: || a_x_b_jacobian(&a, &x, &b),
                 jac_into: |j: &mut _| a_x_b_jacobian_into(&a, &x, &b, j),
-                function: AXB(a.clone(), b.clone()),
+                function: Sandwich(a.clone(), b.clone()),
                 x: flat.clone(),
                 widths: vec![n * n],
             },
