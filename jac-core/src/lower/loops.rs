@@ -35,6 +35,21 @@ impl Nest {
 }
 
 impl Nest {
+    /// `t[i] = Σ_k a[k,i]·…` row by row of `a`: `for k { for i { t[i] += a[k,i]·… } }`.
+    fn along_rows(mut self, program: &Program) -> Nest {
+        let ([i], true) = (self.loops.as_slice(), self.guards.is_empty()) else { return self };
+        let Node::Sum(k, inner) = program.arena[self.value] else { return self };
+        let reached = program.arena.reachable([inner]);
+        let by_columns = reached.iter().any(|e| is_strided(program, *e, k) && program.arena.mentions(*e, *i));
+        let free = |n: &Affine| n.indices().next().is_none();
+        let simple = !reached.iter().any(|e| matches!(program.arena[*e], Node::Sum(..)));
+        if by_columns && simple && free(program.length(k)) && free(program.length(*i)) {
+            self.loops = vec![k, *i];
+            self.value = inner;
+        }
+        self
+    }
+
     /// Whether it writes no position twice: every loop is along an axis of its own.
     fn injective(&self) -> bool {
         self.loops.iter().all(|i| self.at.iter().any(|a| a.as_index() == Some(*i)))
@@ -443,7 +458,7 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Nest {
         let axis = |i: Index| at.iter().position(|a| a.coefficient(Symbol::Index(i)) != 0);
         loops.sort_by_key(|i| axis(*i).unwrap_or(usize::MAX));
     }
-    Nest { loops, at, guards, value }
+    Nest { loops, at, guards, value }.along_rows(program)
 }
 
 /// A term as a scalar expression; deltas and brackets that are left become branches.
