@@ -140,7 +140,7 @@ fn main() -> ExitCode {
     println!("\nstep  loss");
     for k in 1..=40 {
         let (y, jacobian) = Weights::from_row(&row).value_and_jacobian(&x);
-        let residuals = DVector::from_iterator(SAMPLES, (y - &wanted).into_iter());
+        let residuals = DVector::from_iterator(SAMPLES, y - &wanted);
         let Some(d) = step(&jacobian, &residuals, damping) else { return ExitCode::FAILURE };
         let moved: Vec<f64> = row.iter().zip(&d).map(|(w, d)| w + d).collect();
         // a step that does not help is taken again, shorter

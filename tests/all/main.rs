@@ -12,6 +12,7 @@ mod determinism;
 mod errors;
 mod gates;
 mod hygiene;
+mod identities;
 mod into;
 
 mod mutated;

@@ -14,7 +14,11 @@ use ndarray::{array, Array1, Array2, ArrayView1};
 
 /// Compiles a function of the corpus with more options.
 fn stages(case: &Case, more: &str) -> Stages {
-    let options = [case.options, more].into_iter().filter(|o| !o.is_empty()).collect::<Vec<_>>().join(", ");
+    let options = match case.options {
+        "" => more.to_owned(),
+        own if own.contains(more) => own.to_owned(),
+        own => format!("{own}, {more}"),
+    };
     let compiled = compile(&options, &without_attribute(case.item));
     let errors: Vec<String> = compiled.diagnostics.iter().map(jac_core::diag::Diagnostic::text).collect();
     compiled.stages.unwrap_or_else(|| panic!("{}: {errors:?}", case.name))

@@ -412,7 +412,7 @@ impl Emitter<'_> {
                 _ => quote!((#out) * #length),
             };
             atom = true;
-            let Some(a) = at.get(axis).filter(|a| a.known() != Some(0) || !self.inside(a, n)) else {
+            let Some(a) = at.get(axis).filter(|a| a.known() != Some(0) || !self.program.is_inside(a, n)) else {
                 out = before;
                 continue;
             };
@@ -420,7 +420,7 @@ impl Emitter<'_> {
             let position = self.affine(a);
             let simple = a.as_index().is_some() || a.known().is_some();
             atom = before.is_empty() && simple;
-            out = if axis > 0 && !self.inside(a, n) {
+            out = if axis > 0 && !self.program.is_inside(a, n) {
                 let runtime = &self.interface.runtime;
                 quote!(#before #plus #runtime::__private::position(#position, #length))
             } else if simple || before.is_empty() {
@@ -434,23 +434,6 @@ impl Emitter<'_> {
         } else {
             out
         }
-    }
-
-    /// Whether a position is inside an axis whatever the values of its indices.
-    fn inside(&self, position: &Affine, length: &Affine) -> bool {
-        let last = length.plus(&Affine::from(1), -1);
-        [position.clone(), last.plus(position, -1)].into_iter().all(|mut least| {
-            loop {
-                let Some(i) = least.indices().next() else { break };
-                let symbol = Symbol::Index(i);
-                let value = match least.coefficient(symbol) > 0 {
-                    true => Affine::default(),
-                    false => self.program.length(i).plus(&Affine::from(1), -1),
-                };
-                least = least.substitute(|s| (s == symbol).then(|| value.clone()));
-            }
-            least.constant() >= 0 && least.terms().iter().all(|(_, c)| *c >= 0)
-        })
     }
 
     /// Takes the rows that loops walk along out of them, as far as their other positions are known,
@@ -506,7 +489,7 @@ impl Emitter<'_> {
     fn is_row(&self, i: Index, t: Tensor, at: &[Affine]) -> bool {
         let fixed = |a: &Affine| a.coefficient(Symbol::Index(i)) == 0;
         at.split_last().is_some_and(|(last, leading)| last.as_index() == Some(i) && leading.iter().all(fixed))
-            && at.iter().zip(self.shape(t)).all(|(a, n)| self.inside(a, n))
+            && at.iter().zip(self.shape(t)).all(|(a, n)| self.program.is_inside(a, n))
     }
 
     fn row_name(&self, t: Tensor) -> Ident {

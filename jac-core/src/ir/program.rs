@@ -1,6 +1,6 @@
 //! Programs: a list of tensor definitions.
 
-use super::affine::{Affine, Index, Size};
+use super::affine::{Affine, Index, Size, Symbol};
 use super::expr::{Arena, Expr, Map, Node, Tensor};
 
 /// The floating-point type of a program.
@@ -185,6 +185,23 @@ impl Program {
             (None, Some(s)) => self.sizes[s.0 as usize].kind != SizeKind::Item,
             (None, None) => true,
         }
+    }
+
+    /// Whether a position is inside an axis whatever the values of its indices.
+    pub fn is_inside(&self, position: &Affine, length: &Affine) -> bool {
+        let last = length.plus(&Affine::from(1), -1);
+        [position.clone(), last.plus(position, -1)].into_iter().all(|mut least| {
+            loop {
+                let Some(i) = least.indices().next() else { break };
+                let symbol = Symbol::Index(i);
+                let value = match least.coefficient(symbol) > 0 {
+                    true => Affine::default(),
+                    false => self.length(i).plus(&Affine::from(1), -1),
+                };
+                least = least.substitute(|s| (s == symbol).then(|| value.clone()));
+            }
+            least.constant() >= 0 && least.terms().iter().all(|(_, c)| *c >= 0)
+        })
     }
 
     /// What is known of a tensor.

@@ -64,49 +64,77 @@ impl Term {
         self.substitute(program, &rename(&fresh));
     }
 
-    /// The free indices of one factor that this term binds.
-    fn bound_in(&self, arena: &Arena, e: Expr) -> Set<Index> {
-        arena.free_indices(e).into_iter().filter(|i| self.sums.contains(i)).collect()
-    }
-
-    /// The term as an expression; factors that do not depend on a summed index stand outside its sum.
-    pub fn to_expr(&self, program: &mut Program) -> Expr {
-        let mut inside = Vec::new();
-        let mut outside = Vec::new();
-        for &e in &self.factors {
-            if self.bound_in(&program.arena, e).is_empty() { &mut outside } else { &mut inside }.push(e);
-        }
-        let arena = &mut program.arena;
-        let is_bound = |a: &Affine| a.indices().any(|i| self.sums.contains(&i));
-        let product = |arena: &mut Arena, es: &[Expr], first: Expr| es.iter().fold(first, |p, e| arena.mul(p, *e));
-        let coefficient = arena.insert(Node::Const(self.coefficient.clone()));
-        let one = arena.constant(1);
-        let dense_outer = product(arena, &outside, coefficient);
-        let dense_inner = product(arena, &inside, one);
-        // structure and dense factors apart, so that the dense ones stay one expression
-        let (mut outer, mut inner) = (one, one);
+    /// The factors in groups that share no index, bound or among `also`; what has none is alone.
+    pub fn groups(&self, arena: &Arena, also: &[Index]) -> Vec<(Vec<Index>, Term)> {
+        let bound: Vec<Index> = also.iter().chain(&self.sums).copied().collect();
+        let mut groups: Vec<(Vec<Index>, Term)> = bound.iter().map(|i| (vec![*i], Term::default())).collect();
+        let mut put = |mentioned: Vec<Index>, piece: Term| {
+            let (joined, apart): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut groups).into_iter().partition(|(indices, _)| indices.iter().any(|i| mentioned.contains(i)));
+            let (indices, term) = joined
+                .into_iter()
+                .fold((Vec::new(), Term::default()), |(indices, term), (more, other)| ([indices, more].concat(), term.times(&other)));
+            groups = apart;
+            groups.push((indices, term.times(&piece)));
+        };
+        let among = |indices: &mut dyn Iterator<Item = Index>| indices.filter(|i| bound.contains(i)).collect::<Vec<Index>>();
         for (a, b) in &self.deltas {
-            let delta = arena.delta(a, b);
-            let side = if is_bound(a) || is_bound(b) { &mut inner } else { &mut outer };
-            *side = join(arena, *side, delta);
+            put(among(&mut a.indices().chain(b.indices())), Term { deltas: vec![(a.clone(), b.clone())], ..Term::default() });
         }
         for &c in &self.guards {
-            let bracket = arena.insert(Node::Bracket(c));
-            let side = if self.bound_in(arena, c).is_empty() { &mut outer } else { &mut inner };
-            *side = join(arena, *side, bracket);
+            put(among(&mut arena.free_indices(c).into_iter()), Term { guards: vec![c], ..Term::default() });
         }
-        outer = join(arena, outer, dense_outer);
-        inner = join(arena, inner, dense_inner);
-        for &i in self.sums.iter().rev() {
-            if arena.mentions(inner, i) {
-                inner = arena.insert(Node::Sum(i, inner));
-            } else {
-                let length = program.indices[i.0 as usize].clone();
-                let count = arena.integer(length);
-                inner = arena.mul(inner, count);
+        for &e in &self.factors {
+            put(among(&mut arena.free_indices(e).into_iter()), Term::dense(e));
+        }
+        for (indices, term) in &mut groups {
+            term.sums = self.sums.iter().copied().filter(|i| indices.contains(i)).collect();
+        }
+        // in the order of the indices, what has none first
+        let first = |indices: &[Index]| bound.iter().position(|i| indices.contains(i)).map_or(0, |k| k + 1);
+        groups.sort_by_key(|(indices, _)| first(indices));
+        groups
+    }
+
+    /// The term as an expression; factors that do not depend on a summed index stand outside its
+    /// sum, and sums over factors that share no index are a product of sums.
+    pub fn to_expr(&self, program: &mut Program) -> Expr {
+        let mut outer = program.arena.insert(Node::Const(self.coefficient.clone()));
+        let mut structure = program.arena.constant(1);
+        let mut sums = Vec::new();
+        for (indices, group) in self.groups(&program.arena, &[]) {
+            let arena = &mut program.arena;
+            // structure and dense factors apart, so that the dense ones stay one expression
+            let one = arena.constant(1);
+            let (mut inner, mut dense) = (one, if indices.is_empty() { outer } else { one });
+            for (a, b) in &group.deltas {
+                let delta = arena.delta(a, b);
+                inner = join(arena, inner, delta);
             }
+            for &c in &group.guards {
+                let bracket = arena.insert(Node::Bracket(c));
+                inner = join(arena, inner, bracket);
+            }
+            dense = group.factors.iter().fold(dense, |p, e| arena.mul(p, *e));
+            if indices.is_empty() {
+                (structure, outer) = (join(arena, structure, inner), dense);
+                continue;
+            }
+            inner = join(arena, inner, dense);
+            for &i in group.sums.iter().rev() {
+                if arena.mentions(inner, i) {
+                    inner = arena.insert(Node::Sum(i, inner));
+                } else {
+                    let length = program.indices[i.0 as usize].clone();
+                    let count = arena.integer(length);
+                    inner = arena.mul(inner, count);
+                }
+            }
+            sums.push(inner);
         }
-        join(arena, outer, inner)
+        let arena = &mut program.arena;
+        let outer = join(arena, structure, outer);
+        sums.into_iter().fold(outer, |product, sum| join(arena, product, sum))
     }
 }
 
@@ -247,7 +275,7 @@ impl Program {
                         position.clone()
                     } else {
                         let solved = position.plus(axis, -1).solve_for(Symbol::Index(i))?;
-                        self.in_range(&solved, i).then_some(solved)?
+                        self.is_inside(&solved, self.length(i)).then_some(solved)?
                     };
                     (other.coefficient(Symbol::Index(i)) == 0).then_some((at, i, other))
                 })
@@ -257,21 +285,6 @@ impl Program {
             term.sums.retain(|s| *s != i);
             term.substitute(self, &|s| (s == Symbol::Index(i)).then(|| value.clone()));
         }
-    }
-
-    /// Whether `a` is certainly a position of the index `i`: both ends of its range are.
-    fn in_range(&self, a: &Affine, i: Index) -> bool {
-        let last = |j: Index| self.length(j).plus(&Affine::from(1), -1);
-        let (mut low, mut high) = (a.clone(), a.clone());
-        for j in a.indices() {
-            let c = a.coefficient(Symbol::Index(j));
-            let ends = [Affine::default(), last(j)];
-            let at = |end: usize, whole: &Affine| whole.plus(&Affine::from(j), -c).plus(&ends[end], c);
-            low = at(usize::from(c < 0), &low);
-            high = at(usize::from(c > 0), &high);
-        }
-        let certainly = |difference: Affine| difference.known().is_some_and(|d| d >= 0);
-        certainly(low) && certainly(last(i).plus(&high, -1))
     }
 
     /// Sorts deltas and factors, and replaces the summed indices by shared ones in the order that

@@ -5,6 +5,7 @@
 //! scalar expressions of all definitions together, so that what they share stays shared, and is
 //! kept only if it did not make them dearer. Nothing here depends on a clock or on hash order.
 //!
+//! - [`separate`] takes apart products over unrelated indices, once, before the others;
 //! - [`gvn`] finds equal values by fingerprint;
 //! - [`factor`] extracts common products and sums;
 //! - [`resubstitute`] computes a value from two others that are there anyway;
@@ -14,6 +15,7 @@ pub mod egraph;
 pub mod factor;
 pub mod gvn;
 pub mod resubstitute;
+pub mod separate;
 
 use crate::effort::Effort;
 use crate::ir::{Expr, Map, Node, Program, Set};
@@ -65,6 +67,7 @@ const FEW: u64 = 1_400;
 pub fn simplify(program: &mut Program, effort: Effort) -> Report {
     program.prune();
     let before = program.operations();
+    separate::separate(program);
     let roots = dense_roots(program);
     let budget = Budget::of(effort);
     // no order of the stages is always best
