@@ -125,6 +125,8 @@ pub struct Interface {
     pub params: Vec<Param>,
     /// What the body reads from outside: constants and fields.
     pub constants: Vec<Param>,
+    /// The modules that must be `jac_runtime::linalg`, as written.
+    pub modules: Vec<syn::Path>,
     /// Its results: what it returns, then its out-parameters.
     pub outputs: Vec<Ty>,
     /// Whether the results stand in a tuple.

@@ -4,22 +4,35 @@
 //! accesses to parameters at constant positions; no index variable is left. Shared expressions
 //! stay shared.
 
-use crate::ir::{lengths, positions, Affine, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Symbol, Tensor};
-use crate::ops::Op;
+use crate::ir::{lengths, positions, rule, Affine, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Symbol, Tensor};
+use crate::ops::{Intrinsic, Op};
+use std::collections::VecDeque;
 
 /// Unrolls the program.
 ///
 /// # Errors
 /// The number of expressions, once it exceeds `limit`.
 pub fn unroll(mut program: Program, limit: usize) -> Result<Program, usize> {
-    let definitions = std::mem::take(&mut program.definitions);
+    let mut waiting: VecDeque<Definition> = std::mem::take(&mut program.definitions).into();
     let mut elements: Map<Tensor, Vec<Expr>> = Map::default();
-    for definition in definitions {
+    let mut rules: Vec<Rule> = Vec::new();
+    while let Some(definition) = waiting.pop_front() {
         let info = program.info(definition.tensor).clone();
         let shape = lengths(&info.shape);
         let mut values = Vec::new();
         match &definition.body {
             Body::Recurrence { .. } => unreachable!("a program with recurrences is not unrolled"),
+            Body::Intrinsic(f, arguments) => {
+                let n = lengths(&program.info(arguments[0]).shape)[0];
+                let [a, b] = [0, 1].map(|k| arguments.get(k).map(|t| elements_of(&mut program, *t, &elements)).unwrap_or_default());
+                values = program.arena.intrinsic(*f, &a, &b, n);
+                if !f.entry().natural {
+                    rules.extend((0..arguments.len()).map(|k| Rule::new(&mut program, definition.tensor, *f, arguments, k)));
+                    // what the rules read is unrolled next
+                    let read = std::mem::take(&mut program.definitions);
+                    read.into_iter().rev().for_each(|d| waiting.push_front(d));
+                }
+            }
             Body::Elements(es) => {
                 for e in es {
                     values.push(instantiate(&mut program, *e, &Map::default(), &elements));
@@ -47,9 +60,60 @@ pub fn unroll(mut program: Program, limit: usize) -> Result<Program, usize> {
         }
         elements.insert(definition.tensor, values);
     }
+    for rule in rules {
+        rule.apply(&mut program, &elements);
+        if program.arena.len() > limit {
+            return Err(program.arena.len());
+        }
+    }
     let body = |t: &Tensor| Body::of(elements[t].clone(), program.info(*t).shape.len());
     program.definitions = program.outputs.iter().map(|t| Definition { tensor: *t, body: body(t) }).collect();
     Ok(program)
+}
+
+/// The elements of a tensor.
+fn elements_of(program: &mut Program, t: Tensor, elements: &Map<Tensor, Vec<Expr>>) -> Vec<Expr> {
+    if let Some(known) = elements.get(&t) {
+        return known.clone();
+    }
+    let shape = lengths(&program.info(t).shape);
+    let at: Vec<Vec<Affine>> = positions(&shape).map(|at| at.into_iter().map(|k| Affine::from(k as i64)).collect()).collect();
+    at.into_iter().map(|at| program.arena.insert(Node::Access(t, at))).collect()
+}
+
+/// The derivative of an intrinsic by one of its arguments.
+struct Rule {
+    result: Tensor,
+    argument: Tensor,
+    own: Vec<Index>,
+    axes: Vec<Index>,
+    partial: Expr,
+}
+
+impl Rule {
+    fn new(program: &mut Program, result: Tensor, f: Intrinsic, arguments: &[Tensor], k: usize) -> Rule {
+        let [own, axes] = [result, arguments[k]].map(|t| {
+            let shape = program.info(t).shape.clone();
+            program.axes(&shape)
+        });
+        let partial = rule(program, f.entry().rules[k].partial, result, (f, arguments), [&own, &axes], None);
+        Rule { result, argument: arguments[k], own, axes, partial }
+    }
+
+    /// Tells the partial derivatives of every element.
+    fn apply(&self, program: &mut Program, elements: &Map<Tensor, Vec<Expr>>) {
+        let [own, axes] = [self.result, self.argument].map(|t| {
+            let shape = lengths(&program.info(t).shape);
+            positions(&shape).zip(elements_of(program, t, elements)).collect::<Vec<_>>()
+        });
+        for (at, y) in &own {
+            for (by, a) in &axes {
+                let here = self.own.iter().chain(&self.axes).copied().zip(at.iter().chain(by).map(|k| *k as i64)).collect();
+                let partial = instantiate(program, self.partial, &here, elements);
+                program.partials.entry(*y).or_default().push((*a, partial));
+            }
+        }
+    }
 }
 
 /// The expression with indices at the given positions, definitions put in and sums written out.

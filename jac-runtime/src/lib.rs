@@ -17,6 +17,12 @@
 
 #![no_std]
 
+#[cfg(feature = "linalg")]
+extern crate std;
+
+#[cfg(feature = "linalg")]
+pub mod linalg;
+
 pub use jac_macro::jacobian;
 
 #[doc(hidden)]

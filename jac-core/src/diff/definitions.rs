@@ -7,7 +7,8 @@
 //! summed over becomes a definition of its own and is computed once.
 
 use super::{block_name, partial};
-use crate::ir::{units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
+use crate::ir::{rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
+use crate::ops::Rule;
 use std::ops::Range;
 
 /// The derivative of one tensor by another: terms over the indices of both.
@@ -68,6 +69,7 @@ pub fn differentiate(mut program: Program, of: Range<usize>) -> Program {
                 }
             }
         }
+        merge_intrinsics(&mut program);
         sort_definitions(&mut program);
     }
     for output in of {
@@ -97,6 +99,19 @@ pub fn differentiate(mut program: Program, of: Range<usize>) -> Program {
     program
 }
 
+/// A rule may have defined what the function defines later.
+fn merge_intrinsics(program: &mut Program) {
+    let is_intrinsic = |d: &&Definition| matches!(d.body, Body::Intrinsic(..));
+    let twin = |program: &Program| {
+        let all: Vec<&Definition> = program.definitions.iter().filter(is_intrinsic).collect();
+        let twins = all.iter().enumerate().find_map(|(k, d)| Some((d.tensor, all[k + 1..].iter().find(|e| e.body == d.body)?.tensor)));
+        twins.map(|(first, second)| if program.outputs.contains(&first) { (second, first) } else { (first, second) })
+    };
+    while let Some((dropped, kept)) = twin(program) {
+        program.replace(dropped, kept);
+    }
+}
+
 /// Stored derivatives may have been defined before what they read; puts definitions in order, the
 /// recurrences of one loop beside each other.
 fn sort_definitions(program: &mut Program) {
@@ -114,11 +129,8 @@ fn sort_definitions(program: &mut Program) {
         let mut rest = Vec::new();
         for unit in waiting {
             let own: Vec<Tensor> = unit.iter().map(|d| d.tensor).collect();
-            let roots = unit.iter().flat_map(|d| d.body.roots().iter().copied());
-            let ready = program.arena.reachable(roots).iter().all(|e| match &program.arena[*e] {
-                Node::Access(t, _) => placed.contains(t) || own.contains(t),
-                _ => true,
-            });
+            let reads = |d: &Definition| d.body.reads(&program.arena).iter().all(|t| placed.contains(t) || own.contains(t));
+            let ready = unit.iter().all(reads);
             if ready {
                 placed.extend(own);
                 program.definitions.extend(unit);
@@ -139,7 +151,7 @@ fn forward_through(program: &mut Program, over: Index, group: &[Definition], rea
     loop {
         let known = dependent.len();
         for d in group {
-            let depends = accessed(program, d).iter().any(|t| reached.contains_key(t) || dependent.contains_key(t));
+            let depends = d.body.reads(&program.arena).iter().any(|t| reached.contains_key(t) || dependent.contains_key(t));
             if depends && !dependent.contains_key(&d.tensor) {
                 let mut shape = program.info(d.tensor).shape.clone();
                 shape.extend(far.iter().map(|i| program.length(*i).clone()));
@@ -158,7 +170,7 @@ fn forward_through(program: &mut Program, over: Index, group: &[Definition], rea
         let mut derivatives = [program.arena.constant(0); 2];
         for (derivative, part) in derivatives.iter_mut().zip(parts) {
             let mut terms = Vec::new();
-            for source in accessed_by(program, &[*part]) {
+            for source in Body::Each(Vec::new(), *part).reads(&program.arena) {
                 let shape = program.info(source).shape.clone();
                 let middle = program.axes(&shape);
                 let local = tangent(program, *part, *part, source, &middle);
@@ -206,17 +218,23 @@ fn forward_to(program: &mut Program, definition: &Definition, reached: &mut Map<
     let mut terms = Vec::new();
     let mut far = None;
     let mut near = None;
-    for source in accessed(program, definition) {
+    for source in definition.body.reads(&program.arena) {
         let Some(mut inner) = reached.get(&source).cloned() else { continue };
         let shape = program.info(source).shape.clone();
         let middle = program.axes(&shape);
-        let (indices, local) = derive(program, definition, source, &middle);
-        let near = near.get_or_insert_with(|| indices.clone());
         rename(program, &mut inner.terms, &[], &[]);
-        let mut local = local;
-        rename(program, &mut local, &indices, near);
         far.get_or_insert_with(|| inner.far.clone());
-        terms.extend(compose(program, &local, &mut inner, &middle, source));
+        if has_rule(&definition.body, source, &inner, |rule| rule.forward) {
+            let own = program.info(definition.tensor).shape.clone();
+            let near = near.get_or_insert_with(|| program.axes(&own));
+            let t = whole(program, &inner, source);
+            terms.extend(ruled(program, definition, source, near, &[], ("t", t), |rule| rule.forward));
+        } else {
+            let (indices, mut local) = derive(program, definition, source, &middle);
+            let near = near.get_or_insert_with(|| indices.clone());
+            rename(program, &mut local, &indices, near);
+            terms.extend(compose(program, &local, &mut inner, &middle, source));
+        }
         reached.insert(source, inner);
     }
     let terms = program.collect(terms);
@@ -233,7 +251,7 @@ fn backward_from(program: &mut Program, definitions: &[Definition], output: Tens
     reached.insert(output, start);
     for definition in definitions.iter().rev() {
         let Some(mut outer) = reached.get(&definition.tensor).cloned() else { continue };
-        for source in accessed(program, definition) {
+        for source in definition.body.reads(&program.arena) {
             let near = match reached.get(&source) {
                 Some(d) => d.near.clone(),
                 None => {
@@ -241,8 +259,13 @@ fn backward_from(program: &mut Program, definitions: &[Definition], output: Tens
                     program.axes(&shape)
                 }
             };
-            let (indices, local) = derive(program, definition, source, &near);
-            let terms = compose(program, &local, &mut outer, &indices, definition.tensor);
+            let terms = if has_rule(&definition.body, source, &outer, |rule| rule.backward) {
+                let c = whole(program, &outer, definition.tensor);
+                ruled(program, definition, source, &[], &near, ("c", c), |rule| rule.backward)
+            } else {
+                let (indices, local) = derive(program, definition, source, &near);
+                compose(program, &local, &mut outer, &indices, definition.tensor)
+            };
             let entry = reached.entry(source).or_insert_with(|| Derivative { far: far.clone(), near, terms: Vec::new(), stored: None });
             entry.terms.extend(terms);
             let all = std::mem::take(&mut entry.terms);
@@ -254,21 +277,6 @@ fn backward_from(program: &mut Program, definitions: &[Definition], output: Tens
         reached.insert(definition.tensor, outer);
     }
     reached
-}
-
-/// The tensors that a definition reads, in the order of first use.
-fn accessed(program: &Program, definition: &Definition) -> Vec<Tensor> {
-    accessed_by(program, definition.body.roots())
-}
-
-fn accessed_by(program: &Program, roots: &[Expr]) -> Vec<Tensor> {
-    let mut found: Set<Tensor> = Set::default();
-    for e in program.arena.reachable(roots.iter().copied()) {
-        if let Node::Access(t, _) = &program.arena[e] {
-            found.insert(*t);
-        }
-    }
-    found.into_iter().collect()
 }
 
 /// `Σ_middle local · inner`. The dense terms of `inner` are stored as a definition where they are
@@ -324,6 +332,48 @@ fn stored(program: &mut Program, inner: &mut Derivative, kept: &[Term], through:
     tensor
 }
 
+/// Whether the derivative of an intrinsic by one of its arguments need not be formed: along a direction,
+/// or of a scalar, there is a cheaper rule.
+fn has_rule(body: &Body, by: Tensor, derivative: &Derivative, which: fn(&Rule) -> &'static str) -> bool {
+    let Body::Intrinsic(f, arguments) = body else { return false };
+    let rules = arguments.iter().zip(f.entry().rules).filter(|(a, _)| **a == by);
+    derivative.far.is_empty() && rules.into_iter().all(|(_, rule)| !which(rule).is_empty())
+}
+
+/// The derivative of an intrinsic along a direction, or of a scalar by one of its arguments.
+fn ruled(
+    program: &mut Program,
+    definition: &Definition,
+    by: Tensor,
+    own: &[Index],
+    axes: &[Index],
+    seed: (&str, Tensor),
+    which: fn(&Rule) -> &'static str,
+) -> Vec<Term> {
+    let Body::Intrinsic(f, arguments) = &definition.body else { return Vec::new() };
+    let mut terms = Vec::new();
+    for (k, _) in arguments.iter().enumerate().filter(|(_, a)| **a == by) {
+        let e = rule(program, which(&f.entry().rules[k]), definition.tensor, (*f, arguments), [own, axes], Some(seed));
+        terms.extend(program.expand(e));
+    }
+    terms
+}
+
+/// A derivative whose far end is a scalar, as a tensor.
+fn whole(program: &mut Program, derivative: &Derivative, through: Tensor) -> Tensor {
+    let own: Vec<Index> = derivative.near.iter().map(|i| program.index(program.length(*i).clone())).collect();
+    let mut terms = derivative.terms.clone();
+    rename(program, &mut terms, &derivative.near, &own);
+    let body = program.sum(&terms);
+    match &program.arena[body] {
+        Node::Access(t, at) if at.iter().map(Affine::as_index).eq(own.iter().map(|i| Some(*i))) && program.is_whole(*t, &own) => *t,
+        _ => {
+            let name = format!("d_{}", program.info(through).name);
+            program.define(&name, own, body)
+        }
+    }
+}
+
 /// Replaces indices in terms, and their bound ones by fresh ones.
 fn rename(program: &mut Program, terms: &mut [Term], from: &[Index], to: &[Index]) {
     let map: Map<Index, Affine> = from.iter().copied().zip(to.iter().map(|i| Affine::from(*i))).collect();
@@ -341,6 +391,16 @@ fn rename(program: &mut Program, terms: &mut [Term], from: &[Index], to: &[Index
 fn derive(program: &mut Program, definition: &Definition, by: Tensor, axes: &[Index]) -> (Vec<Index>, Vec<Term>) {
     match &definition.body {
         Body::Recurrence { .. } => unreachable!("recurrences carry their derivative"),
+        Body::Intrinsic(f, arguments) => {
+            let shape = program.info(definition.tensor).shape.clone();
+            let own = program.axes(&shape);
+            let mut terms = Vec::new();
+            for (k, _) in arguments.iter().enumerate().filter(|(_, a)| **a == by) {
+                let e = rule(program, f.entry().rules[k].partial, definition.tensor, (*f, arguments), [&own, axes], None);
+                terms.extend(program.expand(e));
+            }
+            (own, program.collect(terms))
+        }
         Body::Each(indices, e) => {
             let own: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
             let at = indices.iter().map(|i| Affine::from(*i)).collect();

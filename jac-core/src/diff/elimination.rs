@@ -135,6 +135,18 @@ fn linearise(program: &mut Program, roots: &[Expr]) -> (Graph, Vec<Expr>) {
     let mut inner = Vec::new();
     let mut active: Set<Expr> = Set::default();
     for e in program.arena.reachable(roots.iter().copied()) {
+        if let Some(partials) = program.partials.get(&e).cloned() {
+            for (a, weight) in partials {
+                if !active.contains(&a) {
+                    continue;
+                }
+                if active.insert(e) {
+                    inner.push(e);
+                }
+                graph.connect(program, Vertex::Node(e), Vertex::Node(a), weight);
+            }
+            continue;
+        }
         match program.arena[e].clone() {
             Node::Access(t, _) if program.wrt.contains(&t) => {
                 active.insert(e);

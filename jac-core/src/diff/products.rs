@@ -4,7 +4,7 @@
 //! derivative of `f(x + s·t)` by the scalar `s` at 0, `Jᵀ·c` the gradient of `Σ c·f(x)`, and the
 //! Hessian the Jacobian of a gradient.
 
-use crate::ir::{Affine, Arena, Expr, Index, Map, Node, Program, Role, Tensor};
+use crate::ir::{Affine, Arena, Body, Expr, Index, Map, Node, Program, Role, Tensor};
 use crate::ops::Op;
 use std::ops::Range;
 
@@ -52,6 +52,7 @@ pub fn jvp(mut program: Program) -> Product {
         _ => arena.insert(node),
     });
     program.set_roots(&moved);
+    move_arguments(&mut program, &moving, step);
     program.wrt = vec![step];
     let names = program.outputs.iter().map(|y| format!("{}_tangent", program.info(*y).name)).collect();
     Product { of: 0..program.outputs.len(), values: program.outputs.len(), program, seeds, wrt, step: Some(step), names: Some(names) }
@@ -113,6 +114,45 @@ impl Product {
     }
 }
 
+/// Intrinsics read whole tensors: those that move become definitions.
+fn move_arguments(program: &mut Program, moving: &Map<Tensor, Tensor>, step: Tensor) {
+    let definitions = std::mem::take(&mut program.definitions);
+    for mut definition in definitions {
+        if let Body::Intrinsic(_, arguments) = &mut definition.body {
+            for x in arguments.iter_mut().filter(|x| moving.contains_key(*x)) {
+                let shape = program.info(*x).shape.clone();
+                let axes = program.axes(&shape);
+                let at: Vec<Affine> = axes.iter().map(|i| Affine::from(*i)).collect();
+                let [value, tangent] = [*x, moving[&*x]].map(|t| program.arena.insert(Node::Access(t, at.clone())));
+                let step = program.arena.insert(Node::Access(step, Vec::new()));
+                let change = program.arena.apply(Op::Mul, vec![step, tangent]);
+                let moved = program.arena.apply(Op::Add, vec![value, change]);
+                let name = format!("moved_{}", program.info(*x).name);
+                *x = program.define(&name, axes, moved);
+            }
+        }
+        program.definitions.push(definition);
+    }
+}
+
+/// Intrinsics read a tensor itself, not its copy.
+fn drop_copies(program: &mut Program) {
+    let copied = |program: &Program| {
+        program.definitions.iter().find_map(|d| match &d.body {
+            Body::Each(indices, e) if !program.results().any(|t| t == d.tensor) => match &program.arena[*e] {
+                Node::Access(t, at) if at.iter().map(Affine::as_index).eq(indices.iter().map(|i| Some(*i))) && program.is_whole(*t, indices) => {
+                    Some((d.tensor, *t))
+                }
+                _ => None,
+            },
+            _ => None,
+        })
+    };
+    while let Some((copy, of)) = copied(program) {
+        program.replace(copy, of);
+    }
+}
+
 /// Sets the step of a JVP to 0.
 fn stop(program: &mut Program, step: Tensor) {
     let roots = program.roots();
@@ -134,6 +174,7 @@ fn stop(program: &mut Program, step: Tensor) {
     let stopped: Vec<Expr> =
         derived.iter().zip(values.iter().zip(&folded)).map(|(derived, (v, f))| if *derived { *f } else { *v }).collect();
     program.set_roots(&stopped);
+    drop_copies(program);
 }
 
 /// A new parameter of another tensor's shape, named after it.

@@ -27,6 +27,7 @@ pub fn body(interface: &Interface, kind: Kind, destination: Option<&Ident>, plan
         clears: Map::default(),
         slices: Set::default(),
         rows: Vec::new(),
+        factors: Map::default(),
         indices: Map::default(),
     };
     let placed = emitter.place(kind);
@@ -90,6 +91,8 @@ pub(super) struct Emitter<'a> {
     pub slices: Set<Tensor>,
     /// The rows that the loops around walk along.
     pub rows: Vec<Row>,
+    /// The matrices that are factored.
+    pub factors: Map<(Tensor, &'static str), Ident>,
     pub indices: Map<Index, Ident>,
 }
 
@@ -97,10 +100,12 @@ impl Emitter<'_> {
     /// What the function imports: its constants may need it.
     fn imports(&self) -> TokenStream {
         let imports = self.interface.item.block.stmts.iter().filter_map(|stmt| match stmt {
-            syn::Stmt::Item(syn::Item::Use(u)) if !self.interface.constants.is_empty() => Some(quote!(#[allow(unused_imports)] #u)),
+            syn::Stmt::Item(syn::Item::Use(u)) if !self.interface.constants.is_empty() || !self.interface.modules.is_empty() => Some(quote!(#[allow(unused_imports)] #u)),
             _ => None,
         });
-        imports.collect()
+        // another module of that name would be another function
+        let modules = self.interface.modules.iter().map(|module| quote!(let () = #module::IS_JAC_RUNTIME;));
+        imports.chain(modules).collect()
     }
 
     /// Decides which results are stored into the caller's memory directly; the others are returned,
@@ -124,8 +129,8 @@ impl Emitter<'_> {
 
     /// Evaluates the constants from outside.
     fn constants(&self) -> TokenStream {
-        let reached = self.program.arena.reachable(self.program.roots());
-        let read = |tensor: Tensor| reached.iter().any(|e| matches!(self.program.arena[*e], Node::Access(t, _) if t == tensor));
+        let reads: Set<Tensor> = self.program.definitions.iter().flat_map(|d| d.body.reads(&self.program.arena)).collect();
+        let read = |tensor: Tensor| reads.contains(&tensor);
         let mut out = TokenStream::new();
         for c in &self.interface.constants {
             let used = match &c.kind {
@@ -285,18 +290,8 @@ impl Emitter<'_> {
                 quote!(let (#(#names,)*) = #piece(|| { #inner (#(#names,)*) });)
             }
             Stmt::Scalar(t, e) => {
-                let (name, value) = (self.tensor(*t), self.expr(*e, WEAKEST));
-                match self.ty(*t) {
-                    Ty::Nd(0) => {
-                        let ndarray = &self.interface.ndarray;
-                        quote!(let #name = #ndarray::arr0(#value);)
-                    }
-                    _ if self.places.contains_key(t) => quote!(#name = #value;),
-                    _ => {
-                        let float = self.interface.float.clone();
-                        quote!(let #name: #float = #value;)
-                    }
-                }
+                let value = self.expr(*e, WEAKEST);
+                self.scalar(*t, &value)
             }
             Stmt::Carry(t, e) => {
                 let (name, value) = (self.tensor(*t), self.expr(*e, WEAKEST));
@@ -308,6 +303,8 @@ impl Emitter<'_> {
                 quote!(#name = #next;)
             }
             Stmt::Product(t, factors) => self.matrix_product(*t, factors),
+            Stmt::Factor(t, kind) => self.factor_matrix(*t, kind),
+            Stmt::Intrinsic(t, f, arguments) => self.intrinsic(*t, *f, arguments),
             Stmt::Allocate(t) => self.allocate(*t, None),
             Stmt::Fill(t, e) => self.allocate(*t, Some(*e)),
             Stmt::Literal(t, es) => self.literal(*t, es),
@@ -369,6 +366,22 @@ impl Emitter<'_> {
             // not every float type can be added to in place
             Some(_) => quote!(#target = #target + #value;),
             None => quote!(#target += #value;),
+        }
+    }
+
+    /// Declares a scalar.
+    pub(super) fn scalar(&self, t: Tensor, value: &TokenStream) -> TokenStream {
+        let name = self.tensor(t);
+        match self.ty(t) {
+            Ty::Nd(0) => {
+                let ndarray = &self.interface.ndarray;
+                quote!(let #name = #ndarray::arr0(#value);)
+            }
+            _ if self.places.contains_key(&t) => quote!(#name = #value;),
+            _ => {
+                let float = self.interface.float.clone();
+                quote!(let #name: #float = #value;)
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use super::types::{array, block_type, place, result_type, tuple};
 use crate::interface::{Kind, ParamKind, Ty};
 use crate::ir::{positions, Affine, Constant, Expr, Index, Node, Role, Set, Symbol, Tensor};
 use crate::lower::{Factor, Stmt};
+use crate::ops::Intrinsic;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
@@ -149,13 +150,18 @@ impl Emitter<'_> {
     pub(super) fn slices(&mut self) -> TokenStream {
         let arena = &self.program.arena;
         let reached = arena.reachable(self.program.roots());
-        let in_loops: Set<Tensor> = reached
+        let mut in_loops: Set<Tensor> = reached
             .iter()
             .filter_map(|e| match &arena[*e] {
                 Node::Access(t, at) if at.iter().any(|a| a.indices().next().is_some()) => Some(*t),
                 _ => None,
             })
             .collect();
+        for statement in &self.plan.body {
+            if let Stmt::Intrinsic(_, _, arguments) = statement {
+                in_loops.extend(arguments);
+            }
+        }
         let mut out = TokenStream::new();
         for p in self.interface.inputs() {
             if let ParamKind::Float(Ty::Nd(1..), t, _) = &p.kind {
@@ -236,9 +242,43 @@ impl Emitter<'_> {
         }
     }
 
+    /// A tensor as one slice, row-major.
+    fn as_slice(&self, t: Tensor, mutable: bool) -> TokenStream {
+        let Some((name, ty)) = self.source(t) else { return TokenStream::new() };
+        let reference = if mutable { quote!(&mut) } else { quote!(&) };
+        match ty {
+            Ty::Array(lengths) if lengths.len() == 2 => {
+                let flattened = if mutable { quote!(as_flattened_mut) } else { quote!(as_flattened) };
+                quote!(#name.#flattened())
+            }
+            _ => quote!(#reference #name[..]),
+        }
+    }
+
+    /// Factors a matrix.
+    pub(super) fn factor_matrix(&mut self, t: Tensor, kind: &'static str) -> TokenStream {
+        let name = self.fresh_name(&format!("__{}_{}", self.program.info(t).name.trim_start_matches("r#"), kind.to_lowercase()));
+        self.factors.insert((t, kind), name.clone());
+        let (runtime, class, slice, n) =
+            (&self.interface.runtime, local(kind), self.as_slice(t, false), self.affine(&self.program.info(t).shape[0]));
+        quote!(let #name = #runtime::linalg::#class::new(#slice, #n);)
+    }
+
+    /// Computes a tensor from a factored matrix.
+    pub(super) fn intrinsic(&self, t: Tensor, f: Intrinsic, arguments: &[Tensor]) -> TokenStream {
+        let (kind, method) = f.entry().method;
+        let (factors, method) = (&self.factors[&(arguments[0], kind)], local(method));
+        let others = arguments[1..].iter().map(|t| self.as_slice(*t, false));
+        if f.entry().result.is_empty() {
+            return self.scalar(t, &quote!(#factors.#method(#(#others),*)));
+        }
+        let out = self.as_slice(t, true);
+        quote!(#factors.#method(#(#others,)* #out);)
+    }
+
     /// Whether one statement stores every element of the tensor without reading it.
     fn covered(&self, t: Tensor) -> bool {
-        if self.plan.body.iter().any(|s| matches!(s, Stmt::Product(u, _) if *u == t)) {
+        if self.plan.body.iter().any(|s| matches!(s, Stmt::Product(u, _) | Stmt::Intrinsic(u, ..) if *u == t)) {
             return true;
         }
         self.stores(t).iter().any(|(loops, at, add)| {
@@ -493,7 +533,11 @@ impl Emitter<'_> {
     }
 
     fn row_name(&self, t: Tensor) -> Ident {
-        let stem = format!("__{}_row", self.program.info(t).name.trim_start_matches("r#"));
+        self.fresh_name(&format!("__{}_row", self.program.info(t).name.trim_start_matches("r#")))
+    }
+
+    fn fresh_name(&self, stem: &str) -> Ident {
+        let stem = stem.to_owned();
         let mut names = std::iter::once(stem.clone()).chain((2..).map(|k| format!("{stem}_{k}")));
         local(&names.find(|n| !self.is_taken(n)).expect("some name is free"))
     }
@@ -535,7 +579,8 @@ impl Emitter<'_> {
                     found.written.insert(*t);
                     exprs.extend(es);
                 }
-                Stmt::Advance(t, _) | Stmt::Product(t, _) | Stmt::Allocate(t) => _ = found.written.insert(*t),
+                Stmt::Advance(t, _) | Stmt::Product(t, _) | Stmt::Allocate(t) | Stmt::Intrinsic(t, ..) => _ = found.written.insert(*t),
+                Stmt::Factor(..) => {}
             }
         }
         let mut seen: Set<Expr> = Set::default();

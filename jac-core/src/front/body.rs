@@ -45,6 +45,8 @@ pub(super) struct Reader<'a> {
     pub(super) helpers: &'a Helpers,
     /// The constants from outside that were read.
     pub(super) constants: Vec<Param>,
+    /// The modules that functions of linear algebra were called from.
+    pub(super) modules: Vec<syn::Path>,
     /// The variables' values.
     pub(super) slots: Vec<Value>,
     pub(super) scope: Vec<(String, usize)>,
@@ -78,6 +80,7 @@ pub(super) fn read(
         types,
         helpers,
         constants: Vec::new(),
+        modules: Vec::new(),
         slots: Vec::new(),
         scope: Vec::new(),
         outs: Vec::new(),
@@ -147,6 +150,7 @@ pub(super) fn read(
         }
     }
     interface.constants = std::mem::take(&mut reader.constants);
+    interface.modules = std::mem::take(&mut reader.modules);
     interface.items.clone_from(&reader.types.items);
     if let Some(ndarray) = &reader.types.ndarray {
         interface.ndarray.clone_from(ndarray);

@@ -2,6 +2,7 @@
 
 use super::body::{Eval, Reader, Stop};
 use super::iterators::ITERATOR_METHODS;
+use super::linalg;
 use super::opaque::receiver;
 use super::types::INTEGERS;
 use super::value::{Closure, Slice, Stream, Tensor, Truth, Value};
@@ -211,6 +212,9 @@ impl Reader<'_> {
             }
             return self.float_function(owner, &name, arguments, call, span);
         }
+        if owner == "linalg" && linalg::FUNCTIONS.contains(&name.as_str()) {
+            return self.linalg(&name, arguments, path);
+        }
         match (owner, name.as_str(), arguments.as_slice()) {
             ("" | "Result" | "Option", "Ok" | "Some", [_]) => Ok(Value::Some(Box::new(arguments.remove(0)))),
             ("mem", "swap", [Value::Reference(a), Value::Reference(b)]) => {
@@ -250,6 +254,10 @@ impl Reader<'_> {
                 if let (Some(arguments), true) = (constants, has_opaque) {
                     let f = &call.func;
                     return Ok(Value::Opaque(Rc::new(syn::parse_quote!(#f(#(#arguments),*)))));
+                }
+                if owner.is_empty() && linalg::FUNCTIONS.contains(&name.as_str()) {
+                    let help = format!("of `jac_runtime::linalg` it is `linalg::{name}(…)`, with the module");
+                    return self.fail(span, format!("cannot see which function `{name}` is"), &help);
                 }
                 let help = "write it inside this function, or put both into a `mod` or `impl` under `#[jacobian]`";
                 self.fail(span, format!("cannot see the function `{}` from here", segments.join("::")), help)

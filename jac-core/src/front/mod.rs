@@ -14,6 +14,7 @@ mod helpers;
 mod iterators;
 mod language;
 mod lengths;
+mod linalg;
 mod methods;
 mod ndarray;
 mod opaque;

@@ -82,7 +82,7 @@ impl Reader<'_> {
     }
 
     /// An array of floats as a tensor.
-    fn as_tensor(&mut self, value: Value, span: Span) -> Eval {
+    pub(super) fn as_tensor(&mut self, value: Value, span: Span) -> Eval {
         match self.read_through(value)? {
             value @ Value::Array(_) => self.nested(&value, span),
             value => Ok(value),

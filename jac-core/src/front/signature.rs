@@ -81,6 +81,7 @@ pub fn read(
         receiver,
         params,
         constants: Vec::new(),
+        modules: Vec::new(),
         outputs,
         tuple,
         wrapper,

@@ -44,6 +44,11 @@ pub fn eval(program: &Program, inputs: &Inputs) -> Map<Tensor, Vec<f64>> {
                 evaluator.recurrences(*over, unit);
                 continue;
             }
+            Body::Intrinsic(f, arguments) => {
+                let values: Vec<&[f64]> = arguments.iter().map(|t| evaluator.tensors[t].as_slice()).collect();
+                let n = evaluator.shape(arguments[0])[0];
+                (f.entry().value)(values[0], values.get(1).copied().unwrap_or_default(), n)
+            }
             Body::Elements(elements) => evaluator.scope(elements, &env).into_iter().map(|v| v.0).collect(),
             Body::Each(indices, body) => {
                 let shape = evaluator.shape(definition.tensor);

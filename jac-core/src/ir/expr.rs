@@ -5,7 +5,7 @@
 
 use super::affine::{Affine, Index, Symbol};
 use super::constant::Constant;
-use crate::ops::Op;
+use crate::ops::{Build, Intrinsic, Op};
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
@@ -96,6 +96,17 @@ impl std::ops::Index<Expr> for Arena {
     }
 }
 
+impl Build for Arena {
+    fn constant(&mut self, value: f64) -> u32 {
+        let c = Constant::from_f64(value).expect("a finite constant");
+        self.insert(Node::Const(c)).0
+    }
+
+    fn apply(&mut self, op: Op, args: &[u32]) -> u32 {
+        Arena::apply(self, op, args.iter().copied().map(Expr).collect()).0
+    }
+}
+
 impl Arena {
     /// The number of nodes.
     pub fn len(&self) -> usize {
@@ -138,6 +149,12 @@ impl Arena {
             Some(_) => self.constant(0),
             None => self.insert(Node::Delta(a.clone(), b.clone())),
         }
+    }
+
+    /// The elements of `f(a, b)`, as straight-line code, for `a` of shape `[n, n]`.
+    pub fn intrinsic(&mut self, f: Intrinsic, a: &[Expr], b: &[Expr], n: usize) -> Vec<Expr> {
+        let numbers = |es: &[Expr]| es.iter().map(|e| e.0).collect::<Vec<_>>();
+        (f.entry().elements)(self, &numbers(a), &numbers(b), n).into_iter().map(Expr).collect()
     }
 
     /// The constant, if the node is one.

@@ -32,5 +32,5 @@ pub use eval::{eval, Inputs};
 pub use expr::{Arena, Expr, Map, Node, Set, Tensor};
 pub use program::{lengths, positions, units, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
 pub use term::Term;
-pub use text::{parse, template, Notation};
+pub use text::{parse, rule, template, Notation};
 pub use verify::verify;

@@ -1,7 +1,8 @@
 //! Programs: a list of tensor definitions.
 
 use super::affine::{Affine, Index, Size, Symbol};
-use super::expr::{Arena, Expr, Map, Node, Tensor};
+use super::expr::{Arena, Expr, Map, Node, Set, Tensor};
+use crate::ops::{Intrinsic, MOST_ROWS};
 
 /// The floating-point type of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -83,6 +84,8 @@ pub enum Body {
         /// The first value, and the value after a round.
         parts: [Expr; 2],
     },
+    /// A function of whole matrices.
+    Intrinsic(Intrinsic, Vec<Tensor>),
 }
 
 impl Body {
@@ -100,7 +103,24 @@ impl Body {
             Body::Each(_, e) => std::slice::from_ref(e),
             Body::Elements(es) => es,
             Body::Recurrence { parts, .. } => parts,
+            Body::Intrinsic(..) => &[],
         }
+    }
+
+    /// The tensors that it reads, in the order of first use.
+    pub fn reads(&self, arena: &Arena) -> Set<Tensor> {
+        let mut found: Set<Tensor> = arena
+            .reachable(self.roots().iter().copied())
+            .into_iter()
+            .filter_map(|e| match &arena[e] {
+                Node::Access(t, _) => Some(*t),
+                _ => None,
+            })
+            .collect();
+        if let Body::Intrinsic(_, arguments) = self {
+            found.extend(arguments);
+        }
+        found
     }
 
     /// The index of the rounds, of a recurrence.
@@ -157,6 +177,9 @@ pub struct Program {
     pub blocks: Vec<Block>,
     /// The user's names of scalars.
     pub names: Map<Expr, String>,
+    /// Of unrolled intrinsics, the partial derivatives by the elements of their arguments, which say
+    /// more than those of the operations.
+    pub partials: Map<Expr, Vec<(Expr, Expr)>>,
     /// Indices that terms in canonical form share as their summed ones.
     pub(super) shared: Vec<Index>,
 }
@@ -273,8 +296,32 @@ impl Program {
                 Body::Each(_, e) => *e = next.next().expect("a root for each"),
                 Body::Elements(es) => es.fill_with(|| next.next().expect("a root for each")),
                 Body::Recurrence { parts, .. } => parts.fill_with(|| next.next().expect("a root for each")),
+                Body::Intrinsic(..) => {}
             }
         }
+    }
+
+    /// Reads another tensor instead, and drops the definition.
+    pub fn replace(&mut self, dropped: Tensor, kept: Tensor) {
+        let roots = self.roots();
+        let built = self.arena.map(&roots, |arena, e, node| match node {
+            Node::Access(t, at) if t == dropped => arena.insert(Node::Access(kept, at)),
+            node if arena[e] == node => e,
+            node => arena.insert(node),
+        });
+        self.set_roots(&built);
+        for definition in &mut self.definitions {
+            if let Body::Intrinsic(_, arguments) = &mut definition.body {
+                arguments.iter_mut().filter(|t| **t == dropped).for_each(|t| *t = kept);
+            }
+        }
+        self.definitions.retain(|d| d.tensor != dropped);
+    }
+
+    /// Whether the indices, each once, range over the tensor.
+    pub fn is_whole(&self, t: Tensor, indices: &[Index]) -> bool {
+        let distinct: Set<&Index> = indices.iter().collect();
+        distinct.len() == indices.len() && indices.iter().map(|i| self.length(*i)).eq(&self.info(t).shape)
     }
 
     /// Drops definitions that no result needs.
@@ -289,11 +336,7 @@ impl Program {
             before = needed.iter().filter(|n| **n).count();
             for definition in self.definitions.iter().rev() {
                 if needed[definition.tensor.0 as usize] {
-                    for e in self.arena.reachable(definition.body.roots().iter().copied()) {
-                        if let Node::Access(t, _) = self.arena[e] {
-                            needed[t.0 as usize] = true;
-                        }
-                    }
+                    definition.body.reads(&self.arena).iter().for_each(|t| needed[t.0 as usize] = true);
                 }
             }
         }
@@ -303,7 +346,33 @@ impl Program {
     /// Whether every axis of every tensor has a known length, and every definition can be unrolled.
     pub fn is_known(&self) -> bool {
         let lengths = self.tensors.iter().flat_map(|t| &t.shape).chain(&self.indices).all(|n| n.known().is_some());
-        lengths && self.definitions.iter().all(|d| d.body.over().is_none())
+        let short = |t: &Tensor| self.info(*t).shape[0].known().is_some_and(|n| (1..=MOST_ROWS as i64).contains(&n));
+        lengths
+            && self.definitions.iter().all(|d| match &d.body {
+                Body::Recurrence { .. } => false,
+                Body::Intrinsic(_, arguments) => short(&arguments[0]),
+                _ => true,
+            })
+    }
+
+    /// The lengths of a tensor by the names that an intrinsic gives them.
+    pub fn named_lengths(&self, f: Intrinsic, arguments: &[Tensor]) -> Map<&'static str, Affine> {
+        let names = f.entry().arguments.iter().copied().flatten().copied();
+        names.zip(arguments.iter().flat_map(|t| self.info(*t).shape.clone())).collect()
+    }
+
+    /// The definition of a new tensor by an intrinsic, or the one there is.
+    pub fn intrinsic(&mut self, name: &str, f: Intrinsic, arguments: Vec<Tensor>) -> Tensor {
+        let body = Body::Intrinsic(f, arguments);
+        if let Some(known) = self.definitions.iter().find(|d| d.body == body) {
+            return known.tensor;
+        }
+        let Body::Intrinsic(_, arguments) = &body else { unreachable!("just made") };
+        let lengths = self.named_lengths(f, arguments);
+        let shape = f.entry().result.iter().map(|n| lengths[n].clone()).collect();
+        let tensor = self.tensor(name, shape, Role::Defined);
+        self.definitions.push(Definition { tensor, body });
+        tensor
     }
 
     /// The operations of all definitions as written, each shared node once (a sum's body once).

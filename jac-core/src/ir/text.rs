@@ -13,7 +13,7 @@ use super::affine::{Affine, Index, Size, Symbol};
 use super::constant::Constant;
 use super::expr::{Arena, Expr, Map, Node, Set, Tensor};
 use super::program::{lengths, positions, units, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
-use crate::ops::{Op, Syntax};
+use crate::ops::{Intrinsic, Op, Syntax};
 use std::fmt::Write;
 
 /// Names of index variables, in the order they are given out.
@@ -154,6 +154,10 @@ impl<'a> Printer<'a> {
                     lines.push(loop_line);
                     lines.extend(inside);
                     self.index_names.clear();
+                }
+                Body::Intrinsic(f, arguments) => {
+                    let arguments: Vec<&str> = arguments.iter().map(|t| self.program.info(*t).name.as_str()).collect();
+                    lines.push(format!("{} = {}({})", info.name, f.entry().name, arguments.join(", ")));
                 }
                 Body::Elements(es) => {
                     self.scope(es, &Set::default(), &mut lets);
@@ -569,6 +573,8 @@ fn line_of(
                 Some(Body::Elements(es)) => es[flat as usize] = e,
                 _ => return Err(format!("`{name}` is not defined by elements")),
             }
+        } else if let Some((f, arguments)) = p.intrinsic()? {
+            p.program.intrinsic(&name, f, arguments);
         } else {
             let indices = p.binders()?;
             let e = p.body(body)?;
@@ -594,6 +600,65 @@ pub fn template(program: &mut Program, text: &str, arguments: &[(&str, Expr)]) -
     let e = p.expr(0).unwrap_or_else(|m| panic!("template `{text}`: {m}"));
     p.end().unwrap_or_else(|m| panic!("template `{text}`: {m}"));
     e
+}
+
+/// Parses a rule of the derivative of `y = f(arguments)`: adds the definitions that stand before the
+/// last `;`, and returns the expression behind it, over the axes of `y` and of the argument. It may
+/// read one tensor more, the tangent or cotangent.
+///
+/// # Panics
+/// On a malformed rule, which the table tests exclude.
+pub fn rule(
+    program: &mut Program,
+    text: &str,
+    y: Tensor,
+    (f, arguments): (Intrinsic, &[Tensor]),
+    axes: [&[Index]; 2],
+    seed: Option<(&str, Tensor)>,
+) -> Expr {
+    let tensors = ["a", "b"].into_iter().zip(arguments.iter().copied()).chain([("y", y)]).chain(seed);
+    let lengths = program.named_lengths(f, arguments);
+    let owner = program.info(y).name.clone();
+    let names = [["i", "j"], ["k", "l"]].into_iter().zip(axes);
+    let axes: Vec<(String, Index)> = names.flat_map(|(names, axes)| names.map(str::to_owned).into_iter().zip(axes.to_vec())).collect();
+    let mut names: Map<String, Tensor> = tensors.map(|(n, t)| (n.to_owned(), t)).collect();
+    let (before, last) = text.rsplit_once("; ").map_or((None, text), |(before, last)| (Some(before), last));
+    let mut parse = |program: &mut Program, line: &str, axes: Option<Vec<(String, Index)>>| -> Result<Option<Expr>, String> {
+        let mut p = Parser::new(program, line)?;
+        p.aliases.clone_from(&names);
+        p.lengths.clone_from(&lengths);
+        p.fold = true;
+        if let Some(axes) = axes {
+            p.indices = axes;
+            let e = p.expr(0)?;
+            p.end()?;
+            return Ok(Some(e));
+        }
+        let name = p.word()?;
+        let tensor = match p.intrinsic()? {
+            Some((f, arguments)) => {
+                let name = format!("{}_{}", f.entry().name, p.program.info(arguments[0]).name);
+                p.program.intrinsic(&name, f, arguments)
+            }
+            None => {
+                let indices = p.binders()?;
+                p.expect("=")?;
+                let e = p.expr(0)?;
+                p.program.define(&format!("{owner}_{name}"), indices, e)
+            }
+        };
+        p.end()?;
+        names.insert(name, tensor);
+        Ok(None)
+    };
+    let mut checked = |program: &mut Program, line: &str, axes| match parse(program, line, axes) {
+        Ok(found) => found,
+        Err(message) => panic!("rule `{line}`: {message}"),
+    };
+    for line in before.into_iter().flat_map(|lines| lines.split("; ")) {
+        checked(program, line, None);
+    }
+    checked(program, last, Some(axes)).expect("an expression behind the definitions")
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -645,13 +710,26 @@ struct Parser<'a> {
     at: usize,
     lets: Map<String, Expr>,
     indices: Vec<(String, Index)>,
+    /// Names of tensors and lengths that stand before the program's own.
+    aliases: Map<String, Tensor>,
+    lengths: Map<&'static str, Affine>,
     fold: bool,
     depth: u32,
 }
 
 impl<'a> Parser<'a> {
     fn new(program: &'a mut Program, text: &str) -> Result<Self, String> {
-        Ok(Parser { program, tokens: tokens(text)?, at: 0, lets: Map::default(), indices: Vec::new(), fold: false, depth: 0 })
+        Ok(Parser {
+            program,
+            tokens: tokens(text)?,
+            at: 0,
+            lets: Map::default(),
+            indices: Vec::new(),
+            aliases: Map::default(),
+            lengths: Map::default(),
+            fold: false,
+            depth: 0,
+        })
     }
 
     fn continue_with(&mut self, text: &str) -> Result<(), String> {
@@ -792,7 +870,8 @@ impl<'a> Parser<'a> {
             let name = self.word()?;
             let index = self.indices.iter().rev().find(|(n, _)| *n == name).map(|(_, i)| Affine::from(*i));
             let size = || self.program.sizes.iter().position(|s| s.name == name).map(|k| Affine::from(Size(k as u32)));
-            let value = index.or_else(size).ok_or(format!("no index or length `{name}`"))?;
+            let known = self.lengths.get(name.as_str()).cloned();
+            let value = index.or(known).or_else(size).ok_or(format!("no index or length `{name}`"))?;
             sum = sum.plus(&value, factor);
         }
     }
@@ -910,7 +989,7 @@ impl<'a> Parser<'a> {
             }
             return Ok(self.apply(op, args));
         }
-        let tensor = self.program.tensors.iter().position(|t| t.name == name).ok_or(format!("no `{name}` in scope"))?;
+        let tensor = self.named(&name)?;
         let mut at = Vec::new();
         if self.eat("[") {
             while !self.eat("]") {
@@ -918,6 +997,32 @@ impl<'a> Parser<'a> {
                 self.eat(",");
             }
         }
-        Ok(self.program.arena.insert(Node::Access(Tensor(tensor as u32), at)))
+        Ok(self.program.arena.insert(Node::Access(tensor, at)))
+    }
+
+    /// The tensor called `name`.
+    fn named(&self, name: &str) -> Result<Tensor, String> {
+        let own = || self.program.tensors.iter().position(|t| t.name == name).map(|k| Tensor(k as u32));
+        self.aliases.get(name).copied().or_else(own).ok_or(format!("no `{name}` in scope"))
+    }
+
+    /// `= inv(a)`, if that comes next.
+    fn intrinsic(&mut self) -> Result<Option<(Intrinsic, Vec<Tensor>)>, String> {
+        let name = match self.tokens.get(self.at..).unwrap_or_default() {
+            [Token::Mark("="), Token::Word(name), Token::Mark("("), ..] => name,
+            _ => return Ok(None),
+        };
+        let Some(f) = Intrinsic::named(name) else { return Ok(None) };
+        self.at += 3;
+        let mut arguments = Vec::new();
+        while !self.eat(")") {
+            let name = self.word()?;
+            arguments.push(self.named(&name)?);
+            self.eat(",");
+        }
+        match arguments.len() == f.entry().arguments.len() {
+            true => Ok(Some((f, arguments))),
+            false => Err(format!("`{}` takes {} arguments", f.entry().name, f.entry().arguments.len())),
+        }
     }
 }

@@ -35,6 +35,23 @@ pub fn verify(program: &Program) -> Result<(), String> {
                 }
                 Set::default()
             }
+            Body::Intrinsic(f, arguments) => {
+                let entry = f.entry();
+                if let Some(t) = arguments.iter().find(|t| !defined[t.0 as usize]) {
+                    return fail(format!("`{}` is used before it is defined", program.info(*t).name));
+                }
+                let ranks = arguments.iter().map(|t| program.info(*t).shape.len());
+                if !ranks.eq(entry.arguments.iter().map(|a| a.len())) {
+                    return fail(format!("`{}` takes arguments of other ranks", entry.name));
+                }
+                let lengths = program.named_lengths(*f, arguments);
+                let expected = |names: &[&str]| names.iter().map(|n| lengths[n].clone()).collect::<Vec<_>>();
+                let fits = |(t, names): (&Tensor, &&[&str])| program.info(*t).shape == expected(names);
+                if !arguments.iter().zip(entry.arguments).all(fits) || info.shape != expected(entry.result) {
+                    return fail(format!("`{}` takes arguments of other lengths", entry.name));
+                }
+                Set::default()
+            }
             Body::Recurrence { over, indices, parts: [first, _] } => {
                 let rounds = program.length(*over).plus(&super::affine::Affine::from(1), 1);
                 let shape: Vec<_> = std::iter::once(rounds).chain(indices.iter().map(|i| program.length(*i).clone())).collect();

@@ -148,6 +148,13 @@ pub fn definitions(program: &mut Program, tree: &mut Tree, definitions: &[Defini
                 let value = total(program, *e);
                 tree.item(0, Item::Scalar(tensor, value));
             }
+            Body::Intrinsic(f, arguments) => {
+                tree.factor(arguments[0], f.entry().method.0);
+                if !program.info(tensor).shape.is_empty() {
+                    tree.item(0, Item::Allocate(tensor));
+                }
+                tree.item(0, Item::Intrinsic(tensor, *f, arguments.clone()));
+            }
             Body::Recurrence { .. } => unreachable!("the recurrences of a loop are lowered together"),
         }
     }
@@ -158,7 +165,7 @@ pub fn definitions(program: &mut Program, tree: &mut Tree, definitions: &[Defini
 }
 
 fn reads(program: &Program, definition: &Definition, tensor: Tensor) -> bool {
-    accesses(program, definition.body.roots().iter().copied(), tensor).next().is_some()
+    definition.body.reads(&program.arena).contains(&tensor)
 }
 
 /// The positions at which expressions read a tensor.

@@ -8,6 +8,7 @@ mod loops;
 mod schedule;
 
 use crate::ir::{Affine, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
+use crate::ops::Intrinsic;
 
 /// A program as statements.
 #[derive(Debug)]
@@ -43,6 +44,10 @@ pub enum Stmt {
     Advance(Tensor, Tensor),
     /// The matrix `t` becomes the product of two others.
     Product(Tensor, [Factor; 2]),
+    /// The matrix `t` is factored, in the way of that name.
+    Factor(Tensor, &'static str),
+    /// The tensor becomes what an intrinsic makes of its arguments, the first of which is factored.
+    Intrinsic(Tensor, Intrinsic, Vec<Tensor>),
     /// A tensor of zeros.
     Allocate(Tensor),
     /// A tensor that is the same everywhere.
@@ -155,7 +160,16 @@ impl Stmt {
 
     /// Whether it declares a tensor, which what follows may use.
     fn declares(&self) -> bool {
-        matches!(self, Stmt::Scalar(..) | Stmt::Carry(..) | Stmt::Allocate(_) | Stmt::Fill(..) | Stmt::Literal(..))
+        matches!(
+            self,
+            Stmt::Scalar(..)
+                | Stmt::Carry(..)
+                | Stmt::Allocate(_)
+                | Stmt::Fill(..)
+                | Stmt::Literal(..)
+                | Stmt::Factor(..)
+                | Stmt::Intrinsic(..)
+        )
     }
 
     /// The local variables that it reads.
@@ -181,7 +195,7 @@ impl Stmt {
                 }
                 Stmt::Scalar(_, e) | Stmt::Carry(_, e) | Stmt::Fill(_, e) | Stmt::Store { value: e, .. } => stack.push(*e),
                 Stmt::Literal(_, es) => stack.extend(es),
-                Stmt::Allocate(_) | Stmt::Advance(..) | Stmt::Product(..) => {}
+                Stmt::Allocate(_) | Stmt::Advance(..) | Stmt::Product(..) | Stmt::Factor(..) | Stmt::Intrinsic(..) => {}
             }
         }
         let mut seen: Set<Expr> = Set::default();

@@ -2,7 +2,7 @@
 
 use super::{Factor, Stmt};
 use crate::ir::{Affine, Expr, Index, Map, Node, Program, Set, Tensor};
-use crate::ops::Op;
+use crate::ops::{Intrinsic, Op};
 
 /// Expressions of more operations are cut into several statements.
 const LONGEST: u32 = 10;
@@ -32,6 +32,8 @@ pub enum Item {
     Carry(Tensor, Expr),
     Advance(Tensor, Tensor),
     Product(Tensor, [Factor; 2]),
+    Factor(Tensor, &'static str),
+    Intrinsic(Tensor, Intrinsic, Vec<Tensor>),
     Store { tensor: Tensor, at: Vec<Affine>, value: Expr, add: bool },
     Child(usize),
 }
@@ -68,6 +70,14 @@ impl Tree {
         let child = self.scope(parent, kind);
         self.scopes[parent].items.push(Item::Child(child));
         child
+    }
+
+    /// Factors a matrix, unless that is done.
+    pub fn factor(&mut self, t: Tensor, kind: &'static str) {
+        let item = Item::Factor(t, kind);
+        if !self.scopes[0].items.contains(&item) {
+            self.item(0, item);
+        }
     }
 
     /// Adds an item to a scope.
@@ -116,7 +126,7 @@ impl Tree {
                 match item {
                     Item::Literal(_, es) => roots.extend(es.iter().map(|e| (k, *e))),
                     Item::Scalar(_, e) | Item::Carry(_, e) | Item::Fill(_, e) | Item::Store { value: e, .. } => roots.push((k, *e)),
-                    Item::Allocate(_) | Item::Advance(..) | Item::Product(..) | Item::Child(_) => {}
+                    _ => {}
                 }
             }
         }
@@ -232,7 +242,7 @@ impl Scheduler<'_> {
             let es: &[Expr] = match item {
                 Item::Literal(_, es) => es,
                 Item::Scalar(_, e) | Item::Carry(_, e) | Item::Fill(_, e) | Item::Store { value: e, .. } => std::slice::from_ref(e),
-                Item::Allocate(_) | Item::Advance(..) | Item::Product(..) | Item::Child(_) => &[],
+                _ => &[],
             };
             for e in es {
                 if self.place[e.at()] != Some(scope) {
@@ -286,6 +296,8 @@ impl Scheduler<'_> {
                 Item::Carry(t, e) => out.push(Stmt::Carry(*t, *e)),
                 Item::Advance(t, next) => out.push(Stmt::Advance(*t, *next)),
                 Item::Product(t, factors) => out.push(Stmt::Product(*t, *factors)),
+                Item::Factor(t, kind) => out.push(Stmt::Factor(*t, kind)),
+                Item::Intrinsic(t, f, arguments) => out.push(Stmt::Intrinsic(*t, *f, arguments.clone())),
                 Item::Store { tensor, at, value, add } => {
                     out.push(Stmt::Store { tensor: *tensor, at: at.clone(), value: *value, add: *add })
                 }
@@ -377,7 +389,6 @@ impl Scheduler<'_> {
 /// The expressions that an item and all that is inside it use.
 fn subtree_roots(tree: &Tree, item: &Item) -> Vec<Expr> {
     match item {
-        Item::Allocate(_) | Item::Advance(..) | Item::Product(..) => Vec::new(),
         Item::Literal(_, es) => es.clone(),
         Item::Scalar(_, e) | Item::Carry(_, e) | Item::Fill(_, e) | Item::Store { value: e, .. } => vec![*e],
         Item::Child(child) => {
@@ -388,5 +399,6 @@ fn subtree_roots(tree: &Tree, item: &Item) -> Vec<Expr> {
             }
             roots
         }
+        _ => Vec::new(),
     }
 }

@@ -6,8 +6,10 @@
 //! `cost`, emission follows `syntax`, and the documentation prints `doc`. To add an operator, add
 //! an entry; the table tests then cover it.
 
+mod intrinsics;
 mod table;
 
+pub use intrinsics::{Build, Intrinsic, Rule, MOST_ROWS};
 pub use table::Op;
 
 /// How an operator is written, in the text form and in Rust.

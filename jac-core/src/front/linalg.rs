@@ -1,0 +1,93 @@
+//! Calls of `linalg::inv` and its kin.
+
+use super::body::{Eval, Reader};
+use super::value::{Elements, Tensor, Value};
+use crate::ir::{self, Affine, Node};
+use crate::ops::{Intrinsic, Op, MOST_ROWS};
+use proc_macro2::Span;
+use syn::spanned::Spanned;
+
+/// The functions of `jac_runtime::linalg`.
+pub(super) const FUNCTIONS: [&str; 7] = ["inv", "det", "ln_det", "solve", "cholesky", "trace", "norm"];
+
+impl Reader<'_> {
+    /// The function `name` of the module that `path` begins with.
+    pub(super) fn linalg(&mut self, name: &str, arguments: Vec<Value>, path: &syn::ExprPath) -> Eval {
+        let span = path.span();
+        if self.types.generic.is_some() {
+            return self.fail(span, "linear algebra over a type parameter", "write `f64` or `f32`");
+        }
+        let mut module = path.path.clone();
+        module.segments.pop();
+        module.segments.pop_punct();
+        if !self.modules.contains(&module) {
+            self.modules.push(module);
+        }
+        let mut tensors = Vec::new();
+        for argument in arguments {
+            match self.as_tensor(argument, span)? {
+                Value::Tensor(t) if t.ndarray => tensors.push(t),
+                other => return self.fail(span, format!("expected an ndarray, found {}", other.kind()), ""),
+            }
+        }
+        let ranks: Vec<usize> = tensors.iter().map(|t| t.shape.len()).collect();
+        let f = match (name, ranks.as_slice()) {
+            ("norm", [_]) => {
+                let squares = self.map(Value::Tensor(tensors.remove(0)), span, &mut |r, e| Ok(r.folded(Op::Mul, vec![e, e])))?;
+                let Value::Tensor(squares) = squares else { return Ok(squares) };
+                let sum = self.sum(&squares, None, span)?;
+                return self.elementwise(Op::Sqrt, sum, span);
+            }
+            ("trace", [2]) => {
+                let Value::Tensor(diagonal) = self.diagonal(&tensors[0], span)? else { return Ok(Value::Poison) };
+                return self.sum(&diagonal, None, span);
+            }
+            ("solve", [2, 1]) => Intrinsic::Solve,
+            ("solve", [2, 2]) => Intrinsic::SolveColumns,
+            ("inv" | "det" | "ln_det" | "cholesky", [2]) => Intrinsic::named(name).expect("a row of the table"),
+            _ => return self.fail(span, format!("`{name}` of arrays of rank {ranks:?}"), "a matrix has rank 2, a right side 1 or 2"),
+        };
+        let rows = tensors[0].shape[0].clone();
+        self.equal_lengths(&rows, &tensors[0].shape[1].clone(), span)?;
+        if let Some(b) = tensors.get(1) {
+            self.equal_lengths(&rows, &b.shape[0].clone(), span)?;
+        }
+        let order = self.lengths.resolve(&rows).known();
+        if let Some(n @ 1..) = order.filter(|n| f.entry().natural && *n <= MOST_ROWS as i64) {
+            let elements = self.listed(&tensors[0], &[n as usize; 2]);
+            let made = self.program.arena.intrinsic(f, &elements, &[], n as usize);
+            return Ok(match made.as_slice() {
+                [e] if f.entry().result.is_empty() => Value::Float(*e),
+                _ => Value::Tensor(Tensor { shape: vec![Affine::from(n); 2], elements: Elements::List(made), ndarray: true }),
+            });
+        }
+        let arguments = tensors.iter().map(|t| self.stored(t, span)).collect::<Eval<Vec<ir::Tensor>>>()?;
+        let tensor = self.program.intrinsic("__t", f, arguments);
+        Ok(match f.entry().result {
+            [] => Value::Float(self.program.arena.insert(Node::Access(tensor, Vec::new()))),
+            _ => Value::Tensor(self.whole(tensor, true)),
+        })
+    }
+
+    /// The parameter or definition that an array is.
+    fn stored(&mut self, t: &Tensor, span: Span) -> Eval<ir::Tensor> {
+        if let Elements::Each(indices, body) = &t.elements {
+            let (indices, body) = (indices.clone(), *body);
+            if !self.program.arena.free_indices(body).iter().all(|i| indices.contains(i)) {
+                return self.fail(span, "linear algebra on a matrix that changes in a loop over a run-time length", "move it out of the loop");
+            }
+            if let Node::Access(tensor, at) = &self.program.arena[body] {
+                let same = at.iter().map(Affine::as_index).eq(indices.iter().map(|i| Some(*i)));
+                let shape = |r: &Self, shape: &[Affine]| shape.iter().map(|n| r.lengths.resolve(n)).collect::<Vec<_>>();
+                if same && shape(self, &t.shape) == shape(self, &self.program.info(*tensor).shape) {
+                    return Ok(*tensor);
+                }
+            }
+        }
+        if let Elements::List(es) = &t.elements {
+            return Ok(self.define_elements("__t", t.shape.clone(), es.clone()));
+        }
+        let (indices, body) = self.each(t);
+        Ok(self.program.define("__t", indices, body))
+    }
+}
