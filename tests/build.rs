@@ -72,7 +72,7 @@ fn corpus_file(name: &str, path: &Path, file: &syn::File, twins_wanted: bool) ->
         #[allow(missing_docs, dead_code, unused_variables, clippy::all)]
         pub mod #module;
         #[allow(missing_docs, dead_code, unused_imports, unused_variables, clippy::all)]
-        mod #twins { use super::D; #twin_items }
+        mod #twins { use super::{D, dual_linalg}; #twin_items }
     };
     (modules, cases)
 }
@@ -283,6 +283,9 @@ impl VisitMut for Twin {
     fn visit_path_segment_mut(&mut self, segment: &mut syn::PathSegment) {
         if segment.ident == "f64" || segment.ident == "f32" {
             segment.ident = format_ident!("D");
+        }
+        if segment.ident == "linalg" {
+            segment.ident = format_ident!("dual_linalg");
         }
         visit_mut::visit_path_segment_mut(self, segment);
     }

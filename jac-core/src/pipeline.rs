@@ -125,6 +125,14 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
         }
         None => simplified(without_value(derivative.clone()), effort),
     };
+    // second derivatives by the rules of intrinsics, not of their elements
+    let whole = primal.definitions.iter().any(|d| matches!(d.body, ir::Body::Intrinsic(..)));
+    let gradient = if whole && read.interface.products.contains(&Kind::Hessian) {
+        let product = products::jacobian(primal.clone());
+        simplified(without_value(diff::definitions::differentiate(product.program, product.of)), effort).0
+    } else {
+        jacobian.clone()
+    };
     let mut found = Vec::new();
     for kind in read.interface.products.clone() {
         let (from, what): (&Program, What) = match kind {
@@ -134,7 +142,7 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
             }
             Kind::Jvp => (&primal, products::jvp),
             Kind::Vjp => (&primal, products::vjp),
-            _ => (&jacobian, products::hessian),
+            _ => (&gradient, products::hessian),
         };
         let Some(derivative) = differentiate(from, what, &mut diagnostics) else { continue };
         let seeds = what(from.clone()).seeds;

@@ -2,7 +2,7 @@
 
 mod corpus {
     //! The corpus, compiled: see `build.rs`.
-    use jac_tests::{blocks, outputs, Case, Flat, Param, D};
+    use jac_tests::{blocks, linalg as dual_linalg, outputs, Case, Flat, Param, D};
     use ndarray::{Array1, Array2, Array3};
     include!(concat!(env!("OUT_DIR"), "/corpus.rs"));
 }
@@ -14,6 +14,7 @@ mod gates;
 mod hygiene;
 mod identities;
 mod into;
+mod linalg;
 
 mod mutated;
 mod numeric;

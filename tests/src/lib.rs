@@ -1,5 +1,7 @@
 //! What the tests of jac share: dual numbers that look like floats, and the flat form of arrays.
 
+pub mod linalg;
+
 use ndarray::{Array, Array0, Array1, Array2, Array3, Array4, Array5, Array6, Dimension};
 use num_dual::{Dual64, DualNum};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Rem, Sub, SubAssign};

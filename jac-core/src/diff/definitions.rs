@@ -21,6 +21,8 @@ struct Derivative {
     terms: Vec<Term>,
     /// The dense terms as a definition, over `far ++ near`.
     stored: Option<Tensor>,
+    /// All terms as a definition, where `far` is a scalar.
+    whole: Option<Tensor>,
 }
 
 /// Differentiates the outputs at the positions `of` by every parameter in `wrt`.
@@ -69,7 +71,6 @@ pub fn differentiate(mut program: Program, of: Range<usize>) -> Program {
                 }
             }
         }
-        merge_intrinsics(&mut program);
         sort_definitions(&mut program);
     }
     for output in of {
@@ -96,20 +97,26 @@ pub fn differentiate(mut program: Program, of: Range<usize>) -> Program {
             program.blocks.push(Block { output, input, tensor });
         }
     }
+    if merge_intrinsics(&mut program) {
+        sort_definitions(&mut program);
+    }
     program
 }
 
-/// A rule may have defined what the function defines later.
-fn merge_intrinsics(program: &mut Program) {
-    let is_intrinsic = |d: &&Definition| matches!(d.body, Body::Intrinsic(..));
+/// A rule may have defined what the function defines later; whether one had.
+fn merge_intrinsics(program: &mut Program) -> bool {
     let twin = |program: &Program| {
-        let all: Vec<&Definition> = program.definitions.iter().filter(is_intrinsic).collect();
-        let twins = all.iter().enumerate().find_map(|(k, d)| Some((d.tensor, all[k + 1..].iter().find(|e| e.body == d.body)?.tensor)));
-        twins.map(|(first, second)| if program.outputs.contains(&first) { (second, first) } else { (first, second) })
+        let all: Vec<&Definition> = program.definitions.iter().filter(|d| matches!(d.body, Body::Intrinsic(..))).collect();
+        let of = |(k, d): (usize, &&Definition)| Some((d.tensor, all[k + 1..].iter().find(|e| e.body == d.body)?.tensor));
+        let (first, second) = all.iter().enumerate().find_map(of)?;
+        Some(if program.outputs.contains(&first) { (second, first) } else { (first, second) })
     };
+    let mut merged = false;
     while let Some((dropped, kept)) = twin(program) {
         program.replace(dropped, kept);
+        merged = true;
     }
+    merged
 }
 
 /// Stored derivatives may have been defined before what they read; puts definitions in order, the
@@ -202,7 +209,7 @@ fn forward_through(program: &mut Program, over: Index, group: &[Definition], rea
         let near = program.axes(&shape);
         let at = near.iter().chain(&far).map(|i| Affine::from(*i)).collect();
         let term = Term::dense(program.arena.insert(Node::Access(tensor, at)));
-        reached.insert(state, Derivative { far: far.clone(), near, terms: vec![term], stored: None });
+        reached.insert(state, Derivative { far: far.clone(), near, terms: vec![term], stored: None, whole: None });
     }
 }
 
@@ -211,7 +218,7 @@ fn identity(program: &mut Program, t: Tensor) -> Derivative {
     let shape = program.info(t).shape.clone();
     let (near, far) = (program.axes(&shape), program.axes(&shape));
     let deltas = near.iter().zip(&far).map(|(i, k)| (Affine::from(*i), Affine::from(*k))).collect();
-    Derivative { far, near, terms: vec![Term { deltas, ..Term::default() }], stored: None }
+    Derivative { far, near, terms: vec![Term { deltas, ..Term::default() }], stored: None, whole: None }
 }
 
 fn forward_to(program: &mut Program, definition: &Definition, reached: &mut Map<Tensor, Derivative>) -> Option<Derivative> {
@@ -227,7 +234,7 @@ fn forward_to(program: &mut Program, definition: &Definition, reached: &mut Map<
         if has_rule(&definition.body, source, &inner, |rule| rule.forward) {
             let own = program.info(definition.tensor).shape.clone();
             let near = near.get_or_insert_with(|| program.axes(&own));
-            let t = whole(program, &inner, source);
+            let t = whole(program, &mut inner, source);
             terms.extend(ruled(program, definition, source, near, &[], ("t", t), |rule| rule.forward));
         } else {
             let (indices, mut local) = derive(program, definition, source, &middle);
@@ -239,7 +246,7 @@ fn forward_to(program: &mut Program, definition: &Definition, reached: &mut Map<
     }
     let terms = program.collect(terms);
     match (far, near) {
-        (Some(far), Some(near)) if !terms.is_empty() => Some(Derivative { far, near, terms, stored: None }),
+        (Some(far), Some(near)) if !terms.is_empty() => Some(Derivative { far, near, terms, stored: None, whole: None }),
         _ => None,
     }
 }
@@ -260,13 +267,13 @@ fn backward_from(program: &mut Program, definitions: &[Definition], output: Tens
                 }
             };
             let terms = if has_rule(&definition.body, source, &outer, |rule| rule.backward) {
-                let c = whole(program, &outer, definition.tensor);
+                let c = whole(program, &mut outer, definition.tensor);
                 ruled(program, definition, source, &[], &near, ("c", c), |rule| rule.backward)
             } else {
                 let (indices, local) = derive(program, definition, source, &near);
                 compose(program, &local, &mut outer, &indices, definition.tensor)
             };
-            let entry = reached.entry(source).or_insert_with(|| Derivative { far: far.clone(), near, terms: Vec::new(), stored: None });
+            let entry = reached.entry(source).or_insert_with(|| Derivative { far: far.clone(), near, terms: Vec::new(), stored: None, whole: None });
             entry.terms.extend(terms);
             let all = std::mem::take(&mut entry.terms);
             let all = program.collect(all);
@@ -360,18 +367,23 @@ fn ruled(
 }
 
 /// A derivative whose far end is a scalar, as a tensor.
-fn whole(program: &mut Program, derivative: &Derivative, through: Tensor) -> Tensor {
+fn whole(program: &mut Program, derivative: &mut Derivative, through: Tensor) -> Tensor {
+    if let Some(t) = derivative.whole {
+        return t;
+    }
     let own: Vec<Index> = derivative.near.iter().map(|i| program.index(program.length(*i).clone())).collect();
     let mut terms = derivative.terms.clone();
     rename(program, &mut terms, &derivative.near, &own);
     let body = program.sum(&terms);
-    match &program.arena[body] {
+    let tensor = match &program.arena[body] {
         Node::Access(t, at) if at.iter().map(Affine::as_index).eq(own.iter().map(|i| Some(*i))) && program.is_whole(*t, &own) => *t,
         _ => {
             let name = format!("d_{}", program.info(through).name);
             program.define(&name, own, body)
         }
-    }
+    };
+    derivative.whole = Some(tensor);
+    tensor
 }
 
 /// Replaces indices in terms, and their bound ones by fresh ones.

@@ -8,7 +8,8 @@ use crate::interface::{Interface, Kind, ParamKind, Ty};
 use crate::ir::{Affine, Expr, Float, Index, Map, Node, Program, Set, Size, Symbol, Tensor};
 use crate::lower::{Plan, Stmt};
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 /// The body of a generated function; `destination` is the parameter that takes the results.
 pub fn body(interface: &Interface, kind: Kind, destination: Option<&Ident>, plan: &Plan) -> TokenStream {
@@ -104,7 +105,7 @@ impl Emitter<'_> {
             _ => None,
         });
         // another module of that name would be another function
-        let modules = self.interface.modules.iter().map(|module| quote!(let () = #module::IS_JAC_RUNTIME;));
+        let modules = self.interface.modules.iter().map(|module| quote_spanned!(module.span()=> let () = #module::IS_JAC_RUNTIME;));
         imports.chain(modules).collect()
     }
 

@@ -114,7 +114,7 @@ intrinsics! {
             let abs = f.apply(Op::Abs, &[det]);
             vec![f.apply(Op::Ln, &[abs])]
         },
-        natural: true,
+        natural: false,
         method: ("Lu", "ln_det"),
         doc: "The logarithm of the absolute value of a determinant.",
     };
