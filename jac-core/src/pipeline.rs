@@ -107,7 +107,8 @@ pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
 fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::ItemFn, helpers: &Helpers) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let read = front::read(attribute, function, helpers, &mut diagnostics);
-    let Some(primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
+    let Some(mut primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
+    primal.find_all_symmetric();
     check(&primal);
     let effort = read.interface.effort;
     let differentiate =

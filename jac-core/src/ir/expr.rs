@@ -86,6 +86,8 @@ const MASKS: u32 = 2;
 #[derive(Clone, Debug, Default)]
 pub struct Arena {
     nodes: Set<Node>,
+    /// The matrices of which `t[i, j] = t[j, i]`: their accesses are in one order.
+    symmetric: Set<Tensor>,
 }
 
 impl std::ops::Index<Expr> for Arena {
@@ -118,8 +120,23 @@ impl Arena {
         self.nodes.is_empty()
     }
 
+    /// Makes it known that `t[i, j] = t[j, i]`; nodes that are there stay as they are.
+    pub fn set_symmetric(&mut self, t: Tensor) {
+        self.symmetric.insert(t);
+    }
+
+    /// Whether that is known.
+    pub fn is_symmetric(&self, t: Tensor) -> bool {
+        self.symmetric.contains(&t)
+    }
+
     /// Adds a node as it is; equal nodes are one.
-    pub fn insert(&mut self, node: Node) -> Expr {
+    pub fn insert(&mut self, mut node: Node) -> Expr {
+        if let Node::Access(t, at) = &mut node {
+            if self.symmetric.contains(t) {
+                at.sort();
+            }
+        }
         Expr(u32::try_from(self.nodes.insert_full(node).0).expect("fewer than 2³² nodes"))
     }
 
@@ -439,6 +456,18 @@ impl Arena {
             new.insert(e, built);
         }
         roots.iter().map(|e| new[e]).collect()
+    }
+
+    /// The expression with the operands of commutative operators in one order.
+    pub fn ordered(&mut self, root: Expr) -> Expr {
+        self.map(&[root], |arena, _, mut node| {
+            if let Node::Apply(op, args) = &mut node {
+                if op.entry().commutes() {
+                    args.sort();
+                }
+            }
+            arena.insert(node)
+        })[0]
     }
 
     /// Replaces symbols in every affine expression under `root`; folds what becomes known.

@@ -372,7 +372,44 @@ impl Program {
         let shape = f.entry().result.iter().map(|n| lengths[n].clone()).collect();
         let tensor = self.tensor(name, shape, Role::Defined);
         self.definitions.push(Definition { tensor, body });
+        self.find_symmetric(tensor);
         tensor
+    }
+
+    /// Makes it known of every matrix that is symmetric as it is written, and of its inverse.
+    pub fn find_all_symmetric(&mut self) {
+        for t in self.definitions.iter().map(|d| d.tensor).collect::<Vec<_>>() {
+            if self.find_symmetric(t) {
+                let roots = self.roots();
+                let built = self.arena.map(&roots, |arena, _, node| arena.insert(node));
+                self.set_roots(&built);
+            }
+        }
+    }
+
+    /// Whether a matrix is found to be symmetric: the definition is the same under the transposition.
+    fn find_symmetric(&mut self, t: Tensor) -> bool {
+        let symmetric = match self.definition(t).map(|d| d.body.clone()) {
+            Some(Body::Each(indices, e)) => match *indices.as_slice() {
+                [i, j] if self.length(i) == self.length(j) => {
+                    let with = |s: Symbol| match s {
+                        Symbol::Index(k) if k == i => Some(Affine::from(j)),
+                        Symbol::Index(k) if k == j => Some(Affine::from(i)),
+                        _ => None,
+                    };
+                    let transposed = self.arena.substitute(e, &with);
+                    let [a, b] = [e, transposed].map(|e| self.arena.ordered(e));
+                    a == b
+                }
+                _ => false,
+            },
+            Some(Body::Intrinsic(Intrinsic::Inv, arguments)) => self.arena.is_symmetric(arguments[0]),
+            _ => false,
+        };
+        if symmetric {
+            self.arena.set_symmetric(t);
+        }
+        symmetric
     }
 
     /// The operations of all definitions as written, each shared node once (a sum's body once).

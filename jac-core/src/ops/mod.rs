@@ -98,6 +98,11 @@ pub struct Operator {
 }
 
 impl Operator {
+    /// Whether a rule says that its two arguments may change places.
+    pub fn commutes(&self) -> bool {
+        self.rules.iter().any(|rule| rule.contains("-comm: "))
+    }
+
     /// How long its result takes to be ready, in the units of `cost`: half cycles. `2·cost + 6` is
     /// 4 cycles for `+`, `-` and `*`, 13 for `/` and 15 for a root, as Intel's and AMD's tables have
     /// them (Fog, *Instruction tables*; uops.info), and about 43 for a function of libm.

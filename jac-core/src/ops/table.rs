@@ -158,7 +158,9 @@ operators! {
     ], "A branch: the arm not taken is not evaluated, and the derivative is that of the arm taken.";
     Lt: "lt" Infix("<", 3), 2, truth: true, exact: true, domain: Total, parity: Neither, value: |x| truth(x[0] < x[1]), derivative: ["0", "0"], cost: 1, rules: [], "Less.";
     Le: "le" Infix("<=", 3), 2, truth: true, exact: true, domain: Total, parity: Neither, value: |x| truth(x[0] <= x[1]), derivative: ["0", "0"], cost: 1, rules: [], "Less or equal.";
-    Eq: "eq" Infix("==", 3), 2, truth: true, exact: true, domain: Total, parity: Neither, value: |x| truth(x[0] == x[1]), derivative: ["0", "0"], cost: 1, rules: [], "Equal.";
+    Eq: "eq" Infix("==", 3), 2, truth: true, exact: true, domain: Total, parity: Neither, value: |x| truth(x[0] == x[1]), derivative: ["0", "0"], cost: 1, rules: [
+        "eq-comm: (eq ?a ?b) => (eq ?b ?a)",
+    ], "Equal.";
     And: "and" Infix("&&", 2), 2, truth: true, exact: true, domain: Total, parity: Neither, value: |x| truth(x[0] != 0.0 && x[1] != 0.0), derivative: ["0", "0"], cost: 0, rules: [], "Both.";
     Or: "or" Infix("||", 1), 2, truth: true, exact: true, domain: Total, parity: Neither, value: |x| truth(x[0] != 0.0 || x[1] != 0.0), derivative: ["0", "0"], cost: 0, rules: [], "Either.";
     Not: "not" Prefix("!"), 1, truth: true, exact: true, domain: Total, parity: Neither, value: |x| truth(x[0] == 0.0), derivative: ["0"], cost: 0, rules: [], "Negation of a truth value.";
