@@ -2,8 +2,9 @@
 //! table says; `closed` is what jac derives, which `identities.rs` holds it to: the same, up to names,
 //! order, and what must stay as it is to be right in floating point.
 
-use jac_runtime::jacobian;
-use ndarray::{array, s, Array1, Array2, Axis, Zip};
+use jac_runtime::{jacobian, linalg};
+use ndarray::{array, s, Array1, Array2, Array4, Axis, Zip};
+
 
 /// row: δ_ik
 /// closed: J[i, j] = δ(i,j)
@@ -173,6 +174,25 @@ pub fn row_021(x: &Array2<f64>) -> Array1<f64> {
     x.diag().to_owned()
 }
 
+/// row: δ_{flat(ij),flat(kl)} (row-major)
+/// closed: J[0, 0, 0, 0] = 1
+/// closed: J[0, 1, 0, 1] = 1
+/// closed: J[0, 2, 0, 2] = 1
+/// closed: J[0, 3, 0, 3] = 1
+/// closed: J[1, 0, 0, 4] = 1
+/// closed: J[1, 1, 0, 5] = 1
+/// closed: J[1, 2, 1, 0] = 1
+/// closed: J[1, 3, 1, 1] = 1
+/// closed: J[2, 0, 1, 2] = 1
+/// closed: J[2, 1, 1, 3] = 1
+/// closed: J[2, 2, 1, 4] = 1
+/// closed: J[2, 3, 1, 5] = 1
+/// shapes: x = [2, 6]
+#[jacobian(shape(x = [2, 6]))]
+pub fn row_022(x: &Array2<f64>) -> Array2<f64> {
+    x.to_owned().into_shape_with_order((3, 4)).unwrap()
+}
+
 /// row: δ_{i+r0,k} δ_{j+c0,l}
 /// closed: J[i, j, k, l] = δ(i+1,k)·δ(j+1,l)
 /// shapes: x = [3, 4]
@@ -310,7 +330,7 @@ pub fn row_039(x: &Array2<f64>) -> Array2<f64> {
 
 /// row: Σ_{r=0}^{2} (X^r)_ik (X^{2−r})_lj
 /// closed: t1[i, j] = Σ_k x[i,k]·x[k,j]
-/// closed: J[i, j, k, l] = δ(i,k)·(Σ_p x[p,j]·x[l,p]) + x[i,k]·x[l,j] + δ(j,l)·t1[i,k]
+/// closed: J[i, j, k, l] = δ(i,k)·t1[l,j] + x[i,k]·x[l,j] + δ(j,l)·t1[i,k]
 /// shapes: x = [3, 3]
 #[jacobian]
 pub fn row_040(x: &Array2<f64>) -> Array2<f64> {
@@ -385,6 +405,15 @@ pub fn row_047(x: &Array1<f64>, a: &Array2<f64>, y: &Array1<f64>) -> f64 {
 #[jacobian(wrt(x))]
 pub fn row_048(x: &Array2<f64>, y: &Array2<f64>) -> Array2<f64> {
     x * y
+}
+
+/// row: δ_ik δ_jl B_pq
+/// closed: J[i, j, k, l, r, s] = δ(i,r)·δ(k,s)·b[j,l]
+/// shapes: x = [2, 3], b = [2, 2]
+#[jacobian(wrt(x))]
+pub fn row_049(x: &Array2<f64>, b: &Array2<f64>) -> Array4<f64> {
+    let ((m, n), (p, q)) = (x.dim(), b.dim());
+    Array4::from_shape_fn((m, p, n, q), |(i, r, j, s)| x[[i, j]] * b[[r, s]])
 }
 
 /// row: 2x_k
@@ -530,6 +559,210 @@ pub fn row_063(a: &Array2<f64>, x: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64
 #[jacobian]
 pub fn row_064(x: &Array2<f64>) -> Array2<f64> {
     x * x.diag().sum()
+}
+
+/// row: −(X⁻¹)_ik (X⁻¹)_lj
+/// closed: t1 = inv(x)
+/// closed: J[i, j, k, l] = −(t1[i,k]·t1[l,j])
+/// shapes: x = [3, 3]
+#[jacobian]
+pub fn row_065(x: &Array2<f64>) -> Array2<f64> {
+    linalg::inv(x)
+}
+
+/// row: −(X⁻¹)_jk (X⁻¹)_li
+/// closed: t1 = inv(x)
+/// closed: J[i, j, k, l] = −(t1[l,i]·t1[j,k])
+/// shapes: x = [3, 3]
+#[jacobian]
+pub fn row_066(x: &Array2<f64>) -> Array2<f64> {
+    linalg::inv(x).t().to_owned()
+}
+
+/// row: −(AX⁻¹)_ik (X⁻¹B)_lj
+/// closed: t1 = inv(x)
+/// closed: part[i, j] = Σ_k a[j,k]·t1[k,i]
+/// closed: J[i, j, k, l] = −part[k,i]·(Σ_q b[q,j]·t1[l,q])
+/// shapes: a = [3, 3], x = [3, 3], b = [3, 3]
+#[jacobian(wrt(x))]
+pub fn row_067(a: &Array2<f64>, x: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
+    a.dot(&linalg::inv(x)).dot(b)
+}
+
+/// row: −(X⁻¹)_ik (X⁻¹b)_l
+/// closed: t1 = solve(x, b)
+/// closed: inv_x = inv(x)
+/// closed: J[i, j, k] = −(t1[k]·inv_x[i,j])
+/// shapes: x = [3, 3], b = [3]
+#[jacobian(wrt(x))]
+pub fn row_068(x: &Array2<f64>, b: &Array1<f64>) -> Array1<f64> {
+    linalg::solve(x, b)
+}
+
+/// row: (A⁻¹)_ik
+/// closed: inv_a = inv(a)
+/// closed: J[i, j] = inv_a[i,j]
+/// shapes: a = [3, 3], x = [3]
+#[jacobian(wrt(x))]
+pub fn row_069(a: &Array2<f64>, x: &Array1<f64>) -> Array1<f64> {
+    linalg::solve(a, x)
+}
+
+/// row: −(X⁻ᵀ a bᵀ X⁻ᵀ)_kl
+/// closed: t1 = inv(x)
+/// closed: part[i] = Σ_j b[j]·t1[i,j]
+/// closed: J[i, j] = −part[j]·(Σ_k a[k]·t1[k,i])
+/// shapes: a = [3], x = [3, 3], b = [3]
+#[jacobian(wrt(x))]
+pub fn row_070(a: &Array1<f64>, x: &Array2<f64>, b: &Array1<f64>) -> f64 {
+    a.dot(&linalg::inv(x).dot(b))
+}
+
+/// row: −(X⁻¹BAX⁻¹)ᵀ_kl
+/// closed: t1 = inv(x)
+/// closed: d_t1[i, j] = Σ_k a[k,i]·b[j,k]
+/// closed: t1_m[i, j] = Σ_k d_t1[i,k]·t1[j,k]
+/// closed: J[i, j] = −(Σ_k t1[k,i]·t1_m[k,j])
+/// shapes: a = [3, 3], x = [3, 3], b = [3, 3]
+#[jacobian(wrt(x))]
+pub fn row_071(a: &Array2<f64>, x: &Array2<f64>, b: &Array2<f64>) -> f64 {
+    linalg::trace(&a.dot(&linalg::inv(x)).dot(b))
+}
+
+/// row: −((X+A)⁻²)ᵀ_kl
+/// closed: s[i, j] = x[i,j] + a[i,j]
+/// closed: t1 = inv(s)
+/// closed: J[i, j] = −(Σ_k t1[k,i]·t1[j,k])
+/// shapes: a = [3, 3], x = [3, 3]
+#[jacobian(wrt(x))]
+pub fn row_072(a: &Array2<f64>, x: &Array2<f64>) -> f64 {
+    let s = x + a;
+    linalg::trace(&linalg::inv(&s))
+}
+
+/// row: −[(X⁻¹)_ik (X⁻²)_lj + (X⁻²)_ik (X⁻¹)_lj]
+/// closed: u = inv(x)
+/// closed: J[i, j, k, l] = −u[i,k]·(Σ_p u[p,j]·u[l,p]) + −u[l,j]·(Σ_p u[i,p]·u[p,k])
+/// shapes: x = [3, 3]
+#[jacobian]
+pub fn row_073(x: &Array2<f64>) -> Array2<f64> {
+    let u = linalg::inv(x);
+    u.dot(&u)
+}
+
+/// row: det(X)(X⁻ᵀ)_kl
+/// closed: t1 = det(x)
+/// closed: inv_x = inv(x)
+/// closed: J[i, j] = t1·inv_x[j,i]
+/// shapes: x = [3, 3]
+#[jacobian]
+pub fn row_074(x: &Array2<f64>) -> f64 {
+    linalg::det(x)
+}
+
+/// row: rows of X: [r1×r2; r2×r0; r0×r1]
+/// closed: J[0, 0] = x[1,1]·x[2,2] − x[1,2]·x[2,1]
+/// closed: J[0, 1] = x[1,2]·x[2,0] − x[1,0]·x[2,2]
+/// closed: J[0, 2] = x[1,0]·x[2,1] − x[1,1]·x[2,0]
+/// closed: J[1, 0] = x[0,2]·x[2,1] − x[0,1]·x[2,2]
+/// closed: J[1, 1] = x[0,0]·x[2,2] − x[0,2]·x[2,0]
+/// closed: J[1, 2] = x[0,1]·x[2,0] − x[0,0]·x[2,1]
+/// closed: J[2, 0] = x[0,1]·x[1,2] − x[0,2]·x[1,1]
+/// closed: J[2, 1] = x[0,2]·x[1,0] − x[0,0]·x[1,2]
+/// closed: J[2, 2] = x[0,0]·x[1,1] − x[0,1]·x[1,0]
+/// shapes: x = [3, 3]
+#[jacobian(shape(x = [3, 3]))]
+pub fn row_075(x: &Array2<f64>) -> f64 {
+    linalg::det(x)
+}
+
+/// row: (X⁻ᵀ)_kl
+/// closed: inv_x = inv(x)
+/// closed: J[i, j] = inv_x[j,i]
+/// shapes: x = [3, 3]
+#[jacobian]
+pub fn row_076(x: &Array2<f64>) -> f64 {
+    linalg::ln_det(x)
+}
+
+/// row: det(AXB)(X⁻ᵀ)_kl
+/// closed: t1[i, j] = Σ_k a[i,k]·x[k,j]
+/// closed: t2[i, j] = Σ_k t1[i,k]·b[k,j]
+/// closed: t3 = det(t2)
+/// closed: inv_t2 = inv(t2)
+/// closed: d_t2[i, j] = t3·inv_t2[j,i]
+/// closed: d_t1[i, j] = Σ_k b[j,k]·d_t2[i,k]
+/// closed: J[i, j] = Σ_k a[k,i]·d_t1[k,j]
+/// longer: the inverse is that of AXB, which is there where A and B are not square too
+/// shapes: a = [3, 3], x = [3, 3], b = [3, 3]
+#[jacobian(wrt(x))]
+pub fn row_077(a: &Array2<f64>, x: &Array2<f64>, b: &Array2<f64>) -> f64 {
+    linalg::det(&a.dot(x).dot(b))
+}
+
+/// row: 2det(XᵀX)(X(XᵀX)⁻¹)_kl
+/// closed: t1[i, j] = Σ_k x[k,i]·x[k,j]
+/// closed: t2 = det(t1)
+/// closed: inv_t1 = inv(t1)
+/// closed: d_t1[i, j] = t2·inv_t1[i,j]
+/// closed: J[i, j] = 2·(Σ_k x[i,k]·d_t1[k,j])
+/// shapes: x = [4, 3]
+#[jacobian]
+pub fn row_078(x: &Array2<f64>) -> f64 {
+    linalg::det(&x.t().dot(x))
+}
+
+/// row: 2(X(XᵀX)⁻¹)_kl
+/// closed: t1[i, j] = Σ_k x[k,i]·x[k,j]
+/// closed: inv_t1 = inv(t1)
+/// closed: J[i, j] = 2·(Σ_k x[i,k]·inv_t1[k,j])
+/// shapes: x = [4, 3]
+#[jacobian]
+pub fn row_079(x: &Array2<f64>) -> f64 {
+    linalg::ln_det(&x.t().dot(x))
+}
+
+/// row: p det(X)^p (X⁻ᵀ)_kl
+/// closed: t1 = det(x)
+/// closed: inv_x = inv(x)
+/// closed: J[i, j] = 3·inv_x[j,i]·(t1·(t1·t1))
+/// shapes: x = [3, 3]
+#[jacobian]
+pub fn row_080(x: &Array2<f64>) -> f64 {
+    linalg::det(x).powi(3)
+}
+
+/// row: det(X)[(X⁻¹)_ij (X⁻¹)_lk − (X⁻¹)_ik (X⁻¹)_lj]
+/// closed: t1 = inv(x)
+/// closed: t2 = det(x)
+/// closed: J[i, j, k, l] = t2·(t1[l,k]·t1[i,j] − t1[i,k]·t1[l,j])
+/// shapes: x = [3, 3]
+#[jacobian]
+pub fn row_081(x: &Array2<f64>) -> Array2<f64> {
+    linalg::inv(x) * linalg::det(x)
+}
+
+/// row: −(X⁺)_ik (X⁺)_lj + ((XᵀX)⁻¹)_il (I−XX⁺)_kj
+/// closed: t1[i, j] = Σ_k x[k,i]·x[k,j]
+/// closed: t2 = inv(t1)
+/// closed: part[i, j] = Σ_k t2[k,j]·x[i,k]
+/// closed: J[i, j, k, l] = δ(j,k)·t2[i,l] + −(part[k,i]·part[j,l]) + −t2[i,l]·(Σ_p x[j,p]·part[k,p])
+/// shapes: x = [4, 3]
+#[jacobian]
+pub fn row_082(x: &Array2<f64>) -> Array2<f64> {
+    linalg::inv(&x.t().dot(x)).dot(&x.t())
+}
+
+/// row: (I−P)_ik (X⁺)_lj + (X⁺)_li (I−P)_jk
+/// closed: t1[i, j] = Σ_k x[k,i]·x[k,j]
+/// closed: t2 = inv(t1)
+/// closed: t3[i, j] = Σ_k x[i,k]·t2[k,j]
+/// closed: part[i, j] = Σ_k x[j,k]·t3[i,k]
+/// closed: J[i, j, k, l] = δ(i,k)·t3[j,l] + −(t3[i,l]·part[k,j]) + −(part[k,i]·t3[j,l]) + δ(j,k)·t3[i,l]
+/// shapes: x = [4, 3]
+#[jacobian]
+pub fn row_083(x: &Array2<f64>) -> Array2<f64> {
+    x.dot(&linalg::inv(&x.t().dot(x))).dot(&x.t())
 }
 
 /// row: f′(X_ij) δ_ik δ_jl
@@ -943,6 +1176,29 @@ pub fn row_100(x: &Array1<f64>) -> f64 {
     x.product()
 }
 
+/// row: [k≤i] Π_{r≤i,r≠k} x_r
+/// closed: t1 = x[1]·x[2]
+/// closed: t2 = x[0]·x[2]
+/// closed: t3 = x[0]·x[1]
+/// closed: J[0, 0] = 1
+/// closed: J[1, 0] = x[1]
+/// closed: J[1, 1] = x[0]
+/// closed: J[2, 0] = t1
+/// closed: J[2, 1] = t2
+/// closed: J[2, 2] = t3
+/// closed: J[3, 0] = x[3]·t1
+/// closed: J[3, 1] = x[3]·t2
+/// closed: J[3, 2] = x[3]·t3
+/// closed: J[3, 3] = x[0]·t1
+#[jacobian]
+pub fn row_101(x: [f64; 4]) -> [f64; 4] {
+    let mut y = x;
+    for i in 1..4 {
+        y[i] *= y[i - 1];
+    }
+    y
+}
+
 /// row: 2(x_k − x̄)/n
 /// longer: that Σ (x − mean) vanishes is not seen
 /// closed: t1 = Σ_i x[i]
@@ -958,7 +1214,6 @@ pub fn row_102(x: &Array1<f64>) -> f64 {
 }
 
 /// row: (1/σ)(δ_ik − 1/n − z_i z_k/n)
-/// longer: as in row 102
 /// closed: t1 = Σ_i x[i]
 /// closed: t3 = 1/n
 /// closed: centred[i] = x[i] − t1·t3
@@ -970,6 +1225,7 @@ pub fn row_102(x: &Array1<f64>) -> f64 {
 /// closed: J[i, j] =
 /// closed:     t6 = t5·(y[i]·t4)
 /// closed:     −(centred[j]·t6) + part·t6·(Σ_k centred[k]) − t5 + δ(i,j)·t4
+/// longer: as in row 102
 /// shapes: x = [4]
 #[jacobian]
 pub fn row_103(x: &Array1<f64>) -> Array1<f64> {
@@ -991,6 +1247,28 @@ pub fn row_103(x: &Array1<f64>) -> Array1<f64> {
 #[jacobian(wrt(x))]
 pub fn row_104(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
     x.dot(y) / (x.dot(x).sqrt() * y.dot(y).sqrt())
+}
+
+/// row: dL = L·Φ(L⁻¹ sym(dA) L⁻ᵀ), Φ = tril with ½ diagonal
+/// closed: t1[i, j] = a[i,j] + 4·select(i == j, 1, 0)
+/// closed: t2 = cholesky(t1)
+/// closed: inv_t2 = inv(t2)
+/// closed: t2_x[i, j, k] = Σ_l select(l < j, 0, t2[i,l]·inv_t2[l,k]·select(l == j, 0.25, 0.5))
+/// closed: J[i, j, k, l] = t2_x[i,j,k]·inv_t2[j,l] + inv_t2[j,k]·t2_x[i,j,l]
+/// shapes: a = [3, 3]
+/// range: 0..1
+#[jacobian]
+pub fn row_105(a: &Array2<f64>) -> Array2<f64> {
+    linalg::cholesky(&(a + Array2::<f64>::eye(a.nrows()) * 4.0))
+}
+
+/// row: (A⁻¹)_kl
+/// closed: inv_a = inv(a)
+/// closed: J[i, j] = inv_a[j,i]
+/// shapes: a = [3, 3]
+#[jacobian]
+pub fn row_106(a: &Array2<f64>) -> f64 {
+    linalg::ln_det(a)
 }
 
 /// row: [a]×
@@ -1036,6 +1314,67 @@ pub fn row_114(x: &Array1<f64>) -> Array2<f64> {
 #[jacobian]
 pub fn row_115(t: f64) -> Array2<f64> {
     array![[t.cos(), -t.sin()], [t.sin(), t.cos()]]
+}
+
+/// row: [2(wp+v×p) | 2(v pᵀ − p vᵀ + (v·p)I − w[p]×)]
+/// closed: t1 = 2·p[0]
+/// closed: t2 = 2·p[1]
+/// closed: t3 = 2·p[2]
+/// closed: t4 = q[3]·t2
+/// closed: t5 = q[0]·t1 + q[2]·t3
+/// closed: t6 = t5 − t4
+/// closed: dot = q[2]·t2 + (q[1]·t1 + q[3]·t3)
+/// closed: t7 = q[1]·t2 + (q[0]·t3 − q[2]·t1)
+/// closed: t8 = q[0]·t2 + (q[3]·t1 − q[1]·t3)
+/// closed: J[0, 0] = t6
+/// closed: J[0, 1] = dot
+/// closed: J[0, 2] = t7
+/// closed: J[0, 3] = −t8
+/// closed: J[1, 0] = t8
+/// closed: J[1, 1] = −t7
+/// closed: J[1, 2] = dot
+/// closed: J[1, 3] = t6
+/// closed: J[2, 0] = t7
+/// closed: J[2, 1] = t8
+/// closed: J[2, 2] = t4 − t5
+/// closed: J[2, 3] = dot
+#[jacobian(wrt(q))]
+pub fn row_118(q: [f64; 4], p: [f64; 3]) -> [f64; 3] {
+    let [w, x, y, z] = q;
+    let square = w * w - x * x - y * y - z * z;
+    let dot = 2.0 * (x * p[0] + y * p[1] + z * p[2]);
+    [
+        square * p[0] + dot * x + 2.0 * w * (y * p[2] - z * p[1]),
+        square * p[1] + dot * y + 2.0 * w * (z * p[0] - x * p[2]),
+        square * p[2] + dot * z + 2.0 * w * (x * p[1] - y * p[0]),
+    ]
+}
+
+/// row: R(r) = [[r0,−rᵥᵀ],[rᵥ, r0 I − [rᵥ]×]]
+/// closed: J[0, 0] = r[0]
+/// closed: J[0, 1] = −r[1]
+/// closed: J[0, 2] = −r[2]
+/// closed: J[0, 3] = −r[3]
+/// closed: J[1, 0] = r[1]
+/// closed: J[1, 1] = r[0]
+/// closed: J[1, 2] = r[3]
+/// closed: J[1, 3] = −r[2]
+/// closed: J[2, 0] = r[2]
+/// closed: J[2, 1] = −r[3]
+/// closed: J[2, 2] = r[0]
+/// closed: J[2, 3] = r[1]
+/// closed: J[3, 0] = r[3]
+/// closed: J[3, 1] = r[2]
+/// closed: J[3, 2] = −r[1]
+/// closed: J[3, 3] = r[0]
+#[jacobian(wrt(q))]
+pub fn row_119(q: [f64; 4], r: [f64; 4]) -> [f64; 4] {
+    [
+        q[0] * r[0] - q[1] * r[1] - q[2] * r[2] - q[3] * r[3],
+        q[0] * r[1] + q[1] * r[0] + q[2] * r[3] - q[3] * r[2],
+        q[0] * r[2] - q[1] * r[3] + q[2] * r[0] + q[3] * r[1],
+        q[0] * r[3] + q[1] * r[2] - q[2] * r[1] + q[3] * r[0],
+    ]
 }
 
 /// row: [[f/Z,0,−fX/Z²],[0,f/Z,−fY/Z²]]
@@ -1135,6 +1474,32 @@ pub fn row_127(x: &Array2<f64>, w: &Array1<f64>, y: &Array1<f64>) -> f64 {
     z.mapv(|z| ((-z).exp() + 1.0).ln()).sum()
 }
 
+/// row: (Σ⁻¹(x−μ))_k
+/// closed: d[i] = x[i] − mu[i]
+/// closed: t1 = solve(sigma, d)
+/// closed: solve_sigma = tr_solve(sigma, d)
+/// closed: J[i] = 0.5·(t1[i] + solve_sigma[i])
+/// longer: Σ need not be symmetric, so that there are two solutions, with Σ and its transpose
+/// shapes: x = [3], mu = [3], sigma = [3, 3]
+#[jacobian(wrt(mu))]
+pub fn row_128(x: &Array1<f64>, mu: &Array1<f64>, sigma: &Array2<f64>) -> f64 {
+    let d = x - mu;
+    -0.5 * (d.dot(&linalg::solve(sigma, &d)) + linalg::ln_det(sigma))
+}
+
+/// row: ½(Σ⁻ᵀddᵀΣ⁻ᵀ − Σ⁻ᵀ)_kl, d=x−μ
+/// closed: d[i] = x[i] − mu[i]
+/// closed: t1 = solve(sigma, d)
+/// closed: inv_sigma = inv(sigma)
+/// closed: solve_sigma = tr_solve(sigma, d)
+/// closed: J[i, j] = −(0.5·(inv_sigma[j,i] − solve_sigma[i]·t1[j]))
+/// shapes: x = [3], mu = [3], sigma = [3, 3]
+#[jacobian(wrt(sigma))]
+pub fn row_129(x: &Array1<f64>, mu: &Array1<f64>, sigma: &Array2<f64>) -> f64 {
+    let d = x - mu;
+    -0.5 * (d.dot(&linalg::solve(sigma, &d)) + linalg::ln_det(sigma))
+}
+
 /// row: δ_ik Σ_j S_ij (K_jl − Σ_r S_ir K_rl) V_jo
 /// closed: t1[i, j] = Σ_l q[i,l]·k[j,l]
 /// closed: e[i, j] = exp(t1[i,j])
@@ -1209,6 +1574,30 @@ pub fn hessian_4(x: &Array1<f64>) -> f64 {
     x.mapv(f64::exp).sum().ln()
 }
 
+/// row: Xᵀ diag(σ(1−σ)) X, σ=σ(y∘Xw)
+/// closed: t1[i] = Σ_j x[i,j]·w[j]
+/// closed: z[i] = t1[i]·y[i]
+/// closed: d_d_t1[i, j] =
+/// closed:     t2 = exp(−z[j])
+/// closed:     t3 = y[j]·t2/(1 + t2)
+/// closed:     (y[j] − t3)·(x[j,i]·t3)
+/// closed: H[i, j] = Σ_k x[k,i]·d_d_t1[j,k]
+/// shapes: w = [3], x = [4, 3], y = [4]
+#[jacobian(wrt(w), hessian)]
+pub fn hessian_5(w: &Array1<f64>, x: &Array2<f64>, y: &Array1<f64>) -> f64 {
+    let z = x.dot(w) * y;
+    z.mapv(|z| (-z).exp().ln_1p()).sum()
+}
+
+/// row: −(X⁻¹)_jk (X⁻¹)_li
+/// closed: inv_x = inv(x)
+/// closed: H[i, j, k, l] = −(inv_x[l,i]·inv_x[j,k])
+/// shapes: x = [3, 3]
+#[jacobian(hessian)]
+pub fn hessian_6(x: &Array2<f64>) -> f64 {
+    linalg::ln_det(x)
+}
+
 /// row: (I−uuᵀ)/‖x‖
 /// closed: t1 = Σ_i x[i]·x[i]
 /// closed: y = sqrt(t1)
@@ -1235,4 +1624,25 @@ pub fn hessian_8(t: &Array2<f64>, u: &Array2<f64>, v: &Array2<f64>) -> f64 {
 #[jacobian(hessian, wrt(x))]
 pub fn hessian_9(x: &Array2<f64>, a: &Array2<f64>) -> f64 {
     x.t().dot(a).dot(x).diag().sum()
+}
+
+/// row: det(X)[(X⁻¹)_ji(X⁻¹)_lk − (X⁻¹)_jk(X⁻¹)_li]
+/// closed: t1 = det(x)
+/// closed: inv_x = inv(x)
+/// closed: H[i, j, k, l] = t1·(inv_x[j,i]·inv_x[l,k] − inv_x[l,i]·inv_x[j,k])
+/// shapes: x = [3, 3]
+#[jacobian(hessian)]
+pub fn hessian_10(x: &Array2<f64>) -> f64 {
+    linalg::det(x)
+}
+
+/// row: (X⁻¹)_jk(X⁻ᵀa)_i(X⁻¹b)_l + (X⁻ᵀa)_k (X⁻¹)_li (X⁻¹b)_j
+/// closed: t1 = inv(x)
+/// closed: part[i] = Σ_j b[j]·t1[i,j]
+/// closed: H[i, j, k, l] = part[j]·t1[l,i]·(Σ_p a[p]·t1[p,k]) + t1[j,k]·(Σ_p a[p]·t1[p,i])·part[l]
+/// range: 0.2..2
+/// shapes: a = [3], x = [3, 3], b = [3]
+#[jacobian(wrt(x), hessian)]
+pub fn hessian_11(a: &Array1<f64>, x: &Array2<f64>, b: &Array1<f64>) -> f64 {
+    a.dot(&linalg::inv(x).dot(b))
 }

@@ -22,7 +22,7 @@ struct Derivative {
     /// The dense terms as a definition, over `far ++ near`.
     stored: Option<Tensor>,
     /// All terms as a definition, where `far` is a scalar.
-    whole: Option<Tensor>,
+    whole: Option<(Term, Tensor)>,
 }
 
 /// Differentiates the outputs at the positions `of` by every parameter in `wrt`.
@@ -235,7 +235,7 @@ fn forward_to(program: &mut Program, definition: &Definition, reached: &mut Map<
             let own = program.info(definition.tensor).shape.clone();
             let near = near.get_or_insert_with(|| program.axes(&own));
             let t = whole(program, &mut inner, source);
-            terms.extend(ruled(program, definition, source, near, &[], ("t", t), |rule| rule.forward));
+            terms.extend(ruled(program, definition, source, near, &[], ("t", &t), |rule| rule.forward));
         } else {
             let (indices, mut local) = derive(program, definition, source, &middle);
             let near = near.get_or_insert_with(|| indices.clone());
@@ -268,7 +268,7 @@ fn backward_from(program: &mut Program, definitions: &[Definition], output: Tens
             };
             let terms = if has_rule(&definition.body, source, &outer, |rule| rule.backward) {
                 let c = whole(program, &mut outer, definition.tensor);
-                ruled(program, definition, source, &[], &near, ("c", c), |rule| rule.backward)
+                ruled(program, definition, source, &[], &near, ("c", &c), |rule| rule.backward)
             } else {
                 let (indices, local) = derive(program, definition, source, &near);
                 compose(program, &local, &mut outer, &indices, definition.tensor)
@@ -335,6 +335,7 @@ fn stored(program: &mut Program, inner: &mut Derivative, kept: &[Term], through:
     let body = program.sum(&terms);
     let name = format!("d_{}", program.info(through).name);
     let tensor = program.define(&name, to, body);
+    program.find_symmetric(tensor);
     inner.stored = Some(tensor);
     tensor
 }
@@ -343,8 +344,10 @@ fn stored(program: &mut Program, inner: &mut Derivative, kept: &[Term], through:
 /// or of a scalar, there is a cheaper rule.
 fn has_rule(body: &Body, by: Tensor, derivative: &Derivative, which: fn(&Rule) -> &'static str) -> bool {
     let Body::Intrinsic(f, arguments) = body else { return false };
-    let rules = arguments.iter().zip(f.entry().rules).filter(|(a, _)| **a == by);
-    derivative.far.is_empty() && rules.into_iter().all(|(_, rule)| !which(rule).is_empty())
+    let mut rules = arguments.iter().zip(f.entry().rules).filter(|(a, _)| **a == by).map(|(_, rule)| rule);
+    // deltas shorten the sums with a partial derivative that is there without a factorisation
+    let is_sparse = derivative.terms.iter().all(|t| !t.deltas.is_empty());
+    derivative.far.is_empty() && rules.all(|rule| !which(rule).is_empty() && !(is_sparse && !rule.partial.contains(';')))
 }
 
 /// The derivative of an intrinsic along a direction, or of a scalar by one of its arguments.
@@ -354,36 +357,45 @@ fn ruled(
     by: Tensor,
     own: &[Index],
     axes: &[Index],
-    seed: (&str, Tensor),
+    (name, seed): (&str, &(Term, Tensor)),
     which: fn(&Rule) -> &'static str,
 ) -> Vec<Term> {
     let Body::Intrinsic(f, arguments) = &definition.body else { return Vec::new() };
+    let (factor, tensor) = seed;
     let mut terms = Vec::new();
     for (k, _) in arguments.iter().enumerate().filter(|(_, a)| **a == by) {
-        let e = rule(program, which(&f.entry().rules[k]), definition.tensor, (*f, arguments), [own, axes], Some(seed));
-        terms.extend(program.expand(e));
+        let e = rule(program, which(&f.entry().rules[k]), definition.tensor, (*f, arguments), [own, axes], Some((name, *tensor)));
+        terms.extend(program.expand(e).iter().map(|t| t.times(factor)));
     }
     terms
 }
 
-/// A derivative whose far end is a scalar, as a tensor.
-fn whole(program: &mut Program, derivative: &mut Derivative, through: Tensor) -> Tensor {
-    if let Some(t) = derivative.whole {
-        return t;
+/// A derivative whose far end is a scalar, as a tensor and a factor that is the same everywhere.
+fn whole(program: &mut Program, derivative: &mut Derivative, through: Tensor) -> (Term, Tensor) {
+    if let Some(known) = &derivative.whole {
+        return known.clone();
     }
     let own: Vec<Index> = derivative.near.iter().map(|i| program.index(program.length(*i).clone())).collect();
     let mut terms = derivative.terms.clone();
     rename(program, &mut terms, &derivative.near, &own);
+    let mut even = Term::default();
+    if let [term] = terms.as_mut_slice() {
+        even.coefficient = std::mem::replace(&mut term.coefficient, Constant::from(1));
+        let varies = |e: &Expr| program.arena.free_indices(*e).iter().any(|i| own.contains(i) || term.sums.contains(i));
+        (term.factors, even.factors) = term.factors.iter().partition(|e| varies(e));
+    }
     let body = program.sum(&terms);
     let tensor = match &program.arena[body] {
         Node::Access(t, at) if at.iter().map(Affine::as_index).eq(own.iter().map(|i| Some(*i))) && program.is_whole(*t, &own) => *t,
         _ => {
             let name = format!("d_{}", program.info(through).name);
-            program.define(&name, own, body)
+            let tensor = program.define(&name, own, body);
+            program.find_symmetric(tensor);
+            tensor
         }
     };
-    derivative.whole = Some(tensor);
-    tensor
+    derivative.whole = Some((even.clone(), tensor));
+    (even, tensor)
 }
 
 /// Replaces indices in terms, and their bound ones by fresh ones.

@@ -363,6 +363,7 @@ impl Program {
 
     /// The definition of a new tensor by an intrinsic, or the one there is.
     pub fn intrinsic(&mut self, name: &str, f: Intrinsic, arguments: Vec<Tensor>) -> Tensor {
+        let f = f.entry().of_symmetric.filter(|_| self.arena.is_symmetric(arguments[0])).unwrap_or(f);
         let body = Body::Intrinsic(f, arguments);
         if let Some(known) = self.definitions.iter().find(|d| d.body == body) {
             return known.tensor;
@@ -388,7 +389,8 @@ impl Program {
     }
 
     /// Whether a matrix is found to be symmetric: the definition is the same under the transposition.
-    fn find_symmetric(&mut self, t: Tensor) -> bool {
+    /// What reads it from now on knows.
+    pub fn find_symmetric(&mut self, t: Tensor) -> bool {
         let symmetric = match self.definition(t).map(|d| d.body.clone()) {
             Some(Body::Each(indices, e)) => match *indices.as_slice() {
                 [i, j] if self.length(i) == self.length(j) => {

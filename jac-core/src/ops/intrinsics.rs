@@ -43,6 +43,8 @@ pub struct Entry {
     pub rules: &'static [Rule],
     /// Its elements as straight-line code, for a matrix of up to [`MOST_ROWS`] rows.
     pub elements: fn(&mut dyn Build, &[u32], &[u32], usize) -> Vec<u32>,
+    /// The one that does the same for a symmetric matrix.
+    pub of_symmetric: Option<Intrinsic>,
     /// Whether those are differentiated, not the rules followed: then they are right at singular
     /// matrices too.
     pub natural: bool,
@@ -88,6 +90,7 @@ intrinsics! {
             backward: "m[p: n, l: n] = sum[q: n](c[p, q] * y[l, q]); -(sum[p: n](y[p, k] * m[p, l]))",
         }],
         elements: |f, a, _, n| inverse(f, a, n),
+        of_symmetric: None,
         natural: false,
         method: ("Lu", "inv"),
         doc: "The inverse of a matrix.",
@@ -99,6 +102,7 @@ intrinsics! {
         value: |a, _, n| vec![determinant(a, n)],
         rules: &[Rule { partial: "u = inv(a); y * u[l, k]", forward: "", backward: "" }],
         elements: |f, a, _, n| vec![minor(f, a, n, &rows(n), &rows(n))],
+        of_symmetric: None,
         natural: true,
         method: ("Lu", "det"),
         doc: "The determinant of a matrix.",
@@ -114,6 +118,7 @@ intrinsics! {
             let abs = f.apply(Op::Abs, &[det]);
             vec![f.apply(Op::Ln, &[abs])]
         },
+        of_symmetric: None,
         natural: false,
         method: ("Lu", "ln_det"),
         doc: "The logarithm of the absolute value of a determinant.",
@@ -132,6 +137,7 @@ intrinsics! {
             Rule { partial: "u = inv(a); u[i, k]", forward: "s = solve(a, t); s[i]", backward: "s = tr_solve(a, c); s[k]" },
         ],
         elements: |f, a, b, n| product(f, a, b, n, false),
+        of_symmetric: None,
         natural: false,
         method: ("Lu", "solve"),
         doc: "The solution of a linear system.",
@@ -150,6 +156,7 @@ intrinsics! {
             Rule { partial: "u = inv(a); u[k, i]", forward: "s = tr_solve(a, t); s[i]", backward: "s = solve(a, c); s[k]" },
         ],
         elements: |f, a, b, n| product(f, a, b, n, true),
+        of_symmetric: Some(Intrinsic::Solve),
         natural: false,
         method: ("Lu", "tr_solve"),
         doc: "The solution of a linear system with the transpose.",
@@ -172,6 +179,7 @@ intrinsics! {
             },
         ],
         elements: |f, a, b, n| product(f, a, b, n, false),
+        of_symmetric: None,
         natural: false,
         method: ("Lu", "solve"),
         doc: "The solutions of a linear system for the columns of a matrix.",
@@ -194,6 +202,7 @@ intrinsics! {
             },
         ],
         elements: |f, a, b, n| product(f, a, b, n, true),
+        of_symmetric: Some(Intrinsic::SolveColumns),
         natural: false,
         method: ("Lu", "tr_solve"),
         doc: "The solutions of a linear system with the transpose for the columns of a matrix.",
@@ -214,6 +223,7 @@ intrinsics! {
                 w = tr_solve_columns(y, v); z[p: n, q: n] = w[q, p]; x = tr_solve_columns(y, z); x[k, l] + x[l, k]",
         }],
         elements: |f, a, _, n| factored(f, a, n),
+        of_symmetric: None,
         natural: true,
         method: ("Cholesky", "cholesky"),
         doc: "The Cholesky factor of the symmetric part of a matrix.",

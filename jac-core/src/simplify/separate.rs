@@ -1,7 +1,7 @@
 //! Products over unrelated indices are never stored: `d[i, j] = a[i]·Σ_k b[j,k]` becomes
 //! `s[j] = Σ_k b[j,k]`, and `a[i]·s[j]` where `d` was read, so that sums over `d` come apart.
 
-use crate::ir::{Affine, Body, Definition, Expr, Index, Node, Program, Role, Symbol, Tensor, Term};
+use crate::ir::{Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
 
 /// Operations that cost this much are not repeated where their result is read.
 const EXPENSIVE: u32 = 10;
@@ -12,26 +12,112 @@ const MOST_TERMS: usize = 4;
 /// Takes apart every definition whose terms are products of factors over fewer indices than it has.
 pub fn separate(program: &mut Program) {
     let results: Vec<Tensor> = program.results().collect();
+    let mut known = Known::default();
     let mut k = 0;
     while k < program.definitions.len() {
         let Definition { tensor, body } = program.definitions[k].clone();
         match body {
-            Body::Each(indices, e) if !indices.is_empty() && !results.contains(&tensor) => match parts(program, &indices, e) {
+            Body::Each(indices, e) if !indices.is_empty() && !results.contains(&tensor) => match parts(program, &mut known, &indices, e) {
                 Some((made, products)) => {
                     let next = k + made.len();
                     program.definitions.splice(k..=k, made);
                     read(program, tensor, &indices, &products);
                     k = next;
                 }
-                None => k += 1,
+                None => {
+                    known.insert(program, tensor, &indices, e);
+                    k += 1;
+                }
             },
             _ => k += 1,
+        }
+    }
+    known.read(program);
+}
+
+/// The sums that are defined, each over indices that stand for those of its definition.
+#[derive(Default)]
+struct Known {
+    stand_ins: Vec<Index>,
+    /// The tensor, and the stand-ins for its axes.
+    tensors: Map<Expr, (Tensor, Vec<Index>)>,
+}
+
+impl Known {
+    /// The expression over stand-ins, the operands of commutative operators in one order; and those for
+    /// the given indices.
+    fn key(&mut self, program: &mut Program, e: Expr, indices: &[Index]) -> (Expr, Vec<Index>) {
+        let mut taken: Vec<Index> = Vec::new();
+        for i in indices {
+            let length = program.length(*i).clone();
+            let free = self.stand_ins.iter().copied().find(|k| !taken.contains(k) && *program.length(*k) == length);
+            let stand_in = free.unwrap_or_else(|| {
+                self.stand_ins.push(program.index(length));
+                self.stand_ins[self.stand_ins.len() - 1]
+            });
+            taken.push(stand_in);
+        }
+        let at: Vec<Affine> = taken.iter().map(|i| Affine::from(*i)).collect();
+        let moved = program.arena.substitute(e, &moved(indices, &at));
+        let terms = program.expand(moved);
+        let terms = program.collect(terms);
+        let canonical = program.sum(&terms);
+        (program.arena.ordered(canonical), taken)
+    }
+
+    fn insert(&mut self, program: &mut Program, tensor: Tensor, indices: &[Index], e: Expr) {
+        let (key, axes) = self.key(program, e, indices);
+        if let Node::Sum(..) = program.arena[key] {
+            self.tensors.entry(key).or_insert((tensor, axes));
+        }
+    }
+
+    /// The access to the definition of a sum over the given indices, in some order.
+    fn find(&mut self, program: &mut Program, e: Expr, indices: &[Index]) -> Option<Expr> {
+        let mut own = indices.to_vec();
+        for _ in 0..own.len().clamp(1, 2) {
+            let (key, stand_ins) = self.key(program, e, &own);
+            if let Some((t, axes)) = self.tensors.get(&key) {
+                let at: Option<Vec<Affine>> =
+                    axes.iter().map(|axis| Some(Affine::from(own[stand_ins.iter().position(|s| s == axis)?]))).collect();
+                return at.map(|at| program.arena.insert(Node::Access(*t, at)));
+            }
+            own.reverse();
+        }
+        None
+    }
+
+    /// Reads what is defined wherever it is summed again later.
+    fn read(&mut self, program: &mut Program) {
+        let definitions = std::mem::take(&mut program.definitions);
+        let mut defined: Set<Tensor> = program.params().collect();
+        for mut definition in definitions {
+            if let Body::Each(_, e) = &mut definition.body {
+                let mut sums: Map<Expr, Expr> = Map::default();
+                for s in program.arena.reachable([*e]) {
+                    if matches!(program.arena[s], Node::Sum(..)) {
+                        let free: Vec<Index> = program.arena.free_indices(s).into_iter().collect();
+                        let found = self.find(program, s, &free);
+                        let earlier = |a: &Expr| matches!(&program.arena[*a], Node::Access(t, _) if defined.contains(t));
+                        sums.extend(found.filter(earlier).map(|access| (s, access)));
+                    }
+                }
+                if !sums.is_empty() {
+                    *e = program.arena.map(&[*e], |arena, e, node| match sums.get(&e) {
+                        Some(access) => *access,
+                        None if arena[e] == node => e,
+                        None => arena.insert(node),
+                    })[0];
+                }
+            }
+            defined.insert(definition.tensor);
+            program.definitions.push(definition);
         }
     }
 }
 
 /// Definitions of lower rank, and the products of them that `e` is the sum of.
-fn parts(program: &mut Program, indices: &[Index], e: Expr) -> Option<(Vec<Definition>, Vec<Expr>)> {
+fn parts(program: &mut Program, known: &mut Known, indices: &[Index], e: Expr) -> Option<(Vec<Definition>, Vec<Expr>)> {
     let terms = program.expand(e);
     let separable = |t: &Term| {
         let used = |t: &Term| t.factors.iter().flat_map(|f| program.arena.free_indices(*f)).collect::<Vec<Index>>();
@@ -42,12 +128,12 @@ fn parts(program: &mut Program, indices: &[Index], e: Expr) -> Option<(Vec<Defin
         return None;
     }
     let mut made = Vec::new();
-    let products = terms.iter().map(|term| product(program, indices, term, &mut made)).collect();
+    let products = terms.iter().map(|term| product(program, known, indices, term, &mut made)).collect();
     Some((made, products))
 }
 
 /// A term as a product of definitions of lower rank, which are `made`.
-fn product(program: &mut Program, indices: &[Index], term: &Term, made: &mut Vec<Definition>) -> Expr {
+fn product(program: &mut Program, known: &mut Known, indices: &[Index], term: &Term, made: &mut Vec<Definition>) -> Expr {
     let mut product = program.arena.insert(Node::Const(term.coefficient.clone()));
     for (group, part) in term.groups(&program.arena, indices) {
         let value = part.to_expr(program);
@@ -58,11 +144,16 @@ fn product(program: &mut Program, indices: &[Index], term: &Term, made: &mut Vec
         };
         let factor = if program.arena.reachable([value]).iter().any(dear) {
             let own: Vec<Index> = indices.iter().copied().filter(|i| group.contains(i)).collect();
+            if let Some(access) = known.find(program, value, &own) {
+                product = program.arena.mul(product, access);
+                continue;
+            }
             let shape = own.iter().map(|i| program.length(*i).clone()).collect();
             let tensor = program.tensor("part", shape, Role::Defined);
             let fresh: Vec<Index> = own.iter().map(|i| program.index(program.length(*i).clone())).collect();
             let at: Vec<Affine> = fresh.iter().map(|i| Affine::from(*i)).collect();
             let body = program.arena.substitute(value, &moved(&own, &at));
+            known.insert(program, tensor, &fresh, body);
             made.push(Definition { tensor, body: Body::Each(fresh, body) });
             program.arena.insert(Node::Access(tensor, own.iter().map(|i| Affine::from(*i)).collect()))
         } else {
