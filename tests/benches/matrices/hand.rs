@@ -2,6 +2,7 @@
 //! twice. Each fills memory that may hold anything (`into`); [`zeroed`] makes fresh memory, in which
 //! only the non-zeros are written.
 
+use jac_runtime::linalg;
 use ndarray::{Array, Array1, Array2, Array3, Array4, Dimension, ShapeBuilder};
 
 /// Memory that the allocator zeroed.
@@ -114,4 +115,25 @@ pub fn layer(a: &Array2<f64>, x: &Array1<f64>, b: &Array1<f64>, j: &mut (Array3<
         }
         by_b[i * n + i] = slope;
     }
+}
+
+pub fn inverse(x: &Array2<f64>, j: &mut Array4<f64>) {
+    let n = x.nrows();
+    let inverse = linalg::inv(x);
+    let transposed = inverse.t().as_standard_layout().into_owned();
+    let (inverse, transposed) = (flat(&inverse), flat(&transposed));
+    let mut rows = flat_mut(j).chunks_exact_mut(n);
+    for a in inverse.chunks_exact(n) {
+        for b in transposed.chunks_exact(n) {
+            for a in a {
+                for (x, b) in rows.next().expect("n⁴ entries").iter_mut().zip(b) {
+                    *x = -a * b;
+                }
+            }
+        }
+    }
+}
+
+pub fn ln_det(x: &Array2<f64>, j: &mut Array2<f64>) {
+    j.assign(&linalg::inv(x).t());
 }

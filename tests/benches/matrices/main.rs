@@ -9,7 +9,7 @@
 mod hand;
 
 use criterion::{BenchmarkId, Criterion};
-use jac_runtime::jacobian;
+use jac_runtime::{jacobian, linalg};
 use nalgebra::{Dyn, U1};
 use ndarray::{Array, Array1, Array2, Dimension};
 use num_dual::{DualDVec64, DualNum};
@@ -45,6 +45,16 @@ fn a_x_b(a: &Array2<f64>, x: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
 #[jacobian(into)]
 fn layer(a: &Array2<f64>, x: &Array1<f64>, b: &Array1<f64>) -> Array1<f64> {
     (a.dot(x) + b).mapv(f64::tanh)
+}
+
+#[jacobian(into)]
+fn inverse(x: &Array2<f64>) -> Array2<f64> {
+    linalg::inv(x)
+}
+
+#[jacobian(into)]
+fn ln_det(x: &Array2<f64>) -> f64 {
+    linalg::ln_det(x)
 }
 
 /// The sizes that are timed; num-dual and differences only where they take less than seconds.
@@ -96,6 +106,8 @@ struct Square(usize);
 struct Quadratic(Array2<f64>);
 struct Sandwich(Array2<f64>, Array2<f64>);
 struct Layer(usize);
+struct Inverse(usize);
+struct LnDet(usize);
 
 impl Function for Sum {
     fn call<T: DualNum<Primitive = f64>>(&self, x: &[T]) -> Vec<T> {
@@ -135,6 +147,40 @@ impl Function for Layer {
         let n = self.0;
         let z = product(&x[..n * n], &x[n * n..n * n + n], n, 1);
         z.into_iter().zip(&x[n * n + n..]).map(|(z, b)| (z + b.clone()).tanh()).collect()
+    }
+}
+
+/// The inverse and the determinant, by elimination with pivots on the diagonal.
+fn eliminate<T: DualNum<Primitive = f64>>(x: &[T], n: usize) -> (Vec<T>, T) {
+    let width = 2 * n;
+    let unit = |i: usize, j: usize| T::from(f64::from(u8::from(i == j)));
+    let mut rows: Vec<T> = (0..n).flat_map(|i| x[i * n..][..n].iter().cloned().chain((0..n).map(move |j| unit(i, j)))).collect();
+    let mut det = T::from(1.0);
+    for k in 0..n {
+        let pivot = rows[k * width + k].clone();
+        det *= pivot.clone();
+        for j in 0..width {
+            rows[k * width + j] = rows[k * width + j].clone() / pivot.clone();
+        }
+        for i in (0..n).filter(|i| *i != k) {
+            let factor = rows[i * width + k].clone();
+            for j in 0..width {
+                rows[i * width + j] = rows[i * width + j].clone() - factor.clone() * rows[k * width + j].clone();
+            }
+        }
+    }
+    ((0..n * n).map(|k| rows[k / n * width + n + k % n].clone()).collect(), det)
+}
+
+impl Function for Inverse {
+    fn call<T: DualNum<Primitive = f64>>(&self, x: &[T]) -> Vec<T> {
+        eliminate(x, self.0).0
+    }
+}
+
+impl Function for LnDet {
+    fn call<T: DualNum<Primitive = f64>>(&self, x: &[T]) -> Vec<T> {
+        vec![eliminate(x, self.0).1.ln()]
     }
 }
 
@@ -338,13 +384,49 @@ fn main() {
                 widths: vec![n * n, n, n],
             },
         );
+        // well conditioned
+        let s = &x + &(Array2::<f64>::eye(n) * (2.0 * n as f64));
+        let flat: Vec<f64> = s.iter().copied().collect();
+        let s = black_box(s);
+        measure(
+            &mut c,
+            Ways {
+                name: "X⁻¹",
+                size: n,
+                hand: || made(&|j| hand::inverse(&s, j)),
+                hand_into: |j: &mut _| hand::inverse(&s, j),
+                jac: || inverse_jacobian(&s),
+                jac_into: |j: &mut _| inverse_jacobian_into(&s, j),
+                function: Inverse(n),
+                x: flat.clone(),
+                widths: vec![n * n],
+            },
+        );
+        measure(
+            &mut c,
+            Ways {
+                name: "ln det X",
+                size: n,
+                hand: || {
+                    let mut j = hand::zeroed((n, n));
+                    hand::ln_det(&s, &mut j);
+                    j
+                },
+                hand_into: |j: &mut _| hand::ln_det(&s, j),
+                jac: || ln_det_jacobian(&s),
+                jac_into: |j: &mut _| ln_det_jacobian_into(&s, j),
+                function: LnDet(n),
+                x: flat,
+                widths: vec![n * n],
+            },
+        );
     }
     c.final_summary();
     report(&directory);
 }
 
 /// The names of the functions, as the report lists them.
-const FUNCTIONS: [&str; 6] = ["sum", "A·X", "M·M", "XᵀAX", "A·X·B", "tanh(A·x + b)"];
+const FUNCTIONS: [&str; 8] = ["sum", "A·X", "M·M", "XᵀAX", "A·X·B", "tanh(A·x + b)", "X⁻¹", "ln det X"];
 
 /// Prints the tables of `BENCHMARKS.md`.
 fn report(directory: &Path) {
