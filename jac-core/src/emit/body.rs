@@ -29,6 +29,7 @@ pub fn body(interface: &Interface, kind: Kind, destination: Option<&Ident>, plan
         slices: Set::default(),
         rows: Vec::new(),
         factors: Map::default(),
+        marches: Map::default(),
         indices: Map::default(),
     };
     let placed = emitter.place(kind);
@@ -92,6 +93,8 @@ pub(super) struct Emitter<'a> {
     pub slices: Set<Tensor>,
     /// The rows that the loops around walk along.
     pub rows: Vec<Row>,
+    /// The tensors whose rows come from an iterator.
+    pub marches: Map<Tensor, Ident>,
     /// The matrices that are factored.
     pub factors: Map<(Tensor, &'static str), Ident>,
     pub indices: Map<Index, Ident>,
@@ -309,7 +312,11 @@ impl Emitter<'_> {
             Stmt::Allocate(t) => self.allocate(*t, None),
             Stmt::Fill(t, e) => self.allocate(*t, Some(*e)),
             Stmt::Literal(t, es) => self.literal(*t, es),
-            Stmt::Loop(i, inner) => self.around(*i, inner, None, |_| TokenStream::new()),
+            Stmt::Loop(i, inner) => {
+                let marches = if self.indices.is_empty() { self.march(*i, inner) } else { TokenStream::new() };
+                let inner = self.around(*i, inner, None, |_| TokenStream::new());
+                quote!(#marches #inner)
+            }
             Stmt::Guard(c, inner) => {
                 let condition = self.expr(*c, WEAKEST);
                 let inner = self.statements(inner);
@@ -356,6 +363,7 @@ impl Emitter<'_> {
         let given = |stem: &str| name.strip_prefix("__") == Some(stem);
         self.indices.values().any(|i| i == name)
             || self.rows.iter().any(|r| r.is_named(name))
+            || self.marches.values().chain(self.factors.values()).any(|n| n == name)
             || self.plan.locals.values().any(|l| l == name)
             || self.program.tensors.iter().any(|t| given(&t.name))
             || self.program.sizes.iter().any(|s| given(&s.name))

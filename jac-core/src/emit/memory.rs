@@ -81,10 +81,22 @@ impl Emitter<'_> {
     pub(super) fn returned(&self, t: Tensor) -> TokenStream {
         let name = self.tensor(t);
         let Ty::Nd(rank @ 1..) = self.ty(t) else { return name };
+        if self.is_made_whole(t) {
+            return name;
+        }
         let (class, shape) = (array(self.interface, rank), self.nd_shape(t));
         let again = self.program.results().filter(|u| *u == t).count() > 1;
         let name = if again { quote!(#name.clone()) } else { name };
         quote!(#class::from_shape_vec(#shape, #name).unwrap())
+    }
+
+    /// Whether a result is the same everywhere and is only returned, and that once: it is an ndarray from
+    /// the start.
+    fn is_made_whole(&self, t: Tensor) -> bool {
+        let filled = self.plan.body.iter().any(|s| matches!(s, Stmt::Fill(u, _) if *u == t));
+        let read = self.program.definitions.iter().any(|d| d.body.reads(&self.program.arena).contains(&t));
+        let carried = self.plan.carried.contains(&t) || self.destinations.contains_key(&t);
+        filled && !read && !carried && self.program.results().filter(|u| *u == t).count() == 1
     }
 
     /// The lengths of a tensor as ndarray takes them.
@@ -185,6 +197,10 @@ impl Emitter<'_> {
             return self.borrow(t, place, fill.map(|_| value));
         }
         let ty = self.ty(t);
+        if let (Ty::Nd(rank @ 1..), Some(_), true) = (&ty, fill, self.is_made_whole(t)) {
+            let (name, class, shape) = (self.tensor(t), array(self.interface, *rank), self.nd_shape(t));
+            return quote!(let #name = #class::from_elem(#shape, #value););
+        }
         let all = match &ty {
             Ty::Nd(1..) | Ty::Slice => {
                 let size = self.product(self.shape(t));
@@ -489,8 +505,7 @@ impl Emitter<'_> {
         if accesses.innermost {
             for (t, at) in &accesses.writes {
                 // what is written may not be borrowed a second time
-                let borrows = accesses.reads.iter().chain(&accesses.writes).filter(|(u, _)| u == t).count();
-                if borrows == 1 {
+                if accesses.uses(*t) == 1 {
                     out.extend(self.take_row(i, *t, at, true));
                 }
             }
@@ -522,7 +537,34 @@ impl Emitter<'_> {
         });
         let (name, count, mutable) = (self.row_name(t), self.count(length), write.then(|| quote!(mut)));
         self.rows.push(Row { tensor: t, at: at.to_vec(), name: name.clone() });
+        if let Some(rows) = self.marches.get(&t).filter(|_| write) {
+            return Some(quote!(let #name = &mut #rows.next().unwrap()[..#count];));
+        }
         Some(quote!(let #name = &#mutable #source #start[..#count];))
+    }
+
+    /// The tensors whose rows are written one after the other by the outermost loop `i`, each once: an
+    /// iterator gives the next row for less than its position costs.
+    pub(super) fn march(&mut self, i: Index, inner: &[Stmt]) -> TokenStream {
+        let mut out = TokenStream::new();
+        for t in self.accesses(inner, None).writes.into_iter().map(|w| w.0).collect::<Set<Tensor>>() {
+            let (stores, shape) = (self.stores(t), self.shape(t));
+            let [(loops, at, false)] = stores.as_slice() else { continue };
+            let in_order = |((j, a), n): ((&Index, &Affine), &Affine)| a.as_index() == Some(*j) && self.program.length(*j) == n;
+            let whole = loops.len() == shape.len() && loops.iter().zip(at).zip(shape).all(in_order);
+            let last = loops.iter().skip(1).try_fold(inner, |inner, j| inner.iter().find_map(|s| s.as_loop(*j)));
+            let row = last.map(|last| self.accesses(last, None)).is_some_and(|last| last.innermost && last.uses(t) == 1);
+            if loops.len() < 2 || loops[0] != i || !whole || !row || self.accesses(inner, None).uses(t) > 1 || !self.is_flat(t, &self.ty(t)) {
+                continue;
+            }
+            let (name, tensor) = (self.fresh_name(&format!("__{}_rows", self.program.info(t).name)), self.tensor(t));
+            let length = &shape[shape.len() - 1];
+            let count = self.count(length);
+            let count = if length.known().is_some() { count } else { quote!(#count.max(1)) };
+            out.extend(quote!(let mut #name = #tensor.chunks_exact_mut(#count);));
+            self.marches.insert(t, name);
+        }
+        out
     }
 
     /// Whether a position walks along the last axis with an index, inside the array.
@@ -606,6 +648,13 @@ struct Accesses {
     written: Set<Tensor>,
     /// Whether there are no loops among the statements, and none makes a tensor.
     innermost: bool,
+}
+
+impl Accesses {
+    /// How often a tensor is read and written.
+    fn uses(&self, t: Tensor) -> usize {
+        self.reads.iter().chain(&self.writes).filter(|(u, _)| *u == t).count()
+    }
 }
 
 /// A nested array literal.

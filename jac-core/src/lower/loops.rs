@@ -331,6 +331,7 @@ impl Fused {
         }
         for (_, nest, _) in &mut self.nests {
             nest.value = outer_reciprocals(program, nest.value);
+            nest.value = outer_negation(program, nest.value, nest.loops.last());
             if base == 0 {
                 nest.value = precompute(program, tree, nest.value, &nest.loops);
             }
@@ -579,6 +580,18 @@ fn outer_reciprocals(program: &mut Program, value: Expr) -> Expr {
             _ => arena.insert(node),
         }
     })[0]
+}
+
+/// `−(a·b)` is `(−a)·b` for an `a` that is the same all along the innermost loop: it is negated once.
+fn outer_negation(program: &mut Program, value: Expr, innermost: Option<&Index>) -> Expr {
+    let Some((Op::Neg, &[product])) = program.arena.as_apply(value) else { return value };
+    let (Some((Op::Mul, &[a, b])), Some(i)) = (program.arena.as_apply(product), innermost) else { return value };
+    let (outer, inner) = if program.arena.mentions(a, *i) { (b, a) } else { (a, b) };
+    if program.arena.mentions(outer, *i) {
+        return value;
+    }
+    let negated = program.arena.apply(Op::Neg, vec![outer]);
+    program.arena.apply(Op::Mul, vec![negated, inner])
 }
 
 /// The tensor that holds `e` for every position of `indices`; equal parts share one.

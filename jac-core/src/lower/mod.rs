@@ -172,6 +172,14 @@ impl Stmt {
         )
     }
 
+    /// What is inside, if it is the loop of an index.
+    pub fn as_loop(&self, i: Index) -> Option<&[Stmt]> {
+        match self {
+            Stmt::Loop(j, inner) if *j == i => Some(inner),
+            _ => None,
+        }
+    }
+
     /// The local variables that it reads.
     fn uses(&self, program: &Program, locals: &Map<Expr, String>) -> Set<Expr> {
         let mut found: Set<Expr> = Set::default();
