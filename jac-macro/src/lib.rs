@@ -24,12 +24,17 @@ use proc_macro::TokenStream;
 /// floats) are results and not arguments of what is generated; `Result` and `Option` around the
 /// result stay. What a function may contain is listed in `docs/language.md`.
 ///
+/// *Linear algebra.* `linalg::inv`, `det`, `ln_det`, `solve`, `cholesky`, `trace` and `norm` of
+/// `jac_runtime::linalg` (its feature `linalg`), written with the module, have closed-form derivatives.
+///
 /// *Generated.* `f_jacobian(args)`, and `f_jacobian_ir()`, the derivative as text for snapshot
 /// tests.
 ///
 /// *Options.*
 /// - `wrt(x, y)`: differentiate by these parameters only;
 /// - `value`: generate `f_value_and_jacobian(args)` too, which returns `(y, J)`;
+/// - `into`: generate `f_jacobian_into(args, &mut jacobian)` too, which writes all of a Jacobian of the
+///   type that `f_jacobian` returns; it panics unless its ndarrays have the shape and standard layout;
 /// - `jvp`: generate `f_jvp(args, tangents…)` too, which returns `(y, J·t)` for tangents of the types
 ///   of the inputs, without forming J;
 /// - `vjp`: generate `f_vjp(args, cotangents…)` too, which returns `(y, Jᵀ·c)` for cotangents of the

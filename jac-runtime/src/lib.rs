@@ -13,7 +13,10 @@
 //! assert_eq!(by_phi, [0.0, 2.0]);
 //! ```
 //!
-//! The generated code is plain Rust: no tape, no dual numbers, nothing allocated but the result.
+//! The generated code is plain Rust: no tape, no dual numbers, nothing allocated but the result and
+//! the matrices that the closed form names.
+//!
+//! The feature `linalg` adds inverses, determinants, linear systems and Cholesky factors of ndarray.
 
 #![no_std]
 

@@ -151,6 +151,12 @@ fn slice<F, D: Dimension>(out: &mut Array<F, D>) -> &mut [F] {
     out.as_slice_mut().expect("a new array is in standard layout")
 }
 
+fn row_major<F: Real>(m: &DMatrix<F>, out: &mut [F]) {
+    for (row, out) in m.row_iter().zip(out.chunks_exact_mut(m.ncols().max(1))) {
+        row.iter().zip(out).for_each(|(x, out)| *out = *x);
+    }
+}
+
 /// `P·A = L·U`; the slices are row-major.
 #[doc(hidden)]
 #[derive(Debug)]
@@ -169,7 +175,7 @@ impl<F: Real> Lu<F> {
     #[track_caller]
     pub fn inv(&self, out: &mut [F]) {
         let inverse = self.0.try_inverse().expect("a singular matrix has no inverse");
-        out.copy_from_slice(inverse.transpose().as_slice());
+        row_major(&inverse, out);
     }
 
     #[must_use]
@@ -204,7 +210,7 @@ impl<F: Real> Lu<F> {
         let n = self.n();
         let mut x = DMatrix::from_row_slice(n, b.len().checked_div(n).unwrap_or_default(), b);
         solve(&mut x);
-        out.copy_from_slice(x.transpose().as_slice());
+        row_major(&x, out);
     }
 }
 
@@ -222,6 +228,6 @@ impl<F: Real> Cholesky<F> {
     }
 
     pub fn cholesky(&self, out: &mut [F]) {
-        out.copy_from_slice(self.0.l().transpose().as_slice());
+        row_major(&self.0.l(), out);
     }
 }

@@ -1,9 +1,11 @@
 //! The table of intrinsics, entry by entry; what `jac_runtime::linalg` computes; and what is emitted.
 
+#![allow(dead_code)] // of some functions only the derivative is called
+
 use crate::common::Random;
 use jac_core::diff::definitions::differentiate;
 use jac_core::diff::products::{self, Product};
-use jac_core::ir::{eval, lengths, parse, verify, Expr, Inputs, Program, Size, Tensor};
+use jac_core::ir::{eval, parse, verify, Expr, Inputs, Program, Size, Tensor};
 use jac_core::ops::{Intrinsic, MOST_ROWS};
 use jac_core::unroll::unroll;
 use jac_runtime::{jacobian, linalg};
@@ -74,14 +76,14 @@ fn every_rule_agrees_with_differences() {
         let name = f.entry().name;
         let mut random = Random(n as u64 + name.len() as u64);
         let values = arguments(f, n, m, &mut random);
-        let mut noise = |like: &[Vec<f64>]| -> Vec<Vec<f64>> { like.iter().map(|v| v.iter().map(|_| random.unit() - 0.5).collect()).collect() };
+        let mut noise =
+            |like: &[Vec<f64>]| -> Vec<Vec<f64>> { like.iter().map(|v| v.iter().map(|_| random.unit() - 0.5).collect()).collect() };
         let program = application(f, "n", "m");
         let direction = noise(&values);
         let expected = along(&program, &values, &direction, n, m);
 
         let jacobian = derived(&program, products::jacobian);
-        let columns: Vec<Vec<f64>> =
-            jacobian.blocks.iter().map(|b| value(&jacobian, b.tensor, &values, n, m)).collect();
+        let columns: Vec<Vec<f64>> = jacobian.blocks.iter().map(|b| value(&jacobian, b.tensor, &values, n, m)).collect();
         let row = |i: usize| {
             let block = |(block, d): (&Vec<f64>, &Vec<f64>)| block[i * d.len()..].iter().zip(d).map(|(a, b)| a * b).sum::<f64>();
             columns.iter().zip(&direction).map(block).sum::<f64>()
@@ -94,11 +96,10 @@ fn every_rule_agrees_with_differences() {
         close(&format!("{name}, forward"), &value(&jvp, jvp.outputs[1], &with_tangents, n, m), &expected, 1e-8);
 
         let vjp = derived(&program, products::vjp);
-        let cotangent = noise(&[expected.clone()]);
+        let cotangent = noise(std::slice::from_ref(&expected));
         let with_cotangent = [values.clone(), cotangent.clone()].concat();
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        let ours: f64 =
-            vjp.outputs[1..].iter().zip(&direction).map(|(t, d)| dot(&value(&vjp, *t, &with_cotangent, n, m), d)).sum();
+        let ours: f64 = vjp.outputs[1..].iter().zip(&direction).map(|(t, d)| dot(&value(&vjp, *t, &with_cotangent, n, m), d)).sum();
         close(&format!("{name}, backward"), &[ours], &[dot(&cotangent[0], &expected)], 1e-8);
     }
 }

@@ -43,11 +43,12 @@ fn the_expansion_is_the_real_one() {
 }
 
 #[test]
-fn the_closed_form_is_the_real_one() {
-    let (options, item) = function_of(block("matrices"));
-    let stages = compile(&options, &item).stages.expect("no mistake");
-    let formula = stages.jacobian.to_formulas().pop().expect("a formula");
-    assert_eq!(block("closed form").trim(), formula);
+fn the_closed_forms_are_the_real_ones() {
+    for (function, closed) in [("matrices", "closed form"), ("linalg", "linalg closed form")] {
+        let (options, item) = function_of(block(function));
+        let stages = compile(&options, &item).stages.expect("no mistake");
+        assert_eq!(block(closed).trim(), stages.jacobian.to_formulas().join("\n"));
+    }
 }
 
 #[test]

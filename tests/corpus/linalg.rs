@@ -177,3 +177,28 @@ pub fn symmetric_in_place(x: &Array2<f64>) -> f64 {
     let m = x + &x.t();
     linalg::det(&m) / linalg::trace(&m)
 }
+
+/// The cotangent of the solution is the same everywhere, that of the inverse a product.
+/// shapes: a = [5, 5], b = [5], c = [5]
+#[jacobian(value)]
+pub fn even_cotangents(a: &Array2<f64>, b: &Array1<f64>, c: &Array1<f64>) -> f64 {
+    let m = a + &(Array2::<f64>::eye(a.nrows()) * 6.0);
+    linalg::solve(&m, b).sum() + b.dot(&linalg::inv(&m).dot(c)) + linalg::solve(&m, a).sum() + linalg::inv(&m).sum()
+}
+
+/// Solutions of solutions.
+/// shapes: a = [4, 4], b = [4]
+#[jacobian(value)]
+pub fn twice(a: &Array2<f64>, b: &Array1<f64>) -> Array1<f64> {
+    let m = a + &(Array2::<f64>::eye(a.nrows()) * 6.0);
+    let first = linalg::solve(&m, b);
+    linalg::solve(&m.t().to_owned(), &first.mapv(f64::sin))
+}
+
+/// A family of matrices, by one scalar.
+/// shapes: a = [4, 4]
+#[jacobian(value, wrt(t))]
+pub fn along_a_line(t: f64, a: &Array2<f64>) -> (f64, Array2<f64>) {
+    let m = a * t + Array2::<f64>::eye(a.nrows()) * 6.0;
+    (linalg::det(&m), linalg::cholesky(&(m.t().dot(&m))))
+}

@@ -3,7 +3,7 @@
 
 #![allow(dead_code)] // of the functions only the derivatives are called
 
-use jac_runtime::jacobian;
+use jac_runtime::{jacobian, linalg};
 use ndarray::{Array1, Array2};
 
 #[global_allocator]
@@ -32,6 +32,16 @@ fn sandwich(a: &Array2<f64>, x: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
 #[jacobian(into, jvp, vjp)]
 fn layer(a: &Array2<f64>, x: &Array1<f64>, b: &Array1<f64>) -> Array1<f64> {
     (a.dot(x) + b).mapv(f64::tanh)
+}
+
+#[jacobian(into)]
+fn inverse(x: &Array2<f64>) -> Array2<f64> {
+    linalg::inv(x)
+}
+
+#[jacobian(vjp)]
+fn solved(a: &Array2<f64>, b: &Array1<f64>) -> f64 {
+    linalg::solve(a, b).sum()
 }
 
 #[jacobian(vjp, hessian)]
@@ -78,6 +88,15 @@ fn results_and_named_intermediates_are_all_that_is_allocated() {
     assert_eq!(allocates(|| layer_vjp(&a, &v, &w, &v)), [n1 + n2 + 2 * n1, 4]);
     assert_eq!(allocates(|| energy_vjp(&v, 1.0)), [n1, 1]);
     assert_eq!(allocates(|| energy_hessian(&v)), [n2, 1]);
+
+    // the factored matrix with its permutation, X⁻¹ and X⁻ᵀ
+    let s = &x + &Array2::<f64>::eye(n);
+    let factored = n2 + 2 * n1;
+    assert_eq!(allocates(|| inverse_jacobian(&s)), [n4 + factored + 2 * n2, 6]);
+    let mut j = inverse_jacobian(&s);
+    assert_eq!(allocates(|| inverse_jacobian_into(&s, &mut j))[0], factored + 2 * n2);
+    // a gradient forms no inverse: the solution, that of the adjoint system, and what is solved there
+    assert!(allocates(|| solved_jacobian(&s, &v))[0] < factored + 4 * n2);
 
     // an argument that is not in standard layout is copied
     let columns = x.clone().reversed_axes();

@@ -18,9 +18,9 @@ fn reduced(a: &Array2<D>, b: &Array2<D>) -> (Array2<D>, D) {
             det = -det;
         }
         let pivot = rows[[k, k]];
-        det = det * pivot;
+        det *= pivot;
         for j in 0..rows.ncols() {
-            rows[[k, j]] = rows[[k, j]] / pivot;
+            rows[[k, j]] /= pivot;
         }
         for i in (0..n).filter(|i| *i != k) {
             let factor = rows[[i, k]];
@@ -64,7 +64,7 @@ pub fn cholesky(a: &Array2<D>) -> Array2<D> {
         for i in j..n {
             let mut rest = (a[[i, j]] + a[[j, i]]) * D::new(0.5);
             for k in 0..j {
-                rest = rest - l[[i, k]] * l[[j, k]];
+                rest -= l[[i, k]] * l[[j, k]];
             }
             l[[i, j]] = if i == j { rest.sqrt() } else { rest / l[[j, j]] };
         }

@@ -273,7 +273,13 @@ fn backward_from(program: &mut Program, definitions: &[Definition], output: Tens
                 let (indices, local) = derive(program, definition, source, &near);
                 compose(program, &local, &mut outer, &indices, definition.tensor)
             };
-            let entry = reached.entry(source).or_insert_with(|| Derivative { far: far.clone(), near, terms: Vec::new(), stored: None, whole: None });
+            let entry = reached.entry(source).or_insert_with(|| Derivative {
+                far: far.clone(),
+                near,
+                terms: Vec::new(),
+                stored: None,
+                whole: None,
+            });
             entry.terms.extend(terms);
             let all = std::mem::take(&mut entry.terms);
             let all = program.collect(all);
@@ -347,7 +353,7 @@ fn has_rule(body: &Body, by: Tensor, derivative: &Derivative, which: fn(&Rule) -
     let mut rules = arguments.iter().zip(f.entry().rules).filter(|(a, _)| **a == by).map(|(_, rule)| rule);
     // deltas shorten the sums with a partial derivative that is there without a factorisation
     let is_sparse = derivative.terms.iter().all(|t| !t.deltas.is_empty());
-    derivative.far.is_empty() && rules.all(|rule| !which(rule).is_empty() && !(is_sparse && !rule.partial.contains(';')))
+    derivative.far.is_empty() && rules.all(|rule| !which(rule).is_empty() && (!is_sparse || rule.partial.contains(';')))
 }
 
 /// The derivative of an intrinsic along a direction, or of a scalar by one of its arguments.

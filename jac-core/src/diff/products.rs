@@ -140,7 +140,9 @@ fn drop_copies(program: &mut Program) {
     let copied = |program: &Program| {
         program.definitions.iter().find_map(|d| match &d.body {
             Body::Each(indices, e) if !program.results().any(|t| t == d.tensor) => match &program.arena[*e] {
-                Node::Access(t, at) if at.iter().map(Affine::as_index).eq(indices.iter().map(|i| Some(*i))) && program.is_whole(*t, indices) => {
+                Node::Access(t, at)
+                    if at.iter().map(Affine::as_index).eq(indices.iter().map(|i| Some(*i))) && program.is_whole(*t, indices) =>
+                {
                     Some((d.tensor, *t))
                 }
                 _ => None,

@@ -104,7 +104,9 @@ impl Emitter<'_> {
     /// What the function imports: its constants may need it.
     fn imports(&self) -> TokenStream {
         let imports = self.interface.item.block.stmts.iter().filter_map(|stmt| match stmt {
-            syn::Stmt::Item(syn::Item::Use(u)) if !self.interface.constants.is_empty() || !self.interface.modules.is_empty() => Some(quote!(#[allow(unused_imports)] #u)),
+            syn::Stmt::Item(syn::Item::Use(u)) if !self.interface.constants.is_empty() || !self.interface.modules.is_empty() => {
+                Some(quote!(#[allow(unused_imports)] #u))
+            }
             _ => None,
         });
         // another module of that name would be another function

@@ -554,7 +554,8 @@ impl Emitter<'_> {
             let whole = loops.len() == shape.len() && loops.iter().zip(at).zip(shape).all(in_order);
             let last = loops.iter().skip(1).try_fold(inner, |inner, j| inner.iter().find_map(|s| s.as_loop(*j)));
             let row = last.map(|last| self.accesses(last, None)).is_some_and(|last| last.innermost && last.uses(t) == 1);
-            if loops.len() < 2 || loops[0] != i || !whole || !row || self.accesses(inner, None).uses(t) > 1 || !self.is_flat(t, &self.ty(t)) {
+            if loops.len() < 2 || loops[0] != i || !whole || !row || self.accesses(inner, None).uses(t) > 1 || !self.is_flat(t, &self.ty(t))
+            {
                 continue;
             }
             let (name, tensor) = (self.fresh_name(&format!("__{}_rows", self.program.info(t).name)), self.tensor(t));

@@ -1,7 +1,7 @@
 //! The doc comment of a generated function: the closed form, in the user's own names.
 
 use crate::interface::{Interface, Kind, ParamKind, Ty};
-use crate::ir::Program;
+use crate::ir::{Body, Program, Set};
 use crate::simplify::Report;
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -44,13 +44,23 @@ pub fn docs(interface: &Interface, kind: Kind, program: &Program, report: Report
     } else {
         lines.push(format!("{} operations in the loops, {} before simplification.", report.after, report.before));
     }
+    let mut panics: Set<String> = Set::default();
     if interface.params.iter().any(|p| matches!(p.kind, ParamKind::Float(Ty::Nd(1..) | Ty::Slice, ..))) {
+        panics.insert("If the lengths of the arguments do not fit each other.".to_owned());
+        if kind == Kind::Into {
+            panics.insert("If `jacobian` has other lengths or is not in standard layout.".to_owned());
+        }
+    }
+    for definition in &program.definitions {
+        if let Body::Intrinsic(f, arguments) = &definition.body {
+            let reason = |what| format!("If `{}` is {what}.", program.info(arguments[0]).name);
+            panics.extend(f.entry().panics.map(reason));
+        }
+    }
+    if !panics.is_empty() {
         lines.push(String::new());
         lines.push("# Panics".to_owned());
-        lines.push("If the lengths of the arguments do not fit each other.".to_owned());
-        if kind == Kind::Into {
-            lines.push("If `jacobian` has other lengths or is not in standard layout.".to_owned());
-        }
+        lines.extend(panics);
     }
     lines
         .into_iter()

@@ -1,9 +1,10 @@
 //! What the front reads, as a page of the documentation.
 
 use super::iterators::ITERATOR_METHODS;
+use super::linalg::FUNCTIONS;
 use super::methods::{ARRAY_CONSTRUCTORS, ARRAY_METHODS, MACROS};
 use super::views::CHANGING;
-use crate::ops::{Op, Syntax, SYNONYMS};
+use crate::ops::{Intrinsic, Op, Syntax, SYNONYMS};
 
 /// Syntax, with what becomes of it.
 const SYNTAX: &[(&str, &str)] = &[
@@ -72,6 +73,21 @@ pub fn language() -> String {
         let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
         out += &format!("\n## {heading}\n\n{}.\n", names.join(", "));
     }
+    out += "\n## Linear algebra\n\nOf `jac_runtime::linalg`, with its feature `linalg`, as `linalg::inv(x)`: `trace`, `norm`, and\n\n";
+    out += "| function | shapes | derivative by `a` and `b` |\n|---|---|---|\n";
+    for entry in Intrinsic::ALL.iter().map(|f| f.entry()).filter(|entry| FUNCTIONS.contains(&entry.method.1)) {
+        let shape = |axes: &[&str]| format!("[{}]", axes.join(", "));
+        let arguments: Vec<String> = entry.arguments.iter().map(|a| shape(a)).collect();
+        let derivatives: Vec<String> = entry.rules.iter().map(|r| format!("`{}`", r.partial)).collect();
+        out += &format!(
+            "| `{}` | {} → {} | {} |\n",
+            entry.method.1,
+            arguments.join(", "),
+            shape(entry.result),
+            derivatives.join(", ").replace('|', "\\|")
+        );
+    }
+    out += "\nA matrix of known size up to 4×4 has its elements written out; a larger one is factored, and must not depend on a loop over a\nrun-time length.\n";
     out += "\n`assert!` and `println!` and their kin are left out of generated code; where a function panics there is no derivative.\n";
     out += "\n## Conventions\n\n| name | what | why |\n|---|---|---|\n";
     for (name, what, why) in CONVENTIONS {

@@ -74,7 +74,11 @@ impl Reader<'_> {
         if let Elements::Each(indices, body) = &t.elements {
             let (indices, body) = (indices.clone(), *body);
             if !self.program.arena.free_indices(body).iter().all(|i| indices.contains(i)) {
-                return self.fail(span, "linear algebra on a matrix that changes in a loop over a run-time length", "move it out of the loop");
+                return self.fail(
+                    span,
+                    "linear algebra on a matrix that changes in a loop over a run-time length",
+                    "move it out of the loop",
+                );
             }
             if let Node::Access(tensor, at) = &self.program.arena[body] {
                 let same = at.iter().map(Affine::as_index).eq(indices.iter().map(|i| Some(*i)));

@@ -495,11 +495,11 @@ fn line_of(
 ) -> Result<(), String> {
     let mut p = Parser::new(program, line)?;
     p.lets = std::mem::take(&mut scope.lets);
-    if p.eat("loop") {
+    if p.keyword("loop") {
         p.index()?;
         scope.over = p.indices.pop();
         p.end()?;
-    } else if p.is_next("first") || p.is_next("next") {
+    } else if p.starts("first") || p.starts("next") {
         let first = p.eat("first") || !p.eat("next");
         let (label, over) = scope.over.clone().ok_or("a state outside a loop")?;
         p.indices.push((label, over));
@@ -528,10 +528,10 @@ fn line_of(
             }
         }
         p.end()?;
-    } else if p.eat("let") {
+    } else if p.keyword("let") {
         p.binding()?;
         p.end()?;
-    } else if p.eat("block") {
+    } else if p.keyword("block") {
         let name = p.word()?;
         p.expect(":")?;
         let output = p.integer()?;
@@ -752,6 +752,17 @@ impl<'a> Parser<'a> {
 
     fn eat(&mut self, text: &str) -> bool {
         let found = self.is_next(text);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Whether a keyword comes next: a word follows it, as it does no name that is defined.
+    fn starts(&self, keyword: &str) -> bool {
+        self.is_next(keyword) && matches!(self.tokens.get(self.at + 1), Some(Token::Word(_)))
+    }
+
+    fn keyword(&mut self, keyword: &str) -> bool {
+        let found = self.starts(keyword);
         self.at += usize::from(found);
         found
     }

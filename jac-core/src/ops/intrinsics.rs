@@ -15,6 +15,9 @@ pub trait Build {
     fn apply(&mut self, op: Op, args: &[u32]) -> u32;
 }
 
+/// Straight-line code for the elements of `f(a, b)`, for `a` of shape `[n, n]`.
+pub type Elements = fn(&mut dyn Build, &[u32], &[u32], usize) -> Vec<u32>;
+
 /// The derivative of an intrinsic by one argument, each as lines of the text form, of which the last
 /// is an expression over the axes `i`, `j` of the result `y` and `k`, `l` of the argument. They read
 /// the arguments `a` and `b`; lengths are called as in `arguments`.
@@ -42,7 +45,7 @@ pub struct Entry {
     /// Its derivative by each argument.
     pub rules: &'static [Rule],
     /// Its elements as straight-line code, for a matrix of up to [`MOST_ROWS`] rows.
-    pub elements: fn(&mut dyn Build, &[u32], &[u32], usize) -> Vec<u32>,
+    pub elements: Elements,
     /// The one that does the same for a symmetric matrix.
     pub of_symmetric: Option<Intrinsic>,
     /// Whether those are differentiated, not the rules followed: then they are right at singular
@@ -50,6 +53,8 @@ pub struct Entry {
     pub natural: bool,
     /// The factorisation that it is computed from, and the method, in `jac_runtime::linalg`.
     pub method: (&'static str, &'static str),
+    /// The matrices on which the method panics, for the documentation of generated code.
+    pub panics: Option<&'static str>,
     /// One line for the documentation.
     pub doc: &'static str,
 }
@@ -93,6 +98,7 @@ intrinsics! {
         of_symmetric: None,
         natural: false,
         method: ("Lu", "inv"),
+        panics: Some("singular"),
         doc: "The inverse of a matrix.",
     };
     Det: Entry {
@@ -105,6 +111,7 @@ intrinsics! {
         of_symmetric: None,
         natural: true,
         method: ("Lu", "det"),
+        panics: None,
         doc: "The determinant of a matrix.",
     };
     LnDet: Entry {
@@ -121,6 +128,7 @@ intrinsics! {
         of_symmetric: None,
         natural: false,
         method: ("Lu", "ln_det"),
+        panics: None,
         doc: "The logarithm of the absolute value of a determinant.",
     };
     Solve: Entry {
@@ -140,6 +148,7 @@ intrinsics! {
         of_symmetric: None,
         natural: false,
         method: ("Lu", "solve"),
+        panics: Some("singular"),
         doc: "The solution of a linear system.",
     };
     TrSolve: Entry {
@@ -159,6 +168,7 @@ intrinsics! {
         of_symmetric: Some(Intrinsic::Solve),
         natural: false,
         method: ("Lu", "tr_solve"),
+        panics: Some("singular"),
         doc: "The solution of a linear system with the transpose.",
     };
     SolveColumns: Entry {
@@ -182,6 +192,7 @@ intrinsics! {
         of_symmetric: None,
         natural: false,
         method: ("Lu", "solve"),
+        panics: Some("singular"),
         doc: "The solutions of a linear system for the columns of a matrix.",
     };
     TrSolveColumns: Entry {
@@ -205,6 +216,7 @@ intrinsics! {
         of_symmetric: Some(Intrinsic::SolveColumns),
         natural: false,
         method: ("Lu", "tr_solve"),
+        panics: Some("singular"),
         doc: "The solutions of a linear system with the transpose for the columns of a matrix.",
     };
     // `x` is `L` with half its diagonal taken: `∂L[i,j] = Σ_{m ≥ j} L[i,m]·(L⁻¹·dA·L⁻ᵀ)[m,j]`, half of it where `m = j`
@@ -226,6 +238,7 @@ intrinsics! {
         of_symmetric: None,
         natural: true,
         method: ("Cholesky", "cholesky"),
+        panics: Some("not positive definite"),
         doc: "The Cholesky factor of the symmetric part of a matrix.",
     };
 }
@@ -252,8 +265,7 @@ fn determinant(a: &[f64], n: usize) -> f64 {
 /// `A⁻¹·B` by Gauss–Jordan elimination with partial pivoting, and the determinant; NaN where a pivot is zero.
 fn solved(a: &[f64], b: &[f64], n: usize) -> (Vec<f64>, f64) {
     let width = b.len().checked_div(n).unwrap_or_default();
-    let mut rows: Vec<Vec<f64>> =
-        (0..n).map(|i| a[i * n..][..n].iter().chain(&b[i * width..][..width]).copied().collect()).collect();
+    let mut rows: Vec<Vec<f64>> = (0..n).map(|i| a[i * n..][..n].iter().chain(&b[i * width..][..width]).copied().collect()).collect();
     let mut determinant = 1.0;
     for k in 0..n {
         let pivot = (k..n).max_by(|p, q| rows[*p][k].abs().total_cmp(&rows[*q][k].abs())).unwrap_or(k);

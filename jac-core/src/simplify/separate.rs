@@ -11,13 +11,19 @@ const MOST_TERMS: usize = 4;
 
 /// Takes apart every definition whose terms are products of factors over fewer indices than it has.
 pub fn separate(program: &mut Program) {
-    let results: Vec<Tensor> = program.results().collect();
+    // results and what intrinsics read stay whole
+    let mut whole: Set<Tensor> = program.results().collect();
+    for definition in &program.definitions {
+        if let Body::Intrinsic(_, arguments) = &definition.body {
+            whole.extend(arguments);
+        }
+    }
     let mut known = Known::default();
     let mut k = 0;
     while k < program.definitions.len() {
         let Definition { tensor, body } = program.definitions[k].clone();
         match body {
-            Body::Each(indices, e) if !indices.is_empty() && !results.contains(&tensor) => match parts(program, &mut known, &indices, e) {
+            Body::Each(indices, e) if !indices.is_empty() && !whole.contains(&tensor) => match parts(program, &mut known, &indices, e) {
                 Some((made, products)) => {
                     let next = k + made.len();
                     program.definitions.splice(k..=k, made);
