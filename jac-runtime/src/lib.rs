@@ -20,6 +20,7 @@
 
 #![no_std]
 
+extern crate alloc;
 #[cfg(feature = "linalg")]
 extern crate std;
 
@@ -31,6 +32,8 @@ pub use jac_macro::jacobian;
 #[doc(hidden)]
 pub mod __private {
     //! What generated code calls. Of one version with the macro, and no part of the interface.
+
+    use alloc::vec::Vec;
 
     /// Panics unless the axis of a parameter has the length that the function needs.
     #[inline]
@@ -46,6 +49,20 @@ pub mod __private {
     #[track_caller]
     pub fn check_shape(function: &str, parameter: &str, shape: &[usize], expected: &[usize]) {
         assert!(shape == expected, "`{function}`: `{parameter}` has shape {shape:?}, expected {expected:?}");
+    }
+
+    /// The elements of an array in one slice: its own, or a copy of one that is not in standard layout.
+    #[inline]
+    pub fn contiguous<'a, F: Copy + 'a, I: Iterator<Item = &'a F>>(
+        slice: Option<&'a [F]>,
+        copy: &'a mut Vec<F>,
+        all: impl FnOnce() -> I,
+    ) -> &'a [F] {
+        if let Some(slice) = slice {
+            return slice;
+        }
+        copy.extend(all().copied());
+        copy
     }
 
     /// The position, unless it is outside an axis of the length.

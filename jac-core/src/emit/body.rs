@@ -30,6 +30,7 @@ pub fn body(interface: &Interface, kind: Kind, destination: Option<&Ident>, plan
         rows: Vec::new(),
         factors: Map::default(),
         marches: Map::default(),
+        wholes: Map::default(),
         indices: Map::default(),
     };
     let placed = emitter.place(kind);
@@ -93,6 +94,8 @@ pub(super) struct Emitter<'a> {
     pub slices: Set<Tensor>,
     /// The rows that the loops around walk along.
     pub rows: Vec<Row>,
+    /// The results that are ndarrays from the start.
+    pub wholes: Map<Tensor, Ident>,
     /// The tensors whose rows come from an iterator.
     pub marches: Map<Tensor, Ident>,
     /// The matrices that are factored.

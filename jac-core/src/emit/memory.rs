@@ -81,8 +81,8 @@ impl Emitter<'_> {
     pub(super) fn returned(&self, t: Tensor) -> TokenStream {
         let name = self.tensor(t);
         let Ty::Nd(rank @ 1..) = self.ty(t) else { return name };
-        if self.is_made_whole(t) {
-            return name;
+        if let Some(whole) = self.wholes.get(&t) {
+            return quote!(#whole);
         }
         let (class, shape) = (array(self.interface, rank), self.nd_shape(t));
         let again = self.program.results().filter(|u| *u == t).count() > 1;
@@ -90,13 +90,21 @@ impl Emitter<'_> {
         quote!(#class::from_shape_vec(#shape, #name).unwrap())
     }
 
-    /// Whether a result is the same everywhere and is only returned, and that once: it is an ndarray from
-    /// the start.
-    fn is_made_whole(&self, t: Tensor) -> bool {
-        let filled = self.plan.body.iter().any(|s| matches!(s, Stmt::Fill(u, _) if *u == t));
+    /// Declares a result that is an ndarray from the start; what is stored into is its slice.
+    fn whole(&mut self, t: Tensor, value: &TokenStream) -> Option<TokenStream> {
+        let Ty::Nd(rank @ 1..) = self.ty(t) else { return None };
+        let carried = self.plan.carried.contains(&t) || self.program.info(t).role != Role::Defined;
+        if carried || self.program.results().filter(|u| *u == t).count() != 1 {
+            return None;
+        }
+        let (name, class, shape) = (self.tensor(t), array(self.interface, rank), self.nd_shape(t));
+        let whole = self.fresh_name(&format!("__{}_array", self.program.info(t).name.trim_start_matches("r#")));
+        self.wholes.insert(t, whole.clone());
+        let written = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(u) if *u == t));
         let read = self.program.definitions.iter().any(|d| d.body.reads(&self.program.arena).contains(&t));
-        let carried = self.plan.carried.contains(&t) || self.destinations.contains_key(&t);
-        filled && !read && !carried && self.program.results().filter(|u| *u == t).count() == 1
+        let slice = (written || read).then(|| quote!(let #name = #whole.as_slice_mut().unwrap();));
+        let mutable = slice.is_some().then(|| quote!(mut));
+        Some(quote!(let #mutable #whole = #class::from_elem(#shape, #value); #slice))
     }
 
     /// The lengths of a tensor as ndarray takes them.
@@ -179,10 +187,12 @@ impl Emitter<'_> {
             if let ParamKind::Float(Ty::Nd(1..), t, _) = &p.kind {
                 if in_loops.contains(t) {
                     let ident = &p.ident;
+                    let copy = self.fresh_name(&format!("__{}_copy", ident.to_string().trim_start_matches("r#")));
+                    let runtime = &self.interface.runtime;
                     self.slices.insert(*t);
                     out.extend(quote! {
-                        let #ident = #ident.as_standard_layout();
-                        let #ident = #ident.as_slice().unwrap();
+                        let mut #copy = ::std::vec::Vec::new();
+                        let #ident = #runtime::__private::contiguous(#ident.as_slice(), &mut #copy, || #ident.iter());
                     });
                 }
             }
@@ -196,11 +206,10 @@ impl Emitter<'_> {
         if let Some(place) = self.destinations.get(&t) {
             return self.borrow(t, place, fill.map(|_| value));
         }
-        let ty = self.ty(t);
-        if let (Ty::Nd(rank @ 1..), Some(_), true) = (&ty, fill, self.is_made_whole(t)) {
-            let (name, class, shape) = (self.tensor(t), array(self.interface, *rank), self.nd_shape(t));
-            return quote!(let #name = #class::from_elem(#shape, #value););
+        if let Some(declared) = self.whole(t, &value) {
+            return declared;
         }
+        let ty = self.ty(t);
         let all = match &ty {
             Ty::Nd(1..) | Ty::Slice => {
                 let size = self.product(self.shape(t));

@@ -2,7 +2,7 @@
 
 use super::schedule::{Item, Kind, Tree};
 use super::Factor;
-use crate::ir::{Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Symbol, Tensor, Term};
+use crate::ir::{Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
 use crate::ops::Op;
 
 /// Results of more elements than this are stored one by one, where they are computed, instead of
@@ -263,8 +263,9 @@ struct Place {
 /// How an innermost loop writes: those that differ would keep each other from being vectorised.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Writes {
-    /// Along the last axis. Two rows of one tensor are not written together.
-    Row(usize),
+    /// Along the last axis. Two rows of one tensor are not written together, and those of two tensors
+    /// only to compute something once: the tensor whose loop it is.
+    Row(usize, Tensor),
     /// In some other way.
     Scattered,
 }
@@ -293,7 +294,7 @@ impl Fused {
                 let writes = innermost.then(|| match nest.at.last().and_then(Affine::as_index) {
                     Some(last) if last == *i => {
                         rows += 1;
-                        Writes::Row(rows)
+                        Writes::Row(rows, self.sharing(program, &nest, &own).unwrap_or(tensor))
                     }
                     _ => Writes::Scattered,
                 });
@@ -308,6 +309,34 @@ impl Fused {
         if let (Some(((_, nest, add), others)), Some(later)) = (self.nests[first..].split_first_mut(), later) {
             *add = !nest.injective() || !others.iter().all(|(_, other, _)| nest.writes_before(other, later));
         }
+    }
+
+    /// The tensor in whose innermost loop something is computed that a nest needs too, if its outer loops are
+    /// the given ones.
+    fn sharing(&self, program: &mut Program, nest: &Nest, outer: &[Index]) -> Option<Tensor> {
+        let computed = |program: &Program, value: Expr, i: Index| {
+            let worth = |e: &Expr| match &program.arena[*e] {
+                Node::Apply(Op::Neg, _) => false,
+                Node::Apply(..) => true,
+                Node::Access(t, _) => program.info(*t).role == Role::Defined,
+                _ => false,
+            };
+            let reached = program.arena.reachable([value]).into_iter();
+            reached.filter(|e| worth(e) && program.arena.mentions(*e, i)).collect::<Set<Expr>>()
+        };
+        self.nests.iter().find_map(|(tensor, other, _)| {
+            let (innermost, around) = other.loops.split_last()?;
+            if around != outer || program.length(*innermost) != program.length(*nest.loops.last()?) {
+                return None;
+            }
+            let with = |s: Symbol| match s {
+                Symbol::Index(i) => nest.loops.iter().position(|j| *j == i).map(|k| Affine::from(other.loops[k])),
+                Symbol::Size(_) => None,
+            };
+            let value = program.arena.substitute(nest.value, &with);
+            let (ours, theirs) = (computed(program, value, *innermost), computed(program, other.value, *innermost));
+            ours.iter().any(|e| theirs.contains(e)).then_some(*tensor)
+        })
     }
 
     /// Opens the loops. `later` are the definitions that come after; what only they need is left.
