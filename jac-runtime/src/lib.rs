@@ -22,9 +22,6 @@
 
 extern crate alloc;
 #[cfg(feature = "linalg")]
-extern crate std;
-
-#[cfg(feature = "linalg")]
 pub mod linalg;
 
 pub use jac_macro::jacobian;

@@ -52,7 +52,7 @@ pub const IS_JAC_RUNTIME: () = ();
 #[must_use]
 pub fn inv<F: Real>(a: &ArrayRef2<F>) -> Array2<F> {
     let mut out = Array2::zeros(a.raw_dim());
-    lu(a).inv(slice(&mut out));
+    lu("inv", a).inv(slice(&mut out));
     out
 }
 
@@ -65,7 +65,7 @@ pub fn inv<F: Real>(a: &ArrayRef2<F>) -> Array2<F> {
 /// If the matrix is not square.
 #[must_use]
 pub fn det<F: Real>(a: &ArrayRef2<F>) -> F {
-    lu(a).det()
+    lu("det", a).det()
 }
 
 /// The logarithm of the absolute value of the determinant of a matrix of shape `[n, n]`; `-inf` if it is singular.
@@ -77,7 +77,7 @@ pub fn det<F: Real>(a: &ArrayRef2<F>) -> F {
 /// If the matrix is not square.
 #[must_use]
 pub fn ln_det<F: Real>(a: &ArrayRef2<F>) -> F {
-    lu(a).ln_det()
+    lu("ln_det", a).ln_det()
 }
 
 /// The solution `X` of `A·X = B`, for `A` of shape `[n, n]` and `B` of shape `[n]` or `[n, m]`.
@@ -92,7 +92,7 @@ pub fn solve<F: Real, D: Dimension>(a: &ArrayRef2<F>, b: &ArrayRef<F, D>) -> Arr
     let mut out = Array::zeros(b.raw_dim());
     let b = b.as_standard_layout();
     let b = b.as_slice().expect("an array in standard layout");
-    let lu = lu(a);
+    let lu = lu("solve", a);
     assert!(matches!(out.ndim(), 1 | 2), "`solve`: the right side has rank {}, expected 1 or 2", out.ndim());
     assert!(out.shape()[0] == lu.n(), "`solve`: the right side has {} rows, expected {}", out.shape()[0], lu.n());
     lu.solve(b, slice(&mut out));
@@ -141,8 +141,8 @@ fn order<F>(function: &str, a: &ArrayRef2<F>) -> usize {
     rows
 }
 
-fn lu<F: Real>(a: &ArrayRef2<F>) -> Lu<F> {
-    let n = order("linalg", a);
+fn lu<F: Real>(function: &str, a: &ArrayRef2<F>) -> Lu<F> {
+    let n = order(function, a);
     let a = a.as_standard_layout();
     Lu::new(a.as_slice().expect("an array in standard layout"), n)
 }
