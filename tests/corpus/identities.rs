@@ -1477,8 +1477,8 @@ pub fn row_127(x: &Array2<f64>, w: &Array1<f64>, y: &Array1<f64>) -> f64 {
 /// row: (Σ⁻¹(x−μ))_k
 /// closed: d[i] = x[i] − mu[i]
 /// closed: t1 = solve(sigma, d)
-/// closed: solve_sigma = tr_solve(sigma, d)
-/// closed: J[i] = 0.5·(t1[i] + solve_sigma[i])
+/// closed: tr_solve_sigma = tr_solve(sigma, d)
+/// closed: J[i] = 0.5·(t1[i] + tr_solve_sigma[i])
 /// longer: Σ need not be symmetric, so that there are two solutions, with Σ and its transpose
 /// shapes: x = [3], mu = [3], sigma = [3, 3]
 #[jacobian(wrt(mu))]
@@ -1491,8 +1491,8 @@ pub fn row_128(x: &Array1<f64>, mu: &Array1<f64>, sigma: &Array2<f64>) -> f64 {
 /// closed: d[i] = x[i] − mu[i]
 /// closed: t1 = solve(sigma, d)
 /// closed: inv_sigma = inv(sigma)
-/// closed: solve_sigma = tr_solve(sigma, d)
-/// closed: J[i, j] = −(0.5·(inv_sigma[j,i] − solve_sigma[i]·t1[j]))
+/// closed: tr_solve_sigma = tr_solve(sigma, d)
+/// closed: J[i, j] = −(0.5·(inv_sigma[j,i] − tr_solve_sigma[i]·t1[j]))
 /// shapes: x = [3], mu = [3], sigma = [3, 3]
 #[jacobian(wrt(sigma))]
 pub fn row_129(x: &Array1<f64>, mu: &Array1<f64>, sigma: &Array2<f64>) -> f64 {

@@ -1,10 +1,10 @@
 //! What the front reads, as a page of the documentation.
 
 use super::iterators::ITERATOR_METHODS;
-use super::linalg::FUNCTIONS;
+use super::linalg::intrinsics;
 use super::methods::{ARRAY_CONSTRUCTORS, ARRAY_METHODS, MACROS};
 use super::views::CHANGING;
-use crate::ops::{Intrinsic, Op, Syntax, SYNONYMS};
+use crate::ops::{Op, Syntax, SYNONYMS};
 
 /// Syntax, with what becomes of it.
 const SYNTAX: &[(&str, &str)] = &[
@@ -75,7 +75,7 @@ pub fn language() -> String {
     }
     out += "\n## Linear algebra\n\nOf `jac_runtime::linalg`, with its feature `linalg`, as `linalg::inv(x)`: `trace`, `norm`, and\n\n";
     out += "| function | shapes | derivative by `a` and `b` |\n|---|---|---|\n";
-    for entry in Intrinsic::ALL.iter().map(|f| f.entry()).filter(|entry| FUNCTIONS.contains(&entry.method.1)) {
+    for entry in intrinsics().map(|f| f.entry()) {
         let shape = |axes: &[&str]| format!("[{}]", axes.join(", "));
         let arguments: Vec<String> = entry.arguments.iter().map(|a| shape(a)).collect();
         let derivatives: Vec<String> = entry.rules.iter().map(|r| format!("`{}`", r.partial)).collect();

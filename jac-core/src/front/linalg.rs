@@ -2,13 +2,21 @@
 
 use super::body::{Eval, Reader};
 use super::value::{Elements, Tensor, Value};
-use crate::ir::{self, Affine, Node};
+use crate::ir::{self, Affine, Map, Node};
 use crate::ops::{Intrinsic, Op, MOST_ROWS};
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 
-/// The functions of `jac_runtime::linalg`.
-pub(super) const FUNCTIONS: [&str; 7] = ["inv", "det", "ln_det", "solve", "cholesky", "trace", "norm"];
+/// The intrinsics that functions of `jac_runtime::linalg` are; those of a transpose are the derivatives'
+/// own.
+pub(super) fn intrinsics() -> impl Iterator<Item = Intrinsic> {
+    Intrinsic::ALL.iter().copied().filter(|f| f.entry().of_symmetric.is_none())
+}
+
+/// Whether `jac_runtime::linalg` has a function of that name.
+pub(super) fn is_function(name: &str) -> bool {
+    matches!(name, "trace" | "norm") || intrinsics().any(|f| f.entry().method.1 == name)
+}
 
 impl Reader<'_> {
     /// The function `name` of the module that `path` begins with.
@@ -31,28 +39,30 @@ impl Reader<'_> {
             }
         }
         let ranks: Vec<usize> = tensors.iter().map(|t| t.shape.len()).collect();
-        let f = match (name, ranks.as_slice()) {
-            ("norm", [_]) => {
+        let takes = |f: &Intrinsic| f.entry().arguments.iter().map(|axes| axes.len()).eq(ranks.iter().copied());
+        let found = intrinsics().find(|f| f.entry().method.1 == name && takes(f));
+        let f = match (name, ranks.as_slice(), found) {
+            ("norm", [_], _) => {
                 let squares = self.map(Value::Tensor(tensors.remove(0)), span, &mut |r, e| Ok(r.folded(Op::Mul, vec![e, e])))?;
                 let Value::Tensor(squares) = squares else { return Ok(squares) };
                 let sum = self.sum(&squares, None, span)?;
                 return self.elementwise(Op::Sqrt, sum, span);
             }
-            ("trace", [2]) => {
+            ("trace", [2], _) => {
                 let Value::Tensor(diagonal) = self.diagonal(&tensors[0], span)? else { return Ok(Value::Poison) };
                 return self.sum(&diagonal, None, span);
             }
-            ("solve", [2, 1]) => Intrinsic::Solve,
-            ("solve", [2, 2]) => Intrinsic::SolveColumns,
-            ("inv" | "det" | "ln_det" | "cholesky", [2]) => Intrinsic::named(name).expect("a row of the table"),
+            (_, _, Some(f)) => f,
             _ => return self.fail(span, format!("`{name}` of arrays of rank {ranks:?}"), "a matrix has rank 2, a right side 1 or 2"),
         };
-        let rows = tensors[0].shape[0].clone();
-        self.equal_lengths(&rows, &tensors[0].shape[1].clone(), span)?;
-        if let Some(b) = tensors.get(1) {
-            self.equal_lengths(&rows, &b.shape[0].clone(), span)?;
+        let mut lengths: Map<&str, Affine> = Map::default();
+        for (n, name) in tensors.iter().flat_map(|t| t.shape.clone()).zip(f.entry().arguments.iter().copied().flatten()) {
+            match lengths.get(name).cloned() {
+                Some(known) => self.equal_lengths(&known, &n, span)?,
+                None => _ = lengths.insert(name, n),
+            }
         }
-        let order = self.lengths.resolve(&rows).known();
+        let order = self.lengths.resolve(&tensors[0].shape[0]).known();
         if let Some(n @ 1..) = order.filter(|n| f.entry().natural && *n <= MOST_ROWS as i64) {
             let elements = self.listed(&tensors[0], &[n as usize; 2]);
             let made = self.program.arena.intrinsic(f, &elements, &[], n as usize);

@@ -212,7 +212,7 @@ impl Reader<'_> {
             }
             return self.float_function(owner, &name, arguments, call, span);
         }
-        if owner == "linalg" && linalg::FUNCTIONS.contains(&name.as_str()) {
+        if owner == "linalg" && linalg::is_function(&name) {
             return self.linalg(&name, arguments, path);
         }
         match (owner, name.as_str(), arguments.as_slice()) {
@@ -255,7 +255,7 @@ impl Reader<'_> {
                     let f = &call.func;
                     return Ok(Value::Opaque(Rc::new(syn::parse_quote!(#f(#(#arguments),*)))));
                 }
-                if owner.is_empty() && linalg::FUNCTIONS.contains(&name.as_str()) {
+                if owner.is_empty() && linalg::is_function(&name) {
                     let help = format!("of `jac_runtime::linalg` it is `linalg::{name}(…)`, with the module");
                     return self.fail(span, format!("cannot see which function `{name}` is"), &help);
                 }

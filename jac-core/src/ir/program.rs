@@ -361,9 +361,13 @@ impl Program {
         names.zip(arguments.iter().flat_map(|t| self.info(*t).shape.clone())).collect()
     }
 
+    /// The intrinsic that does the same for these arguments at the least cost.
+    pub fn suited(&self, f: Intrinsic, arguments: &[Tensor]) -> Intrinsic {
+        f.entry().of_symmetric.filter(|_| self.arena.is_symmetric(arguments[0])).unwrap_or(f)
+    }
+
     /// The definition of a new tensor by an intrinsic, or the one there is.
     pub fn intrinsic(&mut self, name: &str, f: Intrinsic, arguments: Vec<Tensor>) -> Tensor {
-        let f = f.entry().of_symmetric.filter(|_| self.arena.is_symmetric(arguments[0])).unwrap_or(f);
         let body = Body::Intrinsic(f, arguments);
         if let Some(known) = self.definitions.iter().find(|d| d.body == body) {
             return known.tensor;

@@ -637,7 +637,8 @@ pub fn rule(
         let name = p.word()?;
         let tensor = match p.intrinsic()? {
             Some((f, arguments)) => {
-                let name = format!("{}_{}", f.entry().name.trim_start_matches("tr_"), p.program.info(arguments[0]).name);
+                let f = p.program.suited(f, &arguments);
+                let name = format!("{}_{}", f.entry().name, p.program.info(arguments[0]).name);
                 p.program.intrinsic(&name, f, arguments)
             }
             None => {
