@@ -1316,6 +1316,93 @@ pub fn row_115(t: f64) -> Array2<f64> {
     array![[t.cos(), -t.sin()], [t.sin(), t.cos()]]
 }
 
+/// row: −[R p]× J_l(ω), J_l = I+(1−cosθ)/θ²[ω]×+(θ−sinθ)/θ³[ω]×² (series at θ→0)
+/// longer: element by element, where J_l is one matrix; NaN at 0, as the function written with quotients
+/// closed: t1 = w[1]·p[2] − w[2]·p[1]
+/// closed: t2 = w[2]·p[0] − w[0]·p[2]
+/// closed: t3 = w[0]·p[1] − w[1]·p[0]
+/// closed: square = w[1]·w[1] + (w[2]·w[2] + w[0]·w[0])
+/// closed: t4 = sqrt(square)
+/// closed: t5 = cos(t4)
+/// closed: t6 = 1/t4
+/// closed: a = t6·sin(t4)
+/// closed: t7 = 1/square
+/// closed: b = t7 − t7·t5
+/// closed: t8 = p[2]·a + t3·b
+/// closed: t9 = p[1]·a + t2·b
+/// closed: t10 = p[0]·a + t1·b
+/// closed: t11 = 2·−(t7·(b − 0.5·a))
+/// closed: t12 = p[1]·b
+/// closed: t13 = w[1]·t12
+/// closed: t14 = p[2]·b
+/// closed: t15 = w[2]·t14
+/// closed: t16 = p[0]·b
+/// closed: t17 = (w[0]·t3 − w[2]·t1)·t11
+/// closed: t18 = w[0]·t16
+/// closed: t19 = t6·t6·(t5 − a)
+/// closed: t20 = t1·t19 + (w[1]·t3 − w[2]·t2)·t11
+/// closed: t21 = t16 − t20
+/// closed: t22 = t2·t19
+/// closed: t23 = t12 + (t17 − t22)
+/// closed: t24 = t3·t19 + (w[0]·t2 − w[1]·t1)·t11
+/// closed: t25 = t14 − t24
+/// closed: J[0, 0] = t13 + t15 + w[0]·t20
+/// closed: J[0, 1] = t8 − w[1]·t21
+/// closed: J[0, 2] = −(t9 + w[2]·t21)
+/// closed: J[1, 0] = −(t8 + w[0]·t23)
+/// closed: J[1, 1] = t18 + t15 + w[1]·(t22 − t17)
+/// closed: J[1, 2] = t10 − w[2]·t23
+/// closed: J[2, 0] = t9 − w[0]·t25
+/// closed: J[2, 1] = −(t10 + w[1]·t25)
+/// closed: J[2, 2] = t18 + t13 + w[2]·t24
+#[jacobian(wrt(w))]
+pub fn row_116(w: [f64; 3], p: [f64; 3]) -> [f64; 3] {
+    let square = w[0] * w[0] + w[1] * w[1] + w[2] * w[2];
+    let theta = square.sqrt();
+    let (a, b) = (theta.sin() / theta, (1.0 - theta.cos()) / square);
+    let cross = |x: [f64; 3], y: [f64; 3]| [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]];
+    let once = cross(w, p);
+    let twice = cross(w, once);
+    [p[0] + a * once[0] + b * twice[0], p[1] + a * once[1] + b * twice[1], p[2] + a * once[2] + b * twice[2]]
+}
+
+/// row: R(ω)
+/// closed: t1 = w[0]·w[0]
+/// closed: square = w[2]·w[2] + (t1 + w[1]·w[1])
+/// closed: t2 = sqrt(square)
+/// closed: b = (1 − cos(t2))/square
+/// closed: t3 = w[1]·b
+/// closed: t4 = w[1]·t3
+/// closed: t5 = w[2]·b
+/// closed: t6 = w[2]·t5
+/// closed: a = sin(t2)/t2
+/// closed: t7 = w[2]·a
+/// closed: t8 = w[0]·t5
+/// closed: t9 = w[1]·a
+/// closed: t10 = w[2]·t3
+/// closed: t11 = w[0]·a
+/// closed: t12 = w[0]·t3
+/// closed: t13 = 1 − t1·b
+/// closed: J[0, 0] = 1 − t4 − t6
+/// closed: J[0, 1] = t12 − t7
+/// closed: J[0, 2] = t9 + t8
+/// closed: J[1, 0] = t7 + t12
+/// closed: J[1, 1] = t13 − t6
+/// closed: J[1, 2] = t10 − t11
+/// closed: J[2, 0] = t8 − t9
+/// closed: J[2, 1] = t11 + t10
+/// closed: J[2, 2] = t13 − t4
+#[jacobian(wrt(p))]
+pub fn row_117(w: [f64; 3], p: [f64; 3]) -> [f64; 3] {
+    let square = w[0] * w[0] + w[1] * w[1] + w[2] * w[2];
+    let theta = square.sqrt();
+    let (a, b) = (theta.sin() / theta, (1.0 - theta.cos()) / square);
+    let cross = |x: [f64; 3], y: [f64; 3]| [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]];
+    let once = cross(w, p);
+    let twice = cross(w, once);
+    [p[0] + a * once[0] + b * twice[0], p[1] + a * once[1] + b * twice[1], p[2] + a * once[2] + b * twice[2]]
+}
+
 /// row: [2(wp+v×p) | 2(v pᵀ − p vᵀ + (v·p)I − w[p]×)]
 /// closed: t1 = 2·p[0]
 /// closed: t2 = 2·p[1]

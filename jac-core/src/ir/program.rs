@@ -1,6 +1,7 @@
 //! Programs: a list of tensor definitions.
 
 use super::affine::{Affine, Index, Size, Symbol};
+use super::constant::Constant;
 use super::expr::{Arena, Expr, Map, Node, Set, Tensor};
 use crate::ops::{Intrinsic, MOST_ROWS};
 
@@ -12,6 +13,16 @@ pub enum Float {
     F64,
     /// `f32`.
     F32,
+}
+
+impl Float {
+    /// Whether the constant is 0 or a normal number of this type: rounding it loses neither range nor digits.
+    pub fn holds(self, constant: &Constant) -> bool {
+        match self {
+            Float::F64 => constant.is_normal(),
+            Float::F32 => constant.is_zero() || (constant.to_f64() as f32).is_normal(),
+        }
+    }
 }
 
 impl Float {

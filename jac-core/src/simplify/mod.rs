@@ -9,8 +9,10 @@
 //! - [`gvn`] finds equal values by fingerprint;
 //! - [`factor`] extracts common products and sums;
 //! - [`resubstitute`] computes a value from two others that are there anyway;
-//! - [`egraph`] rewrites windows of a few dozen operations under the rules of the operator table.
+//! - [`egraph`] rewrites windows of a few dozen operations under the rules of the operator table;
+//! - [`constants`] joins the constant factors that the others have brought together, at the end.
 
+pub mod constants;
 pub mod egraph;
 pub mod factor;
 pub mod gvn;
@@ -99,6 +101,7 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
             break;
         }
     }
+    best.try_stage(program, constants::join);
     replace(program, &roots, &best.roots);
     program.prune();
     Report { before, after: program.operations() }

@@ -112,17 +112,13 @@ pub fn factor(program: &mut Program, roots: &[Expr], variant: Variant) -> Vec<Ex
 /// The factors of a coefficient: itself, unless it is out of the range of floats; `(x * 1e200) * 1e200`
 /// must not become `x * inf`.
 fn parts(coefficient: Constant, float: Float) -> Vec<Constant> {
-    let in_range = |c: &Constant| match float {
-        Float::F64 => c.is_normal(),
-        Float::F32 => c.is_zero() || (c.to_f64() as f32).is_normal(),
-    };
     let step = match float {
         Float::F64 => 1000,
         Float::F32 => 100,
     };
     let mut left = coefficient;
     let mut out = Vec::new();
-    while !in_range(&left) && out.len() < 64 {
+    while !float.holds(&left) && out.len() < 64 {
         let (p, q) = left.parts();
         let power = if p.bits() > q.bits() { step } else { -step };
         let Some((factor, inverse)) = Constant::from(2).pow(power).zip(Constant::from(2).pow(-power)) else { break };
