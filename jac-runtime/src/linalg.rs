@@ -23,7 +23,7 @@
 //! no factorisation in generated code but its cofactors, so that the derivative of [`det`] is right
 //! at singular matrices too.
 
-use nalgebra::{DMatrix, Dyn};
+use nalgebra::{DMatrix, DMatrixView, DMatrixViewMut, Dyn};
 use ndarray::{Array, Array2, ArrayRef, ArrayRef2, Dimension};
 
 /// The floats there is linear algebra for: `f32` and `f64`.
@@ -152,9 +152,11 @@ fn slice<F, D: Dimension>(out: &mut Array<F, D>) -> &mut [F] {
 }
 
 fn row_major<F: Real>(m: &DMatrix<F>, out: &mut [F]) {
-    for (row, out) in m.row_iter().zip(out.chunks_exact_mut(m.ncols().max(1))) {
-        row.iter().zip(out).for_each(|(x, out)| *out = *x);
-    }
+    DMatrixViewMut::from_slice(out, m.ncols(), m.nrows()).tr_copy_from(m);
+}
+
+fn from_row_major<F: Real>(a: &[F], n: usize, m: usize) -> DMatrix<F> {
+    DMatrixView::from_slice(a, m, n).transpose()
 }
 
 /// `P·A = L·U`; the slices are row-major.
@@ -165,17 +167,44 @@ pub struct Lu<F: Real>(nalgebra::LU<F, Dyn, Dyn>);
 impl<F: Real> Lu<F> {
     #[must_use]
     pub fn new(a: &[F], n: usize) -> Self {
-        Lu(DMatrix::from_row_slice(n, n, a).lu())
+        Lu(from_row_major(a, n, n).lu())
     }
 
     fn n(&self) -> usize {
         self.0.lu_internal().nrows()
     }
 
+    /// `X = U⁻¹·L⁻¹·P` as LAPACK's `getri`, 4/3·n³ operations, most of them products of matrices;
+    /// the library's `try_inverse` solves for the whole identity, zeros and all, in 2·n³.
     #[track_caller]
     pub fn inv(&self, out: &mut [F]) {
-        let inverse = self.0.try_inverse().expect("a singular matrix has no inverse");
-        row_major(&inverse, out);
+        const PANEL: usize = 8;
+        let (n, lu, zero, one) = (self.n(), self.0.lu_internal(), F::zero(), F::one());
+        assert!(self.0.is_invertible(), "a singular matrix has no inverse");
+        let panels = || (0..n).step_by(PANEL).map(|first| (first, n.min(first + PANEL)));
+        let mut x = DMatrix::zeros(n, n);
+        // U⁻¹ from the left: column j is -U⁻¹·u/u[j], where u is U's, above its diagonal
+        for (first, end) in panels() {
+            let (left, mut panel) = x.columns_range_pair_mut(..first, first..end);
+            panel.rows_mut(0, first).gemm(one, &left.rows(0, first), &lu.view((0, first), (first, end - first)), zero);
+            for j in first..end {
+                let (left, mut column) = panel.columns_range_pair_mut(..j - first, j - first);
+                let scale = one / lu[(j, j)];
+                column.rows_mut(0, j).gemv(-scale, &left.rows(0, j), &lu.column(j).rows_range(first..j), -scale);
+                column[j] = scale;
+            }
+        }
+        // X·L = U⁻¹ from the right: column j is that of U⁻¹ less the later ones of X times L's
+        for (first, end) in panels().rev() {
+            let (mut panel, right) = x.columns_range_pair_mut(first..end, end..);
+            panel.gemm(-one, &right, &lu.view((end, first), (n - end, end - first)), one);
+            for j in (first..end).rev() {
+                let (mut column, right) = panel.columns_range_pair_mut(j - first, j + 1 - first..);
+                column.gemv(-one, &right, &lu.column(j).rows_range(j + 1..end), one);
+            }
+        }
+        self.0.p().inv_permute_columns(&mut x);
+        row_major(&x, out);
     }
 
     #[must_use]
@@ -185,7 +214,8 @@ impl<F: Real> Lu<F> {
 
     #[must_use]
     pub fn ln_det(&self) -> F {
-        self.0.lu_internal().diagonal().iter().fold(F::zero(), |sum, x| sum + x.abs().ln())
+        let lu = self.0.lu_internal();
+        (0..self.n()).fold(F::zero(), |sum, i| sum + lu[(i, i)].abs().ln())
     }
 
     /// `A⁻¹·b`, for any number of columns.
@@ -208,7 +238,7 @@ impl<F: Real> Lu<F> {
     #[track_caller]
     fn columns(&self, b: &[F], out: &mut [F], solve: impl FnOnce(&mut DMatrix<F>)) {
         let n = self.n();
-        let mut x = DMatrix::from_row_slice(n, b.len().checked_div(n).unwrap_or_default(), b);
+        let mut x = from_row_major(b, n, b.len().checked_div(n).unwrap_or_default());
         solve(&mut x);
         row_major(&x, out);
     }
@@ -223,7 +253,7 @@ impl<F: Real> Cholesky<F> {
     #[track_caller]
     #[must_use]
     pub fn new(a: &[F], n: usize) -> Self {
-        let symmetric = DMatrix::from_row_slice(n, n, a).symmetric_part();
+        let symmetric = DMatrix::from_column_slice(n, n, a).symmetric_part();
         Cholesky(symmetric.cholesky().expect("the matrix is not positive definite"))
     }
 

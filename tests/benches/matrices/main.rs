@@ -1,6 +1,7 @@
 //! Jacobians of matrix functions whose sizes are known at run time: jac beside hand-written loops,
 //! num-dual and central differences, and beside the floor, which is to write as many numbers once;
 //! each into fresh memory and into memory used before. All are first compared with each other.
+//! Then gradients beside the scalar functions that they are of.
 //!
 //! `cargo bench -p jac-tests --bench matrices`, optionally with a part of a function's name.
 
@@ -52,9 +53,14 @@ fn inverse(x: &Array2<f64>) -> Array2<f64> {
     linalg::inv(x)
 }
 
-#[jacobian(into)]
+#[jacobian(into, value)]
 fn ln_det(x: &Array2<f64>) -> f64 {
     linalg::ln_det(x)
+}
+
+#[jacobian(value)]
+fn log_likelihood(sigma: &Array2<f64>, residual: &Array1<f64>) -> f64 {
+    -0.5 * (linalg::ln_det(sigma) + residual.dot(&linalg::solve(sigma, residual)))
 }
 
 /// The sizes that are timed; num-dual and differences only where they take less than seconds.
@@ -275,6 +281,17 @@ fn measure<J: Parts>(c: &mut Criterion, ways: Ways<impl Fn() -> J, impl Fn(&mut 
     group.finish();
 }
 
+const GRADIENT: [&str; 2] = ["function", "value and gradient"];
+
+/// A scalar function beside its value with the gradient by all that it is given.
+fn compare<G>(c: &mut Criterion, name: &str, n: usize, function: impl Fn() -> f64, gradient: impl Fn() -> (f64, G)) {
+    agree(name, "the function itself", &[gradient().0], &[function()], 1e-12);
+    let mut group = c.benchmark_group(format!("{name} {n}"));
+    group.bench_function(BenchmarkId::from_parameter(GRADIENT[0]), |b| b.iter(|| black_box(function())));
+    group.bench_function(BenchmarkId::from_parameter(GRADIENT[1]), |b| b.iter(|| black_box(gradient())));
+    group.finish();
+}
+
 fn main() {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("criterion-matrices");
     let mut c = Criterion::default()
@@ -420,6 +437,8 @@ fn main() {
                 widths: vec![n * n],
             },
         );
+        compare(&mut c, SCALARS[0], n, || ln_det(&s), || ln_det_value_and_jacobian(&s));
+        compare(&mut c, SCALARS[1], n, || log_likelihood(&s, &v), || log_likelihood_value_and_jacobian(&s, &v));
     }
     c.final_summary();
     report(&directory);
@@ -427,6 +446,9 @@ fn main() {
 
 /// The names of the functions, as the report lists them.
 const FUNCTIONS: [&str; 8] = ["sum", "A·X", "M·M", "XᵀAX", "A·X·B", "tanh(A·x + b)", "X⁻¹", "ln det X"];
+
+/// Those whose gradient is timed beside the function.
+const SCALARS: [&str; 2] = ["gradient of ln det", "gradient of log_likelihood"];
 
 /// Prints the tables of `BENCHMARKS.md`.
 fn report(directory: &Path) {
@@ -471,5 +493,14 @@ fn report(directory: &Path) {
         };
         let [a, b, c, d] = [("jac", 4, 16), ("jac", 16, 64), ("jac into", 4, 16), ("jac into", 16, 64)].map(|(w, f, t)| growth(w, f, t));
         println!("| {name} | {a} | {b} | {c} | {d} |");
+    }
+    println!("\n| | n | function, µs | value and gradient, µs | ratio |\n|---|---|---|---|---|");
+    for name in SCALARS {
+        for n in SIZES {
+            let [function, gradient] = GRADIENT.map(|way| median(name, n, way));
+            if gradient.is_some() {
+                println!("| {name} | {n} | {} | {} | {} |", shown(function), shown(gradient), over(gradient, function));
+            }
+        }
     }
 }
