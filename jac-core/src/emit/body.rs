@@ -26,6 +26,7 @@ pub fn body(interface: &Interface, kind: Kind, destination: Option<&Ident>, plan
         places: Map::default(),
         destinations: Map::default(),
         clears: Map::default(),
+        blocks: Map::default(),
         slices: Set::default(),
         rows: Vec::new(),
         factors: Map::default(),
@@ -90,6 +91,8 @@ pub(super) struct Emitter<'a> {
     pub destinations: Map<Tensor, TokenStream>,
     /// The loops that fill a block of a destination with zeros, and its position.
     pub clears: Map<Index, Vec<(Tensor, Vec<Affine>)>>,
+    /// The blocks that the loops around filled with zeros, and how many leading axes they lie behind.
+    pub blocks: Map<Tensor, (Ident, usize)>,
     /// The parameters that were made slices.
     pub slices: Set<Tensor>,
     /// The rows that the loops around walk along.
@@ -344,12 +347,15 @@ impl Emitter<'_> {
         let outside = self.rows.len();
         let rows = self.take_rows(i, inner, root);
         let (index, range) = self.open(i);
-        let clear = self.clear(i);
+        let clear = self.clear(i, inner);
         let inner_rows = self.take_rows(i, inner, root);
         let inner = self.statements(inner);
         let last = last(self);
         self.indices.swap_remove(&i);
         self.rows.truncate(outside);
+        for (t, _) in self.clears.get(&i).into_iter().flatten() {
+            self.blocks.swap_remove(t);
+        }
         quote!(#rows for #index in #range { #clear #inner_rows #inner #last })
     }
 
@@ -368,7 +374,7 @@ impl Emitter<'_> {
         let given = |stem: &str| name.strip_prefix("__") == Some(stem);
         self.indices.values().any(|i| i == name)
             || self.rows.iter().any(|r| r.is_named(name))
-            || self.marches.values().chain(self.factors.values()).any(|n| n == name)
+            || self.marches.values().chain(self.factors.values()).chain(self.blocks.values().map(|b| &b.0)).any(|n| n == name)
             || self.plan.locals.values().any(|l| l == name)
             || self.program.tensors.iter().any(|t| given(&t.name))
             || self.program.sizes.iter().any(|s| given(&s.name))

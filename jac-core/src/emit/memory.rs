@@ -354,15 +354,28 @@ impl Emitter<'_> {
         }
     }
 
-    /// Fills what the iteration of a loop is about to write.
-    pub(super) fn clear(&self, i: Index) -> TokenStream {
-        let clear = |(t, leading): &(Tensor, Vec<Affine>)| {
-            let (name, zero, shape) = (self.tensor(*t), self.zero(), self.shape(*t));
-            let start = self.flat(leading, shape);
+    /// Fills what the iteration of a loop is about to write, which lies in one block.
+    pub(super) fn clear(&mut self, i: Index, inner: &[Stmt]) -> TokenStream {
+        let mut out = TokenStream::new();
+        for (t, leading) in self.clears.get(&i).cloned().unwrap_or_default() {
+            let (tensor, zero, shape) = (self.tensor(t), self.zero(), self.shape(t));
+            let start = self.flat(&leading, shape);
             let size = self.product(&shape[leading.len()..]);
-            quote!(#name[#start ..][..#size].fill(#zero);)
-        };
-        self.clears.get(&i).into_iter().flatten().map(clear).collect()
+            let block = quote!(#tensor[#start ..][..#size]);
+            if self.accesses(inner, None).reads.iter().any(|(u, _)| *u == t) {
+                out.extend(quote!(#block.fill(#zero);));
+                continue;
+            }
+            let name = self.fresh_name(&format!("__{}_block", self.program.info(t).name.trim_start_matches("r#")));
+            out.extend(quote!(let #name = &mut #block; #name.fill(#zero);));
+            self.blocks.insert(t, (name, leading.len()));
+        }
+        out
+    }
+
+    /// What the positions of a tensor on the flat lie in, behind how many of its axes.
+    fn base(&self, t: Tensor, source: TokenStream) -> (TokenStream, usize) {
+        self.blocks.get(&t).map_or((source, 0), |(name, axes)| (quote!(#name), *axes))
     }
 
     /// The number of elements.
@@ -422,7 +435,8 @@ impl Emitter<'_> {
         }
         let Some((name, ty)) = self.source(t) else { return TokenStream::new() };
         if self.is_flat(t, &ty) {
-            let at = self.flat(at, self.shape(t));
+            let (name, axes) = self.base(t, name);
+            let at = self.flat(&at[axes..], &self.shape(t)[axes..]);
             return quote!(#name[#at]);
         }
         let (ndarray, at) = (&self.interface.ndarray, affines());
@@ -540,8 +554,9 @@ impl Emitter<'_> {
             self.rows.push(Row { tensor: t, at: at.to_vec(), name });
             return None;
         }
-        let start = (!leading.is_empty()).then(|| {
-            let start = self.flat(leading, self.shape(t));
+        let (source, axes) = self.base(t, source);
+        let start = (leading.len() > axes).then(|| {
+            let start = self.flat(&leading[axes..], &self.shape(t)[axes..]);
             quote!([#start ..])
         });
         let (name, count, mutable) = (self.row_name(t), self.count(length), write.then(|| quote!(mut)));
