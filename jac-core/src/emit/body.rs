@@ -27,7 +27,8 @@ pub fn body(interface: &Interface, kind: Kind, destination: Option<&Ident>, plan
         destinations: Map::default(),
         clears: Map::default(),
         blocks: Map::default(),
-        slices: Set::default(),
+        slices: Map::default(),
+        matrices: Map::default(),
         rows: Vec::new(),
         factors: Map::default(),
         marches: Map::default(),
@@ -94,7 +95,9 @@ pub(super) struct Emitter<'a> {
     /// The blocks that the loops around filled with zeros, and how many leading axes they lie behind.
     pub blocks: Map<Tensor, (Ident, usize)>,
     /// The parameters that were made slices.
-    pub slices: Set<Tensor>,
+    pub slices: Map<Tensor, Ident>,
+    /// What matrix products read as ndarrays: parameters, and what products made.
+    pub matrices: Map<Tensor, Ident>,
     /// The rows that the loops around walk along.
     pub rows: Vec<Row>,
     /// The results that are ndarrays from the start.
@@ -375,6 +378,7 @@ impl Emitter<'_> {
         self.indices.values().any(|i| i == name)
             || self.rows.iter().any(|r| r.is_named(name))
             || self.marches.values().chain(self.factors.values()).chain(self.blocks.values().map(|b| &b.0)).any(|n| n == name)
+            || self.slices.values().chain(self.matrices.values()).chain(self.wholes.values()).any(|n| n == name)
             || self.plan.locals.values().any(|l| l == name)
             || self.program.tensors.iter().any(|t| given(&t.name))
             || self.program.sizes.iter().any(|s| given(&s.name))

@@ -81,13 +81,13 @@ impl Emitter<'_> {
     pub(super) fn returned(&self, t: Tensor) -> TokenStream {
         let name = self.tensor(t);
         let Ty::Nd(rank @ 1..) = self.ty(t) else { return name };
-        if let Some(whole) = self.wholes.get(&t) {
-            return quote!(#whole);
+        let again = self.program.results().filter(|u| *u == t).count() > 1;
+        let clone = again.then(|| quote!(.clone()));
+        if let Some(whole) = self.wholes.get(&t).or_else(|| self.matrices.get(&t)) {
+            return quote!(#whole #clone);
         }
         let (class, shape) = (array(self.interface, rank), self.nd_shape(t));
-        let again = self.program.results().filter(|u| *u == t).count() > 1;
-        let name = if again { quote!(#name.clone()) } else { name };
-        quote!(#class::from_shape_vec(#shape, #name).unwrap())
+        quote!(#class::from_shape_vec(#shape, #name #clone).unwrap())
     }
 
     /// Declares a result that is an ndarray from the start; what is stored into is its slice.
@@ -167,37 +167,53 @@ impl Emitter<'_> {
     }
 
     /// The parameters that loops read, as slices. One that is not in standard layout is copied.
+    /// Where a matrix product reads the parameter too, whatever its layout, the slice has its own name.
     pub(super) fn slices(&mut self) -> TokenStream {
-        let arena = &self.program.arena;
-        let reached = arena.reachable(self.program.roots());
-        let mut in_loops: Set<Tensor> = reached
-            .iter()
-            .filter_map(|e| match &arena[*e] {
-                Node::Access(t, at) if at.iter().any(|a| a.indices().next().is_some()) => Some(*t),
-                _ => None,
-            })
-            .collect();
-        for statement in &self.plan.body {
-            if let Stmt::Intrinsic(_, _, arguments) = statement {
-                in_loops.extend(arguments);
-            }
-        }
+        let in_loops = self.in_loops();
+        let factors = self.factors_of_products();
         let mut out = TokenStream::new();
         for p in self.interface.inputs() {
-            if let ParamKind::Float(Ty::Nd(1..), t, _) = &p.kind {
-                if in_loops.contains(t) {
-                    let ident = &p.ident;
-                    let copy = self.fresh_name(&format!("__{}_copy", ident.to_string().trim_start_matches("r#")));
-                    let runtime = &self.interface.runtime;
-                    self.slices.insert(*t);
-                    out.extend(quote! {
-                        let mut #copy = ::std::vec::Vec::new();
-                        let #ident = #runtime::__private::contiguous(#ident.as_slice(), &mut #copy, || #ident.iter());
-                    });
-                }
+            let ParamKind::Float(Ty::Nd(1..), t, _) = &p.kind else { continue };
+            let (ident, runtime) = (&p.ident, &self.interface.runtime);
+            let stem = ident.to_string();
+            let stem = stem.trim_start_matches("r#");
+            if factors.contains(t) {
+                self.matrices.insert(*t, ident.clone());
+            }
+            if in_loops.contains(t) {
+                let copy = self.fresh_name(&format!("__{stem}_copy"));
+                let slice = if factors.contains(t) { self.fresh_name(&format!("__{stem}_slice")) } else { ident.clone() };
+                out.extend(quote! {
+                    let mut #copy = ::std::vec::Vec::new();
+                    let #slice = #runtime::__private::contiguous(#ident.as_slice(), &mut #copy, || #ident.iter());
+                });
+                self.slices.insert(*t, slice);
             }
         }
         out
+    }
+
+    /// What is read along loops, or by what takes slices.
+    fn in_loops(&self) -> Set<Tensor> {
+        let along = |at: &[Affine]| at.iter().any(|a| a.indices().next().is_some());
+        let mut found: Set<Tensor> =
+            self.accesses(&self.plan.body, None).reads.into_iter().filter(|(_, at)| along(at)).map(|(t, _)| t).collect();
+        for statement in &self.plan.body {
+            match statement {
+                Stmt::Factor(t, _) => _ = found.insert(*t),
+                Stmt::Intrinsic(_, _, arguments) => found.extend(arguments),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn factors_of_products(&self) -> Set<Tensor> {
+        let factors = |s: &Stmt| match s {
+            Stmt::Product(_, factors) => factors.map(|f| f.tensor).to_vec(),
+            _ => Vec::new(),
+        };
+        self.plan.body.iter().flat_map(factors).collect()
     }
 
     /// Declares a tensor that is the same everywhere, by default zero.
@@ -205,6 +221,9 @@ impl Emitter<'_> {
         let value = fill.map_or_else(|| self.zero(), |e| self.expr(e, WEAKEST));
         if let Some(place) = self.destinations.get(&t) {
             return self.borrow(t, place, fill.map(|_| value));
+        }
+        if self.is_own_matrix(t) {
+            return TokenStream::new();
         }
         if let Some(declared) = self.whole(t, &value) {
             return declared;
@@ -246,25 +265,40 @@ impl Emitter<'_> {
         out
     }
 
-    /// A matrix product.
-    pub(super) fn matrix_product(&self, t: Tensor, factors: &[Factor; 2]) -> TokenStream {
+    /// A matrix product, of matrices in any layout, into one in standard layout.
+    pub(super) fn matrix_product(&mut self, t: Tensor, factors: &[Factor; 2]) -> TokenStream {
         let (name, ndarray) = (self.tensor(t), &self.interface.ndarray);
-        let [a, b] = factors.map(|f| {
-            let Some((source, _)) = self.source(f.tensor) else { return TokenStream::new() };
-            let shape = self.nd_shape(f.tensor);
-            let transpose = f.transposed.then(|| quote!(.reversed_axes()));
-            quote!(#ndarray::ArrayView2::from_shape(#shape, &#source[..]).unwrap() #transpose)
+        let [a, b] = factors.map(|f| match (self.matrices.get(&f.tensor), f.transposed) {
+            (Some(matrix), false) => quote!(#matrix.view()),
+            (Some(matrix), true) => quote!(#matrix.t()),
+            (None, transposed) => {
+                let (slice, shape) = (self.as_slice(f.tensor, false), self.nd_shape(f.tensor));
+                let transpose = transposed.then(|| quote!(.reversed_axes()));
+                quote!(#ndarray::ArrayView2::from_shape(#shape, #slice).unwrap() #transpose)
+            }
         });
         let (shape, zero, one) = (self.nd_shape(t), self.zero(), self.number(&Constant::from(1), WEAKEST));
-        quote! {
-            #ndarray::linalg::general_mat_mul(
-                #one,
-                &#a,
-                &#b,
-                #zero,
-                &mut #ndarray::ArrayViewMut2::from_shape(#shape, &mut #name[..]).unwrap(),
-            );
+        let multiply = quote!(#ndarray::linalg::general_mat_mul);
+        if !self.is_own_matrix(t) {
+            return quote! {
+                #multiply(#one, &#a, &#b, #zero, &mut #ndarray::ArrayViewMut2::from_shape(#shape, &mut #name[..]).unwrap());
+            };
         }
+        let matrix = self.fresh_name(&format!("__{}_array", self.program.info(t).name.trim_start_matches("r#")));
+        let slice = self.in_loops().contains(&t).then(|| quote!(let #name = #matrix.as_slice().unwrap();));
+        let out = quote! {
+            let mut #matrix = #ndarray::Array2::from_shape_simple_fn(#shape, || #zero);
+            #multiply(#one, &#a, &#b, #zero, &mut #matrix);
+            #slice
+        };
+        self.matrices.insert(t, matrix);
+        out
+    }
+
+    /// Whether a matrix product makes its own ndarray.
+    fn is_own_matrix(&self, t: Tensor) -> bool {
+        let product = self.plan.body.iter().any(|s| matches!(s, Stmt::Product(u, _) if *u == t));
+        product && !self.destinations.contains_key(&t) && !self.places.contains_key(&t)
     }
 
     /// A tensor as one slice, row-major.
@@ -462,7 +496,10 @@ impl Emitter<'_> {
                     Some((quote!(*#ident), Ty::Scalar))
                 }
                 ParamKind::Truth(tensor, false) if *tensor == t => Some((quote!(#ident), Ty::Scalar)),
-                ParamKind::Float(ty, tensor, _) if *tensor == t => Some((quote!(#ident), ty.clone())),
+                ParamKind::Float(ty, tensor, _) if *tensor == t => {
+                    let name = self.slices.get(&t).unwrap_or(ident);
+                    Some((quote!(#name), ty.clone()))
+                }
                 _ => None,
             }
         })
@@ -471,7 +508,7 @@ impl Emitter<'_> {
     /// Whether a tensor of this type lies in one slice.
     fn is_flat(&self, t: Tensor, ty: &Ty) -> bool {
         match ty {
-            Ty::Nd(1..) => self.program.info(t).role == Role::Defined || self.slices.contains(&t),
+            Ty::Nd(1..) => self.program.info(t).role == Role::Defined || self.slices.contains_key(&t),
             Ty::Slice => true,
             _ => false,
         }
