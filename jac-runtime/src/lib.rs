@@ -41,13 +41,6 @@ pub mod __private {
         }
     }
 
-    /// Panics unless what a result is written into has its shape.
-    #[inline]
-    #[track_caller]
-    pub fn check_shape(function: &str, parameter: &str, shape: &[usize], expected: &[usize]) {
-        assert!(shape == expected, "`{function}`: `{parameter}` has shape {shape:?}, expected {expected:?}");
-    }
-
     /// The elements of an array in one slice: its own, or a copy of one that is not in standard layout.
     #[inline]
     pub fn contiguous<'a, F: Copy + 'a, I: Iterator<Item = &'a F>>(
@@ -69,6 +62,14 @@ pub mod __private {
     pub fn position(position: usize, length: usize) -> usize {
         assert!(position < length, "position {position} is outside an axis of length {length}");
         position
+    }
+
+    /// Panics because what a result is written into has another shape.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    pub fn wrong_shape(function: &str, parameter: &str, shape: &[usize], expected: &[usize]) -> ! {
+        panic!("`{function}`: `{parameter}` has shape {shape:?}, expected {expected:?}")
     }
 
     #[cold]

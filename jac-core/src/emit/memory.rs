@@ -253,8 +253,12 @@ impl Emitter<'_> {
     fn borrow(&self, t: Tensor, place: &TokenStream, fill: Option<TokenStream>) -> TokenStream {
         let (runtime, function) = (&self.interface.runtime, format!("{}_jacobian_into", self.program.name));
         let parameter = place.to_string().replace(' ', "");
-        let shape = self.shape(t).iter().map(|n| self.affine(n));
-        let mut out = quote!(#runtime::__private::check_shape(#function, #parameter, #place.shape(), &[#(#shape),*]););
+        let (shape, lengths) = (self.nd_shape(t), self.shape(t).iter().map(|n| self.affine(n)));
+        let mut out = quote! {
+            if #place.dim() != #shape {
+                #runtime::__private::wrong_shape(#function, #parameter, #place.shape(), &[#(#lengths),*]);
+            }
+        };
         let name = self.tensor(t);
         let message = format!("`{function}`: `{parameter}` must be in standard layout");
         out.extend(quote!(let #name = #place.as_slice_mut().expect(#message);));
