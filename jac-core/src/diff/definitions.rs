@@ -7,7 +7,7 @@
 //! summed over becomes a definition of its own and is computed once.
 
 use super::{block_name, partial};
-use crate::ir::{rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
+use crate::ir::{rule, units, Affine, Arena, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
 use crate::ops::Rule;
 use std::ops::Range;
 
@@ -25,13 +25,18 @@ struct Derivative {
     whole: Option<(Term, Tensor)>,
 }
 
+/// The derivatives by so few scalars are carried forward through a loop.
+const FEW_INPUTS: i64 = 4;
+
 /// Differentiates the outputs at the positions `of` by every parameter in `wrt`.
 pub fn differentiate(mut program: Program, of: Range<usize>) -> Program {
     let definitions = std::mem::take(&mut program.definitions);
     let rank = |ts: &[Tensor]| ts.iter().map(|t| program.info(*t).shape.len()).sum::<usize>();
-    // a recurrence carries its derivative forward
-    let carried = definitions.iter().any(|d| d.body.over().is_some());
-    let backward = !carried && rank(&program.outputs[of.clone()]) < rank(&program.wrt);
+    let recurrent = definitions.iter().any(|d| d.body.over().is_some());
+    let elements = |t: &Tensor| program.info(*t).shape.iter().map(Affine::known).product::<Option<i64>>();
+    // going backward through a loop needs the states of all its rounds: not for a few inputs
+    let few = recurrent && program.wrt.iter().map(elements).sum::<Option<i64>>().is_some_and(|n| n <= FEW_INPUTS);
+    let backward = !few && rank(&program.outputs[of.clone()]) < rank(&program.wrt);
     let mut blocks: Map<(usize, Tensor), Derivative> = Map::default();
     if backward {
         program.definitions.clone_from(&definitions);
@@ -256,16 +261,15 @@ fn backward_from(program: &mut Program, definitions: &[Definition], output: Tens
     let start = identity(program, output);
     let far = start.far.clone();
     reached.insert(output, start);
-    for definition in definitions.iter().rev() {
+    for unit in units(definitions).collect::<Vec<_>>().into_iter().rev() {
+        if let Some(over) = unit[0].body.over() {
+            backward_through(program, over, unit, &far, &mut reached);
+            continue;
+        }
+        let definition = &unit[0];
         let Some(mut outer) = reached.get(&definition.tensor).cloned() else { continue };
         for source in definition.body.reads(&program.arena) {
-            let near = match reached.get(&source) {
-                Some(d) => d.near.clone(),
-                None => {
-                    let shape = program.info(source).shape.clone();
-                    program.axes(&shape)
-                }
-            };
+            let near = near(program, &reached, source);
             let terms = if has_rule(&definition.body, source, &outer, |rule| rule.backward) {
                 let c = whole(program, &mut outer, definition.tensor);
                 ruled(program, definition, source, &[], &near, ("c", &c), |rule| rule.backward)
@@ -273,23 +277,196 @@ fn backward_from(program: &mut Program, definitions: &[Definition], output: Tens
                 let (indices, local) = derive(program, definition, source, &near);
                 compose(program, &local, &mut outer, &indices, definition.tensor)
             };
-            let entry = reached.entry(source).or_insert_with(|| Derivative {
-                far: far.clone(),
-                near,
-                terms: Vec::new(),
-                stored: None,
-                whole: None,
-            });
-            entry.terms.extend(terms);
-            let all = std::mem::take(&mut entry.terms);
-            let all = program.collect(all);
-            if let Some(entry) = reached.get_mut(&source) {
-                entry.terms = all;
-            }
+            add(program, &mut reached, source, &far, near, terms);
         }
         reached.insert(definition.tensor, outer);
     }
     reached
+}
+
+/// The indices at which the derivative by a tensor is gathered.
+fn near(program: &mut Program, reached: &Map<Tensor, Derivative>, source: Tensor) -> Vec<Index> {
+    match reached.get(&source) {
+        Some(d) => d.near.clone(),
+        None => {
+            let shape = program.info(source).shape.clone();
+            program.axes(&shape)
+        }
+    }
+}
+
+/// Adds terms to the derivative by a tensor.
+fn add(
+    program: &mut Program,
+    reached: &mut Map<Tensor, Derivative>,
+    source: Tensor,
+    far: &[Index],
+    near: Vec<Index>,
+    terms: Vec<Term>,
+) {
+    let nothing = || Derivative { far: far.to_vec(), near, terms: Vec::new(), stored: None, whole: None };
+    let entry = reached.entry(source).or_insert_with(nothing);
+    let all = std::mem::take(&mut entry.terms).into_iter().chain(terms).collect();
+    let all = program.collect(all);
+    if let Some(entry) = reached.get_mut(&source) {
+        entry.terms = all;
+    }
+}
+
+/// What the loop computes anyway, or would again behind it: partial derivatives of a round that cost more
+/// than they take to read are states of the loop, of which all rounds are held.
+struct Partials {
+    over: Index,
+    held: Map<Expr, Tensor>,
+}
+
+/// A division, in the units of `Cost::work`.
+const WORTH_HOLDING: u64 = 10;
+
+impl Partials {
+    /// Replaces the factors of a term that depend on the round and the state's `indices` alone.
+    fn hold(&mut self, program: &mut Program, state: Tensor, next: Expr, indices: &[Index], term: &mut Term) {
+        let own = |arena: &Arena, e: Expr| arena.free_indices(e).iter().all(|i| *i == self.over || indices.contains(i));
+        let (own, rest): (Vec<Expr>, Vec<Expr>) = term.factors.iter().partition(|e| own(&program.arena, **e));
+        let Some(product) = own.iter().copied().reduce(|a, b| program.arena.mul(a, b)) else { return };
+        let sums = program.arena.reachable([product]).iter().any(|e| matches!(program.arena[*e], Node::Sum(..)));
+        if !sums && program.arena.cost([product]).work < WORTH_HOLDING {
+            return;
+        }
+        let tensor = if product == next { state } else { self.state(program, state, indices, product) };
+        let after = Affine::from(self.over).plus(&Affine::from(1), 1);
+        let at = std::iter::once(after).chain(indices.iter().map(|i| Affine::from(*i))).collect();
+        term.factors = rest;
+        term.factors.push(program.arena.insert(Node::Access(tensor, at)));
+    }
+
+    /// The state that holds a partial derivative of one that is over `indices`.
+    fn state(&mut self, program: &mut Program, state: Tensor, indices: &[Index], partial: Expr) -> Tensor {
+        if let Some(known) = self.held.get(&partial) {
+            return *known;
+        }
+        let info = program.info(state).clone();
+        let tensor = program.tensor(&format!("partial_{}", info.name), info.shape, Role::Defined);
+        let own: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
+        let next = program.arena.substitute(partial, &|s| match s {
+            Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(own[k])),
+            Symbol::Size(_) => None,
+        });
+        let body = Body::Recurrence { over: self.over, indices: own, parts: [program.arena.constant(0), next] };
+        let behind = program.definitions.iter().rposition(|d| d.body.over() == Some(self.over)).map_or(0, |k| k + 1);
+        program.definitions.insert(behind, Definition { tensor, body });
+        self.held.insert(partial, tensor);
+        tensor
+    }
+}
+
+/// The derivatives of the outputs by the states of a loop of N rounds, as the states of a loop that
+/// runs backward through it: `c[0] = ∂y/∂s[N]` and
+/// `c[r + 1] = Σ c′[r] · ∂s′[N − r]/∂s[N − 1 − r] + ∂y/∂s[N − 1 − r]`, where the last term is that of what
+/// reads other rounds than the last. Any other tensor has a part in every round that reads it.
+fn backward_through(program: &mut Program, over: Index, group: &[Definition], far: &[Index], reached: &mut Map<Tensor, Derivative>) {
+    let states: Map<Tensor, (&[Index], [Expr; 2])> = group
+        .iter()
+        .filter_map(|d| match &d.body {
+            Body::Recurrence { indices, parts, .. } => Some((d.tensor, (indices.as_slice(), *parts))),
+            _ => None,
+        })
+        .collect();
+    let mut live: Set<Tensor> = states.keys().copied().filter(|s| reached.contains_key(s)).collect();
+    let mut known = 0;
+    while known < live.len() {
+        let (_, [_, next]) = states[&live[known]];
+        let reads = Body::Each(Vec::new(), next).reads(&program.arena);
+        live.extend(reads.into_iter().filter(|t| states.contains_key(t)));
+        known += 1;
+    }
+    let rounds = program.length(over).clone();
+    let round = program.index(rounds.clone());
+    let before = |i: Index| rounds.plus(&Affine::from(1), -1).plus(&Affine::from(i), -1);
+    let mut cotangents: Map<Tensor, Tensor> = Map::default();
+    for state in &live {
+        let info = program.info(*state).clone();
+        let mut shape = info.shape;
+        shape.splice(1..1, far.iter().map(|i| program.length(*i).clone()));
+        cotangents.insert(*state, program.tensor(&format!("d_{}", info.name), shape, Role::Defined));
+    }
+    let factor = |program: &mut Program, state: Tensor, at: Affine| {
+        let rest = far.iter().chain(states[&state].0).map(|i| Affine::from(*i));
+        Term::dense(program.arena.insert(Node::Access(cotangents[&state], std::iter::once(at).chain(rest).collect())))
+    };
+    let mut partials = Partials { over, held: Map::default() };
+    let mut part = |program: &mut Program, state: Tensor, k: usize, by: Tensor, axes: &[Index], at: Affine| {
+        let (indices, parts) = states[&state];
+        let cotangent = factor(program, state, at);
+        let mut terms = tangent(program, parts[k], parts[k], by, axes);
+        for t in &mut terms {
+            if k == 1 {
+                partials.hold(program, state, parts[k], indices, t);
+            }
+            *t = t.times(&cotangent);
+            t.sums.extend(indices);
+            // the axes of the state are those of its definition too
+            t.refresh(program);
+        }
+        terms
+    };
+    let mut definitions = Vec::new();
+    for (state, cotangent) in &cotangents {
+        let shape = program.info(*state).shape[1..].to_vec();
+        let axes = program.axes(&shape);
+        let own: Vec<Index> = far.iter().map(|i| program.index(program.length(*i).clone())).chain(axes.iter().copied()).collect();
+        let mut parts = [Vec::new(), Vec::new()];
+        if let Some(outer) = reached.get(state).cloned() {
+            let is_last = |t: &Term| t.deltas.iter().any(|(a, b)| *a == rounds && b.as_index() == Some(outer.near[0]));
+            for (k, at) in [rounds.clone(), before(round)].into_iter().enumerate() {
+                let own = outer.near.iter().zip(std::iter::once(at).chain(axes.iter().map(|i| Affine::from(*i))));
+                let map: Map<Index, Affine> = own.map(|(i, a)| (*i, a)).collect();
+                for mut t in outer.terms.iter().filter(|t| k == 0 || !is_last(t)).cloned() {
+                    t.refresh(program);
+                    t.substitute(program, &|s| match s {
+                        Symbol::Index(i) => map.get(&i).cloned(),
+                        Symbol::Size(_) => None,
+                    });
+                    parts[k].push(t);
+                }
+            }
+        }
+        let at = std::iter::once(over).chain(axes.iter().copied()).collect::<Vec<Index>>();
+        for reader in &live {
+            let mut terms = part(program, *reader, 1, *state, &at, Affine::from(round));
+            for t in &mut terms {
+                t.substitute(program, &|s| (s == Symbol::Index(over)).then(|| before(round)));
+            }
+            parts[1].extend(terms);
+        }
+        let from: Vec<Index> = far.iter().chain(&axes).copied().collect();
+        let parts = parts.map(|terms| {
+            let mut terms = program.collect(terms);
+            rename(program, &mut terms, &from, &own);
+            let terms = program.collect(terms);
+            program.sum(&terms)
+        });
+        definitions.push(Definition { tensor: *cotangent, body: Body::Recurrence { over: round, indices: own, parts } });
+    }
+    program.definitions.extend(definitions);
+    for state in &live {
+        for (k, at) in [rounds.clone(), before(over)].into_iter().enumerate() {
+            for source in Body::Each(Vec::new(), states[state].1[k]).reads(&program.arena) {
+                if states.contains_key(&source) {
+                    continue;
+                }
+                let near = near(program, reached, source);
+                let mut terms = part(program, *state, k, source, &near, at.clone());
+                if k == 1 {
+                    for t in &mut terms {
+                        t.sums.push(over);
+                        t.refresh(program);
+                    }
+                }
+                add(program, reached, source, far, near, terms);
+            }
+        }
+    }
 }
 
 /// `Σ_middle local · inner`. The dense terms of `inner` are stored as a definition where they are
@@ -420,7 +597,7 @@ fn rename(program: &mut Program, terms: &mut [Term], from: &[Index], to: &[Index
 /// and the given `axes` of the tensor.
 fn derive(program: &mut Program, definition: &Definition, by: Tensor, axes: &[Index]) -> (Vec<Index>, Vec<Term>) {
     match &definition.body {
-        Body::Recurrence { .. } => unreachable!("recurrences carry their derivative"),
+        Body::Recurrence { .. } => unreachable!("the recurrences of a loop are differentiated together"),
         Body::Intrinsic(f, arguments) => {
             let shape = program.info(definition.tensor).shape.clone();
             let own = program.axes(&shape);

@@ -157,6 +157,12 @@ impl Emitter<'_> {
         }
     }
 
+    /// The number of rounds of a recurrence of which all are held.
+    fn rounds(&self, t: Tensor) -> Option<&Affine> {
+        let over = self.program.definitions.iter().find(|d| d.tensor == t)?.body.over()?;
+        (!self.plan.carried.contains(&t)).then(|| self.program.length(over))
+    }
+
     /// The position in what is held of a tensor.
     pub(super) fn held<'p>(&self, t: Tensor, at: &'p [Affine]) -> &'p [Affine] {
         if self.plan.carried.contains(&t) {
@@ -231,7 +237,17 @@ impl Emitter<'_> {
         let ty = self.ty(t);
         let all = match &ty {
             Ty::Nd(1..) | Ty::Slice => {
-                let size = self.product(self.shape(t));
+                let size = match self.rounds(t) {
+                    // there is a first value where there are no rounds
+                    Some(rounds) => {
+                        let (rounds, rest) = (self.count(rounds), self.product(&self.shape(t)[1..]));
+                        match self.shape(t).len() {
+                            1 => quote!(#rounds + 1),
+                            _ => quote!((#rounds + 1) * #rest),
+                        }
+                    }
+                    None => self.product(self.shape(t)),
+                };
                 quote!(::std::vec![#value; #size])
             }
             ty => Self::repeated(ty, value),
@@ -397,7 +413,7 @@ impl Emitter<'_> {
         let mut out = TokenStream::new();
         for (t, leading) in self.clears.get(&i).cloned().unwrap_or_default() {
             let (tensor, zero, shape) = (self.tensor(t), self.zero(), self.shape(t));
-            let start = self.flat(&leading, shape);
+            let start = self.flat(t, 0, &leading);
             let size = self.product(&shape[leading.len()..]);
             let block = quote!(#tensor[#start ..][..#size]);
             if self.accesses(inner, None).reads.iter().any(|(u, _)| *u == t) {
@@ -474,7 +490,7 @@ impl Emitter<'_> {
         let Some((name, ty)) = self.source(t) else { return TokenStream::new() };
         if self.is_flat(t, &ty) {
             let (name, axes) = self.base(t, name);
-            let at = self.flat(&at[axes..], &self.shape(t)[axes..]);
+            let at = self.flat(t, axes, &at[axes..]);
             return quote!(#name[#at]);
         }
         let (ndarray, at) = (&self.interface.ndarray, affines());
@@ -518,10 +534,12 @@ impl Emitter<'_> {
         }
     }
 
-    /// The row-major position, or of fewer positions than axes the first one of the block. An axis
+    /// The row-major position behind the first axes, or of fewer positions than axes the first one of the block. An axis
     /// behind the first is checked where its position is not known to be inside, as another row
     /// would be meant otherwise.
-    fn flat(&self, at: &[Affine], shape: &[Affine]) -> TokenStream {
+    fn flat(&self, t: Tensor, behind: usize, at: &[Affine]) -> TokenStream {
+        let shape = &self.shape(t)[behind..];
+        let rounds = self.rounds(t).filter(|_| behind == 0);
         let mut out = TokenStream::new();
         let mut atom = true;
         for (axis, n) in shape.iter().enumerate() {
@@ -537,8 +555,8 @@ impl Emitter<'_> {
                 continue;
             };
             let plus = (!before.is_empty()).then(|| quote!(+));
-            let position = self.affine(a);
-            let simple = a.as_index().is_some() || a.known().is_some();
+            let position = if axis == 0 && rounds == Some(a) { self.count(a) } else { self.affine(a) };
+            let simple = a.as_index().is_some() || a.as_size().is_some() || a.known().is_some();
             atom = before.is_empty() && simple;
             out = if axis > 0 && !self.program.is_inside(a, n) {
                 let runtime = &self.interface.runtime;
@@ -597,7 +615,7 @@ impl Emitter<'_> {
         }
         let (source, axes) = self.base(t, source);
         let start = (leading.len() > axes).then(|| {
-            let start = self.flat(&leading[axes..], &self.shape(t)[axes..]);
+            let start = self.flat(t, axes, &leading[axes..]);
             quote!([#start ..])
         });
         let (name, count, mutable) = (self.row_name(t), self.count(length), write.then(|| quote!(mut)));

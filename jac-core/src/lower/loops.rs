@@ -169,51 +169,109 @@ fn reads(program: &Program, definition: &Definition, tensor: Tensor) -> bool {
 }
 
 /// The positions at which expressions read a tensor.
-fn accesses(program: &Program, roots: impl IntoIterator<Item = Expr>, tensor: Tensor) -> impl Iterator<Item = Vec<Affine>> + '_ {
+pub fn accesses(program: &Program, roots: impl IntoIterator<Item = Expr>, tensor: Tensor) -> impl Iterator<Item = Vec<Affine>> + '_ {
     program.arena.reachable(roots).into_iter().filter_map(move |e| match &program.arena[e] {
         Node::Access(t, at) if *t == tensor => Some(at.clone()),
         _ => None,
     })
 }
 
-/// The loop of some recurrences: all next values, then all states.
-pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &[Definition]) {
+/// The loop of some recurrences: all next values, then all states. Of those in `carried` only the last
+/// round is held.
+pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &[Definition], carried: &mut Set<Tensor>) {
     let states = || {
         group.iter().filter_map(|d| match &d.body {
-            Body::Recurrence { indices, parts, .. } => Some((d.tensor, indices, parts)),
+            Body::Recurrence { indices, parts, .. } => Some((d.tensor, indices, *parts)),
             _ => None,
         })
     };
+    // a scalar of which all rounds are held is in a variable besides, so that no round waits for memory
+    let mut variables: Map<Tensor, Tensor> = Map::default();
     for (tensor, indices, [first, _]) in states() {
+        let fresh: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
+        let with = |s: Symbol| match s {
+            Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(fresh[k])),
+            Symbol::Size(_) => None,
+        };
+        let first = program.arena.substitute(first, &with);
+        let held = !carried.contains(&tensor);
+        let mut variable = tensor;
+        if held {
+            tree.item(0, Item::Allocate(tensor));
+            round(program, tree, 0, tensor, Affine::default(), &fresh, first);
+            if !indices.is_empty() || !group.iter().any(|d| reads(program, d, tensor)) {
+                continue;
+            }
+            let info = program.info(tensor).clone();
+            variable = program.tensor(&format!("{}_now", info.name), info.shape, Role::Defined);
+            variables.insert(tensor, variable);
+        }
         if indices.is_empty() {
-            let value = total(program, *first);
-            tree.item(0, Item::Carry(tensor, value));
+            let value = total(program, first);
+            tree.item(0, Item::Carry(variable, value));
         } else {
-            let fresh: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
-            let with = |s: Symbol| match s {
-                Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(fresh[k])),
-                Symbol::Size(_) => None,
-            };
-            let first = program.arena.substitute(*first, &with);
             each(program, tree, 0, tensor, &fresh, first);
         }
     }
+    carried.extend(variables.values());
     let scope = tree.child(0, Kind::Loop(over));
+    let after = Affine::from(over).plus(&Affine::from(1), 1);
+    let mut together = Fused::default();
     let mut advances = Vec::new();
     for (tensor, indices, [_, next]) in states() {
-        let info = program.info(tensor).clone();
-        let after = program.tensor(&format!("next_{}", info.name), info.shape[1..].to_vec(), Role::Defined);
-        if indices.is_empty() {
-            let value = total(program, *next);
-            tree.item(scope, Item::Scalar(after, value));
-        } else {
-            each(program, tree, scope, after, indices, *next);
+        let next = program.arena.map(&[next], |arena, e, node| match node {
+            Node::Access(t, at) if variables.contains_key(&t) => arena.insert(Node::Access(variables[&t], at)),
+            node if arena[e] == node => e,
+            node => arena.insert(node),
+        })[0];
+        let held = !carried.contains(&tensor);
+        if held && !indices.is_empty() {
+            let nests = nests_at(program, &after, indices, next);
+            together.write(program, tensor, nests);
+            continue;
         }
-        advances.push(Item::Advance(tensor, after));
+        let mut value = next;
+        let variable = variables.get(&tensor).copied().or((!held).then_some(tensor));
+        if let Some(variable) = variable {
+            let info = program.info(tensor).clone();
+            let new = program.tensor(&format!("next_{}", info.name), info.shape[1..].to_vec(), Role::Defined);
+            advances.push(Item::Advance(variable, new));
+            if indices.is_empty() {
+                let next = total(program, next);
+                tree.item(scope, Item::Scalar(new, next));
+                value = program.arena.insert(Node::Access(new, Vec::new()));
+            } else {
+                let nests = nests(program, indices, next);
+                together.add(program, tree, scope, new, nests);
+            }
+        }
+        if held {
+            round(program, tree, scope, tensor, after.clone(), &[], value);
+        }
     }
+    together.open(program, tree, scope, &[]);
     for advance in advances {
         tree.item(scope, advance);
     }
+}
+
+/// Writes one round of a recurrence of which all are held.
+fn round(program: &mut Program, tree: &mut Tree, base: usize, tensor: Tensor, at: Affine, indices: &[Index], e: Expr) {
+    if indices.is_empty() {
+        let value = total(program, e);
+        return tree.item(base, Item::Store { tensor, at: vec![at], value, add: false });
+    }
+    let nests = nests_at(program, &at, indices, e);
+    let mut alone = Fused::default();
+    alone.write(program, tensor, nests);
+    alone.open(program, tree, base, &[]);
+}
+
+/// The nests that fill a tensor at a position of its first axis.
+fn nests_at(program: &mut Program, at: &Affine, indices: &[Index], e: Expr) -> Vec<Nest> {
+    let mut nests = nests(program, indices, e);
+    nests.iter_mut().for_each(|n| n.at.insert(0, at.clone()));
+    nests
 }
 
 /// A scalar as one expression.
@@ -284,6 +342,11 @@ impl Fused {
                 return tree.item(base, Item::Product(tensor, factors));
             }
         }
+        self.write(program, tensor, nests);
+    }
+
+    /// Adds nests that write into memory of zeros.
+    fn write(&mut self, program: &mut Program, tensor: Tensor, nests: Vec<Nest>) {
         let mut rows = 0;
         let first = self.nests.len();
         let mut later = None;

@@ -7,7 +7,7 @@
 mod loops;
 mod schedule;
 
-use crate::ir::{Affine, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
+use crate::ir::{Affine, Definition, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
 use crate::ops::Intrinsic;
 
 /// A program as statements.
@@ -19,7 +19,7 @@ pub struct Plan {
     pub body: Vec<Stmt>,
     /// The names of the expressions that are computed once into a local variable.
     pub locals: Map<Expr, String>,
-    /// The states of loops: of all rounds, only the last one is held.
+    /// The states of loops of which only the last round is held, as nothing reads the others.
     pub carried: Set<Tensor>,
 }
 
@@ -93,14 +93,23 @@ pub fn lower(mut program: Program, products: bool) -> Plan {
         match run[0].body.over() {
             None => loops::definitions(&mut program, &mut tree, run, later, literal),
             Some(over) => {
-                carried.extend(run.iter().map(|d| d.tensor));
-                loops::recurrences(&mut program, &mut tree, over, run);
+                carried.extend(run.iter().map(|d| d.tensor).filter(|t| !is_history(&program, over, run, *t)));
+                loops::recurrences(&mut program, &mut tree, over, run, &mut carried);
             }
         }
     }
     let (body, locals) = tree.schedule(&program);
     let body = grouped(&program, &locals, body);
     Plan { program, body, locals, carried }
+}
+
+/// Whether something reads other rounds of a recurrence than its own loop the one before, and what is
+/// behind the loop the last.
+fn is_history(program: &Program, over: Index, run: &[Definition], tensor: Tensor) -> bool {
+    program.definitions.iter().any(|d| {
+        let held = if run.iter().any(|r| r.tensor == d.tensor) { Affine::from(over) } else { program.length(over).clone() };
+        loops::accesses(program, d.body.roots().iter().copied(), tensor).any(|at| at[0] != held)
+    })
 }
 
 /// More statements than this in a row are cut into pieces, functions of their own: rustc's stack
