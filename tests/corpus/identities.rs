@@ -1080,13 +1080,14 @@ pub fn row_092(x: &Array1<f64>) -> f64 {
 }
 
 /// row: e_argmax
-/// longer: the derivative of the maximum so far is carried along
+/// longer: the choices of the rounds are followed back, as ties may share them
 /// closed: loop i
 /// closed: first t1 = x[0]
-/// closed: first d_t1[j] = δ(0,j)
 /// closed: next t1 = max(t1[i], x[i])
-/// closed: next d_t1[j] = δ(i,j)·select(t1[i] < x[i], 1, select(t1[i] == x[i], 0.5, 0)) + select(x[i] < t1[i], d_t1[i,j], select(t1[i] == x[i], 0.5·d_t1[i,j], 0))
-/// closed: J[i] = d_t1[n,i]
+/// closed: loop i
+/// closed: first d_t1 = 1
+/// closed: next d_t1 = select(x[-i+n-1] < t1[-i+n-1], d_t1[i], select(t1[-i+n-1] == x[-i+n-1], 0.5·d_t1[i], 0))
+/// closed: J[i] = δ(0,i)·d_t1[n] + select(t1[i] < x[i], d_t1[-i+n-1], select(t1[i] == x[i], 0.5·d_t1[-i+n-1], 0))
 /// shapes: x = [4]
 #[jacobian]
 pub fn row_093(x: &Array1<f64>) -> f64 {
@@ -1163,13 +1164,13 @@ pub fn row_099(x: &Array2<f64>) -> Array2<f64> {
 }
 
 /// row: Π_{r≠k} x_r
-/// longer: the derivative of a product is carried along, n² operations for n numbers
 /// closed: loop i
 /// closed: first t1 = 1
-/// closed: first d_t1[j] = 0
 /// closed: next t1 = x[i]·t1[i]
-/// closed: next d_t1[j] = δ(i,j)·t1[i] + x[i]·d_t1[i,j]
-/// closed: J[i] = d_t1[n,i]
+/// closed: loop i
+/// closed: first d_t1 = 1
+/// closed: next d_t1 = d_t1[i]·x[-i+n-1]
+/// closed: J[i] = t1[i]·d_t1[-i+n-1]
 /// shapes: x = [4]
 #[jacobian]
 pub fn row_100(x: &Array1<f64>) -> f64 {

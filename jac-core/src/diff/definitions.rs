@@ -7,7 +7,9 @@
 //! summed over becomes a definition of its own and is computed once.
 
 use super::{block_name, partial};
-use crate::ir::{rule, units, Affine, Arena, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
+use crate::ir::{
+    rule, units, Affine, Arena, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term,
+};
 use crate::ops::Rule;
 use std::ops::Range;
 
@@ -296,14 +298,7 @@ fn near(program: &mut Program, reached: &Map<Tensor, Derivative>, source: Tensor
 }
 
 /// Adds terms to the derivative by a tensor.
-fn add(
-    program: &mut Program,
-    reached: &mut Map<Tensor, Derivative>,
-    source: Tensor,
-    far: &[Index],
-    near: Vec<Index>,
-    terms: Vec<Term>,
-) {
+fn add(program: &mut Program, reached: &mut Map<Tensor, Derivative>, source: Tensor, far: &[Index], near: Vec<Index>, terms: Vec<Term>) {
     let nothing = || Derivative { far: far.to_vec(), near, terms: Vec::new(), stored: None, whole: None };
     let entry = reached.entry(source).or_insert_with(nothing);
     let all = std::mem::take(&mut entry.terms).into_iter().chain(terms).collect();

@@ -614,7 +614,8 @@ impl Emitter<'_> {
             return None;
         }
         let (source, axes) = self.base(t, source);
-        let start = (leading.len() > axes).then(|| {
+        let first = leading[axes..].iter().all(|a| a.known() == Some(0));
+        let start = (!first).then(|| {
             let start = self.flat(t, axes, &leading[axes..]);
             quote!([#start ..])
         });

@@ -35,16 +35,20 @@ impl Nest {
 }
 
 impl Nest {
-    /// `t[i] = Σ_k a[k,i]·…` row by row of `a`: `for k { for i { t[i] += a[k,i]·… } }`.
+    /// `t[i] = Σ_k a[k,i]·…` row by row of `a`: `for k { for i { t[i] += a[k,i]·… } }`, and `t[i,j]` where no
+    /// matrix is read along a row of its own and it is not a product of matrices.
     fn along_rows(mut self, program: &Program) -> Nest {
-        let ([i], true) = (self.loops.as_slice(), self.guards.is_empty()) else { return self };
+        let (Some(last), true) = (self.loops.last().copied(), self.guards.is_empty()) else { return self };
         let Node::Sum(k, inner) = program.arena[self.value] else { return self };
         let reached = program.arena.reachable([inner]);
-        let by_columns = reached.iter().any(|e| is_strided(program, *e, k) && program.arena.mentions(*e, *i));
+        let by_columns = reached.iter().any(|e| is_strided(program, *e, k) && program.arena.mentions(*e, last));
+        let by_rows = || reached.iter().any(|e| is_along(program, *e, k));
         let free = |n: &Affine| n.indices().next().is_none();
         let simple = !reached.iter().any(|e| matches!(program.arena[*e], Node::Sum(..)));
-        if by_columns && simple && free(program.length(k)) && free(program.length(*i)) {
-            self.loops = vec![k, *i];
+        let plain = self.loops.iter().chain([&k]).all(|i| free(program.length(*i)));
+        let rank_one = || self.loops.len() == 2 && !by_rows() && self.product(program).is_none();
+        if by_columns && simple && plain && (self.loops.len() == 1 || rank_one()) {
+            self.loops.insert(0, k);
             self.value = inner;
         }
         self
@@ -249,6 +253,7 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
             round(program, tree, scope, tensor, after.clone(), &[], value);
         }
     }
+    together.share_sums(program);
     together.open(program, tree, scope, &[]);
     for advance in advances {
         tree.item(scope, advance);
@@ -257,6 +262,9 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
 
 /// Writes one round of a recurrence of which all are held.
 fn round(program: &mut Program, tree: &mut Tree, base: usize, tensor: Tensor, at: Affine, indices: &[Index], e: Expr) {
+    if program.arena.is(e, 0) {
+        return; // as the allocator left it
+    }
     if indices.is_empty() {
         let value = total(program, e);
         return tree.item(base, Item::Store { tensor, at: vec![at], value, add: false });
@@ -402,6 +410,29 @@ impl Fused {
         })
     }
 
+    /// Sums that differ in their index alone become one, to be computed once.
+    fn share_sums(&mut self, program: &mut Program) {
+        let lengths = &program.indices;
+        let mut known: Vec<(Index, Expr, Expr)> = Vec::new();
+        let values: Vec<Expr> = self.nests.iter().map(|(_, nest, _)| nest.value).collect();
+        let shared = program.arena.map(&values, |arena, e, node| match node {
+            Node::Sum(i, body) => {
+                let same = known.iter().find(|(j, other, _)| {
+                    let with = |s: Symbol| (s == Symbol::Index(i)).then(|| Affine::from(*j));
+                    lengths[i.0 as usize] == lengths[j.0 as usize] && arena.substitute(body, &with) == *other
+                });
+                let sum = same.map_or_else(|| arena.insert(Node::Sum(i, body)), |(_, _, sum)| *sum);
+                known.push((i, body, sum));
+                sum
+            }
+            node if arena[e] == node => e,
+            node => arena.insert(node),
+        });
+        for ((_, nest, _), value) in self.nests.iter_mut().zip(shared) {
+            nest.value = value;
+        }
+    }
+
     /// Opens the loops. `later` are the definitions that come after; what only they need is left.
     fn open(mut self, program: &mut Program, tree: &mut Tree, base: usize, later: &[Definition]) -> Fused {
         let mut left = Fused::default();
@@ -424,6 +455,7 @@ impl Fused {
         for (_, nest, _) in &mut self.nests {
             nest.value = outer_reciprocals(program, nest.value);
             nest.value = outer_negation(program, nest.value, nest.loops.last());
+            nest.value = outer_product(program, nest.value, nest.loops.last());
             if base == 0 {
                 nest.value = precompute(program, tree, nest.value, &nest.loops);
             }
@@ -636,6 +668,11 @@ fn is_strided(program: &Program, e: Expr, i: Index) -> bool {
     }
 }
 
+/// Whether `e` reads a matrix along a row as the index runs.
+fn is_along(program: &Program, e: Expr, i: Index) -> bool {
+    matches!(&program.arena[e], Node::Access(_, at) if at.len() > 1 && at[at.len() - 1].coefficient(Symbol::Index(i)) != 0)
+}
+
 /// From this cost on a part is worth a tensor.
 const EXPENSIVE: u32 = 10;
 
@@ -684,6 +721,29 @@ fn outer_negation(program: &mut Program, value: Expr, innermost: Option<&Index>)
     }
     let negated = program.arena.apply(Op::Neg, vec![outer]);
     program.arena.apply(Op::Mul, vec![negated, inner])
+}
+
+/// `a·(b·c)` with `a` and `c` the same all along the innermost loop is `(a·c)·b`: of a product, what does
+/// not vary is multiplied once.
+fn outer_product(program: &mut Program, value: Expr, innermost: Option<&Index>) -> Expr {
+    let Some(i) = innermost else { return value };
+    let mut factors = Vec::new();
+    let mut waiting = vec![value];
+    while let Some(e) = waiting.pop() {
+        match program.arena.as_apply(e) {
+            Some((Op::Mul, args)) if program.arena.mentions(e, *i) => waiting.extend(args.iter().rev()),
+            _ => factors.push(e),
+        }
+    }
+    let (inner, outer): (Vec<Expr>, Vec<Expr>) = factors.into_iter().partition(|e| program.arena.mentions(*e, *i));
+    if inner.is_empty() || outer.len() < 2 {
+        return value;
+    }
+    let mut product = |es: Vec<Expr>| es.into_iter().reduce(|a, b| program.arena.apply(Op::Mul, vec![a, b]));
+    match (product(outer), product(inner)) {
+        (Some(outer), Some(inner)) => program.arena.apply(Op::Mul, vec![outer, inner]),
+        _ => value,
+    }
 }
 
 /// The tensor that holds `e` for every position of `indices`; equal parts share one.
