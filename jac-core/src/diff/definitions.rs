@@ -7,9 +7,7 @@
 //! summed over becomes a definition of its own and is computed once.
 
 use super::{block_name, partial};
-use crate::ir::{
-    rule, units, Affine, Arena, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term,
-};
+use crate::ir::{rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
 use crate::ops::Rule;
 use std::ops::Range;
 
@@ -25,6 +23,27 @@ struct Derivative {
     stored: Option<Tensor>,
     /// All terms as a definition, where `far` is a scalar.
     whole: Option<(Term, Tensor)>,
+}
+
+impl Derivative {
+    /// The terms at a position of the near end.
+    fn at(&self, program: &mut Program, position: impl Iterator<Item = Affine>) -> Vec<Term> {
+        let map: Map<Index, Affine> = self.near.iter().copied().zip(position).collect();
+        let mut terms = self.terms.clone();
+        for t in &mut terms {
+            t.refresh(program);
+            t.substitute(program, &|s| match s {
+                Symbol::Index(i) => map.get(&i).cloned(),
+                Symbol::Size(_) => None,
+            });
+        }
+        terms
+    }
+
+    /// Whether a term is there at one position of the first axis alone.
+    fn is_last(&self, term: &Term, position: &Affine) -> bool {
+        term.deltas.iter().any(|(a, b)| a == position && b.as_index() == Some(self.near[0]))
+    }
 }
 
 /// The derivatives by so few scalars are carried forward through a loop.
@@ -315,24 +334,47 @@ struct Partials {
     held: Map<Expr, Tensor>,
 }
 
-/// A division, in the units of `Cost::work`.
-const WORTH_HOLDING: u64 = 10;
+/// Whether a number takes longer to compute again than to read.
+fn is_costly(program: &Program, e: Expr) -> bool {
+    let a_division = 10;
+    let is_sum = |e: &Expr| matches!(program.arena[*e], Node::Sum(..));
+    program.arena.cost([e]).work >= a_division || program.arena.reachable([e]).iter().any(is_sum)
+}
 
 impl Partials {
-    /// Replaces the factors of a term that depend on the round and the state's `indices` alone.
-    fn hold(&mut self, program: &mut Program, state: Tensor, next: Expr, indices: &[Index], term: &mut Term) {
-        let own = |arena: &Arena, e: Expr| arena.free_indices(e).iter().all(|i| *i == self.over || indices.contains(i));
-        let (own, rest): (Vec<Expr>, Vec<Expr>) = term.factors.iter().partition(|e| own(&program.arena, **e));
-        let Some(product) = own.iter().copied().reduce(|a, b| program.arena.mul(a, b)) else { return };
-        let sums = program.arena.reachable([product]).iter().any(|e| matches!(program.arena[*e], Node::Sum(..)));
-        if !sums && program.arena.cost([product]).work < WORTH_HOLDING {
-            return;
-        }
-        let tensor = if product == next { state } else { self.state(program, state, indices, product) };
+    /// Replaces what depends on the round and the state's `indices` alone; terms that differ in nothing else
+    /// become one.
+    fn hold(&mut self, program: &mut Program, state: Tensor, next: Expr, indices: &[Index], terms: Vec<Term>) -> Vec<Term> {
         let after = Affine::from(self.over).plus(&Affine::from(1), 1);
-        let at = std::iter::once(after).chain(indices.iter().map(|i| Affine::from(*i))).collect();
-        term.factors = rest;
-        term.factors.push(program.arena.insert(Node::Access(tensor, at)));
+        let at: Vec<Affine> = std::iter::once(after).chain(indices.iter().map(|i| Affine::from(*i))).collect();
+        let mut groups: Map<Term, Vec<Term>> = Map::default();
+        for mut t in terms {
+            let own = |e: &Expr| program.arena.free_indices(*e).iter().all(|i| *i == self.over || indices.contains(i));
+            let (own, rest) = std::mem::take(&mut t.factors).into_iter().partition(own);
+            let coefficient = std::mem::replace(&mut t.coefficient, Constant::from(1));
+            groups.entry(Term { factors: rest, ..t }).or_default().push(Term { coefficient, factors: own, ..Term::default() });
+        }
+        let mut out = Vec::new();
+        for (rest, own) in groups {
+            let mut own = own;
+            if own.len() > 1 {
+                own = vec![Term::dense(program.sum(&own))];
+            }
+            let mut own = own.swap_remove(0);
+            if let Some(product) = own.factors.iter().copied().reduce(|a, b| program.arena.mul(a, b)) {
+                if is_costly(program, product) {
+                    let result = program.arena.insert(Node::Access(state, at.clone()));
+                    let read = program.arena.map(&[product], |arena, e, node| if e == next { result } else { arena.insert(node) })[0];
+                    own.factors = vec![read];
+                    if is_costly(program, read) {
+                        let held = self.state(program, state, indices, product);
+                        own.factors = vec![program.arena.insert(Node::Access(held, at.clone()))];
+                    }
+                }
+            }
+            out.push(rest.times(&own));
+        }
+        out
     }
 
     /// The state that holds a partial derivative of one that is over `indices`.
@@ -353,6 +395,42 @@ impl Partials {
         self.held.insert(partial, tensor);
         tensor
     }
+}
+
+/// The derivatives of the outputs by a state of a loop.
+enum Cotangent {
+    /// One for each round, as the state of a loop that runs backward.
+    Each(Tensor),
+    /// The same at all rounds, over the indices of the output and of the state.
+    Same(Term),
+}
+
+/// Whether a round adds to a state what does not depend on it: `s[i + 1, j] = s[i, j] + …`.
+fn is_added_to(program: &mut Program, state: Tensor, over: Index, indices: &[Index], next: Expr) -> bool {
+    let shape = program.info(state).shape.clone();
+    let axes = program.axes(&shape);
+    let own = std::iter::once(&over).chain(indices);
+    let deltas = own.zip(&axes).map(|(a, b)| (Affine::from(*a), Affine::from(*b))).collect();
+    tangent(program, next, next, state, &axes) == [Term { deltas, ..Term::default() }]
+}
+
+/// The derivative by the last value of a state, over `far` and the indices of the state.
+fn last(program: &mut Program, state: Tensor, outer: &Derivative, rounds: &Affine, indices: &[Index]) -> Term {
+    let terms = outer.at(program, std::iter::once(rounds.clone()).chain(indices.iter().map(|i| Affine::from(*i))));
+    let mut terms = program.collect(terms);
+    if let [term] = terms.as_slice() {
+        let plain = |e: &Expr| program.arena[*e].children().is_empty();
+        if term.sums.is_empty() && term.factors.iter().all(plain) {
+            return terms.swap_remove(0);
+        }
+    }
+    let from: Vec<Index> = outer.far.iter().chain(indices).copied().collect();
+    let own: Vec<Index> = from.iter().map(|i| program.index(program.length(*i).clone())).collect();
+    rename(program, &mut terms, &from, &own);
+    let body = program.sum(&terms);
+    let name = format!("d_{}", program.info(state).name);
+    let tensor = program.define(&name, own, body);
+    Term::dense(program.arena.insert(Node::Access(tensor, from.into_iter().map(Affine::from).collect())))
 }
 
 /// The derivatives of the outputs by the states of a loop of N rounds, as the states of a loop that
@@ -378,26 +456,40 @@ fn backward_through(program: &mut Program, over: Index, group: &[Definition], fa
     let rounds = program.length(over).clone();
     let round = program.index(rounds.clone());
     let before = |i: Index| rounds.plus(&Affine::from(1), -1).plus(&Affine::from(i), -1);
-    let mut cotangents: Map<Tensor, Tensor> = Map::default();
+    let mut cotangents: Map<Tensor, Cotangent> = Map::default();
     for state in &live {
-        let info = program.info(*state).clone();
-        let mut shape = info.shape;
-        shape.splice(1..1, far.iter().map(|i| program.length(*i).clone()));
-        cotangents.insert(*state, program.tensor(&format!("d_{}", info.name), shape, Role::Defined));
+        let (indices, [_, next]) = states[state];
+        let readers = live.iter().filter(|s| Body::Each(Vec::new(), states[*s].1[1]).reads(&program.arena).contains(state));
+        let alone = readers.eq(std::iter::once(state));
+        let outer = reached.get(state).filter(|d| alone && d.terms.iter().all(|t| d.is_last(t, &rounds)));
+        let same = outer.cloned().filter(|_| is_added_to(program, *state, over, indices, next));
+        let cotangent = match same {
+            Some(outer) => Cotangent::Same(last(program, *state, &outer, &rounds, indices)),
+            None => {
+                let info = program.info(*state).clone();
+                let mut shape = info.shape;
+                shape.splice(1..1, far.iter().map(|i| program.length(*i).clone()));
+                Cotangent::Each(program.tensor(&format!("d_{}", info.name), shape, Role::Defined))
+            }
+        };
+        cotangents.insert(*state, cotangent);
     }
-    let factor = |program: &mut Program, state: Tensor, at: Affine| {
-        let rest = far.iter().chain(states[&state].0).map(|i| Affine::from(*i));
-        Term::dense(program.arena.insert(Node::Access(cotangents[&state], std::iter::once(at).chain(rest).collect())))
+    let factor = |program: &mut Program, state: Tensor, at: Affine| match &cotangents[&state] {
+        Cotangent::Same(term) => term.clone(),
+        Cotangent::Each(tensor) => {
+            let rest = far.iter().chain(states[&state].0).map(|i| Affine::from(*i));
+            Term::dense(program.arena.insert(Node::Access(*tensor, std::iter::once(at).chain(rest).collect())))
+        }
     };
     let mut partials = Partials { over, held: Map::default() };
     let mut part = |program: &mut Program, state: Tensor, k: usize, by: Tensor, axes: &[Index], at: Affine| {
         let (indices, parts) = states[&state];
         let cotangent = factor(program, state, at);
         let mut terms = tangent(program, parts[k], parts[k], by, axes);
+        if k == 1 {
+            terms = partials.hold(program, state, parts[k], indices, terms);
+        }
         for t in &mut terms {
-            if k == 1 {
-                partials.hold(program, state, parts[k], indices, t);
-            }
             *t = t.times(&cotangent);
             t.sums.extend(indices);
             // the axes of the state are those of its definition too
@@ -407,24 +499,17 @@ fn backward_through(program: &mut Program, over: Index, group: &[Definition], fa
     };
     let mut definitions = Vec::new();
     for (state, cotangent) in &cotangents {
+        let Cotangent::Each(tensor) = cotangent else { continue };
         let shape = program.info(*state).shape[1..].to_vec();
         let axes = program.axes(&shape);
         let own: Vec<Index> = far.iter().map(|i| program.index(program.length(*i).clone())).chain(axes.iter().copied()).collect();
         let mut parts = [Vec::new(), Vec::new()];
         if let Some(outer) = reached.get(state).cloned() {
-            let is_last = |t: &Term| t.deltas.iter().any(|(a, b)| *a == rounds && b.as_index() == Some(outer.near[0]));
-            for (k, at) in [rounds.clone(), before(round)].into_iter().enumerate() {
-                let own = outer.near.iter().zip(std::iter::once(at).chain(axes.iter().map(|i| Affine::from(*i))));
-                let map: Map<Index, Affine> = own.map(|(i, a)| (*i, a)).collect();
-                for mut t in outer.terms.iter().filter(|t| k == 0 || !is_last(t)).cloned() {
-                    t.refresh(program);
-                    t.substitute(program, &|s| match s {
-                        Symbol::Index(i) => map.get(&i).cloned(),
-                        Symbol::Size(_) => None,
-                    });
-                    parts[k].push(t);
-                }
-            }
+            let terms = outer.at(program, std::iter::once(rounds.clone()).chain(axes.iter().map(|i| Affine::from(*i))));
+            parts[0].extend(terms);
+            let others = Derivative { terms: outer.terms.iter().filter(|t| !outer.is_last(t, &rounds)).cloned().collect(), ..outer };
+            let terms = others.at(program, std::iter::once(before(round)).chain(axes.iter().map(|i| Affine::from(*i))));
+            parts[1].extend(terms);
         }
         let at = std::iter::once(over).chain(axes.iter().copied()).collect::<Vec<Index>>();
         for reader in &live {
@@ -441,7 +526,7 @@ fn backward_through(program: &mut Program, over: Index, group: &[Definition], fa
             let terms = program.collect(terms);
             program.sum(&terms)
         });
-        definitions.push(Definition { tensor: *cotangent, body: Body::Recurrence { over: round, indices: own, parts } });
+        definitions.push(Definition { tensor: *tensor, body: Body::Recurrence { over: round, indices: own, parts } });
     }
     program.definitions.extend(definitions);
     for state in &live {
