@@ -2,7 +2,8 @@
 //!
 //! Users depend on `jac-runtime`, whose attribute calls [`compile`]. The modules in the order of
 //! the pipe: [`front`] reads the function's tokens into a [`Program`](ir::Program) of the
-//! intermediate representation [`ir`]; [`unroll`] writes programs of known lengths as scalars;
+//! intermediate representation [`ir`]; [`rounds`] shares what loops that carry state compute;
+//! [`unroll`] writes programs of known lengths as scalars;
 //! [`diff`] differentiates; [`simplify`] makes the result cheaper; [`lower`] arranges it in loops
 //! and statements; [`emit`] prints Rust. [`pipeline`] alone sees them all; [`ops`] is the table of
 //! operators that they share, [`interface`] the Rust side of a program, [`effort`] how hard to try,
@@ -30,6 +31,7 @@ pub mod diff;
 pub mod emit;
 pub mod front;
 pub mod lower;
+pub mod rounds;
 pub mod simplify;
 pub mod unroll;
 

@@ -9,7 +9,7 @@ use crate::interface::{Interface, Kind};
 use crate::ir::{self, Affine, Program, Tensor};
 use crate::lower;
 use crate::simplify::{self, Report};
-use crate::{diff, unroll};
+use crate::{diff, rounds, unroll};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::spanned::Spanned;
@@ -109,6 +109,7 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
     let read = front::read(attribute, function, helpers, &mut diagnostics);
     let Some(mut primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
     primal.find_all_symmetric();
+    rounds::share(&mut primal);
     check(&primal);
     let effort = read.interface.effort;
     let differentiate =

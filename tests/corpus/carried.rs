@@ -286,3 +286,117 @@ pub fn backwards(x: &[f64], r: &[f64]) -> f64 {
     }
     y
 }
+
+/// The gradient of a recurrent network goes backward through its rounds.
+/// shapes: w = [3, 3], u = [3, 2], b = [3], x = [4, 2]
+#[jacobian(value)]
+pub fn network_over_time(w: &Array2<f64>, u: &Array2<f64>, b: &Array1<f64>, x: &Array2<f64>) -> f64 {
+    let mut h = Array1::zeros(b.len());
+    let mut loss = 0.0;
+    for t in 0..x.nrows() {
+        h = (w.dot(&h) + u.dot(&x.row(t)) + b).mapv(f64::tanh);
+        loss += h.dot(&h) - h[0];
+    }
+    (1.0 + loss * loss).ln() + h.sum()
+}
+
+/// shapes: x = [5]
+#[jacobian]
+pub fn innovations(a: f64, x: &Array1<f64>) -> f64 {
+    let mut s = 0.0;
+    let mut before = 1.0;
+    for i in 0..x.len() {
+        let e = x[i] - a * before;
+        before = x[i];
+        s += e * e;
+    }
+    s.sqrt()
+}
+
+/// The results are not scalars: their derivatives go backward side by side.
+/// shapes: a = [3, 3], x = [3], u = [4, 3]
+#[jacobian]
+pub fn driven(a: &Array2<f64>, x: &Array1<f64>, u: &Array2<f64>) -> Array1<f64> {
+    let mut x = x.to_owned();
+    for k in 0..u.nrows() {
+        x = a.dot(&x).mapv(f64::sin) + u.row(k);
+    }
+    x * 2.0
+}
+
+/// Several results, a branch on the state, and a state of which a later loop reads every round.
+/// shapes: x = [6], k = [6]
+#[jacobian]
+pub fn switched(x: &Array1<f64>, k: &Array1<f64>) -> (f64, f64) {
+    let mut level: Array1<f64> = Array1::zeros(x.len() + 1);
+    let mut turns = 1.0;
+    for i in 0..x.len() {
+        level[i + 1] = if level[i] > 0.2 { level[i] * x[i] - 0.3 } else { level[i] + k[i].exp() };
+        turns *= level[i + 1];
+    }
+    let mut sum = 0.0;
+    for i in 1..level.len() {
+        sum += level[i] * level[i - 1] / k[i - 1];
+    }
+    (sum, turns + level[x.len()])
+}
+
+/// shapes: x = [5]
+/// range: 0.5..1.5
+#[jacobian]
+pub fn continued_fraction(x: &Array1<f32>, start: f32) -> f32 {
+    let mut y = start;
+    for i in 1..x.len() {
+        y = x[i] + 0.5 / (y * y + 1.0);
+    }
+    y.ln()
+}
+
+/// The sweep of a tridiagonal system, forward and back.
+/// shapes: a = [5], b = [5], r = [5]
+/// range: 0.5..1.5
+#[jacobian]
+pub fn tridiagonal(a: &Array1<f64>, b: &Array1<f64>, r: &Array1<f64>) -> f64 {
+    let n = r.len();
+    let mut c: Array1<f64> = Array1::zeros(n);
+    let mut x: Array1<f64> = Array1::zeros(n);
+    let mut pivot = 3.0 + b[0];
+    x[0] = r[0] / pivot;
+    for i in 1..n {
+        c[i] = a[i - 1] / pivot;
+        pivot = 3.0 + b[i] - a[i] * c[i];
+        x[i] = (r[i] - a[i] * x[i - 1]) / pivot;
+    }
+    for i in (0..n - 1).rev() {
+        x[i] = x[i] - c[i + 1] * x[i + 1];
+    }
+    x.dot(&x)
+}
+
+/// A covariance that is carried along: each round has two products of matrices.
+/// shapes: f = [3, 3], q = [3, 3], z = [4]
+#[jacobian(value)]
+pub fn propagated(f: &Array2<f64>, q: &Array2<f64>, z: &Array1<f64>) -> Array2<f64> {
+    let mut p = q.to_owned();
+    for k in 0..z.len() {
+        p = f.dot(&p).dot(&f.t()) + q * z[k];
+    }
+    p
+}
+
+/// What a round computes for several states, at one position and all.
+/// shapes: w = [3, 2], v = [2, 3], x = [2]
+/// integer: n = 3
+#[jacobian]
+pub fn residual_blocks(w: &Array2<f64>, v: &Array2<f64>, x: &Array1<f64>, n: usize) -> (f64, f64) {
+    let mut h = x.to_owned();
+    let mut first = 0.0;
+    let mut largest = 0.0;
+    for _ in 0..n {
+        let g = w.dot(&h).mapv(f64::tanh);
+        h = &h + &v.dot(&g);
+        first += g[0] * h[1];
+        largest += g.mapv(f64::exp).sum().ln();
+    }
+    (h.dot(&h) + first, largest)
+}

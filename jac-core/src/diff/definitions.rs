@@ -61,9 +61,10 @@ pub fn differentiate(mut program: Program, of: Range<usize>) -> Program {
     let mut blocks: Map<(usize, Tensor), Derivative> = Map::default();
     if backward {
         program.definitions.clone_from(&definitions);
+        let mut partials = Partials::default();
         for output in of.clone() {
             let tensor = program.outputs[output];
-            let mut reached = backward_from(&mut program, &definitions, tensor);
+            let mut reached = backward_from(&mut program, &definitions, tensor, &mut partials);
             for input in program.wrt.clone() {
                 if let Some(derivative) = reached.swap_remove(&input) {
                     blocks.insert((output, input), derivative);
@@ -277,14 +278,14 @@ fn forward_to(program: &mut Program, definition: &Definition, reached: &mut Map<
     }
 }
 
-fn backward_from(program: &mut Program, definitions: &[Definition], output: Tensor) -> Map<Tensor, Derivative> {
+fn backward_from(program: &mut Program, definitions: &[Definition], output: Tensor, partials: &mut Partials) -> Map<Tensor, Derivative> {
     let mut reached: Map<Tensor, Derivative> = Map::default();
     let start = identity(program, output);
     let far = start.far.clone();
     reached.insert(output, start);
     for unit in units(definitions).collect::<Vec<_>>().into_iter().rev() {
         if let Some(over) = unit[0].body.over() {
-            backward_through(program, over, unit, &far, &mut reached);
+            backward_through(program, over, unit, &far, &mut reached, partials);
             continue;
         }
         let definition = &unit[0];
@@ -329,8 +330,8 @@ fn add(program: &mut Program, reached: &mut Map<Tensor, Derivative>, source: Ten
 
 /// What the loop computes anyway, or would again behind it: partial derivatives of a round that cost more
 /// than they take to read are states of the loop, of which all rounds are held.
+#[derive(Default)]
 struct Partials {
-    over: Index,
     held: Map<Expr, Tensor>,
 }
 
@@ -342,14 +343,13 @@ fn is_costly(program: &Program, e: Expr) -> bool {
 }
 
 impl Partials {
-    /// Replaces what depends on the round and the state's `indices` alone; terms that differ in nothing else
+    /// Replaces what depends on the round and the state's indices alone; terms that differ in nothing else
     /// become one.
-    fn hold(&mut self, program: &mut Program, state: Tensor, next: Expr, indices: &[Index], terms: Vec<Term>) -> Vec<Term> {
-        let after = Affine::from(self.over).plus(&Affine::from(1), 1);
-        let at: Vec<Affine> = std::iter::once(after).chain(indices.iter().map(|i| Affine::from(*i))).collect();
+    fn hold(&mut self, program: &mut Program, state: Tensor, body: &Body, terms: Vec<Term>) -> Vec<Term> {
+        let Body::Recurrence { over, indices, parts: [_, next] } = body else { return terms };
         let mut groups: Map<Term, Vec<Term>> = Map::default();
         for mut t in terms {
-            let own = |e: &Expr| program.arena.free_indices(*e).iter().all(|i| *i == self.over || indices.contains(i));
+            let own = |e: &Expr| program.arena.free_indices(*e).iter().all(|i| i == over || indices.contains(i));
             let (own, rest) = std::mem::take(&mut t.factors).into_iter().partition(own);
             let coefficient = std::mem::replace(&mut t.coefficient, Constant::from(1));
             groups.entry(Term { factors: rest, ..t }).or_default().push(Term { coefficient, factors: own, ..Term::default() });
@@ -363,13 +363,9 @@ impl Partials {
             let mut own = own.swap_remove(0);
             if let Some(product) = own.factors.iter().copied().reduce(|a, b| program.arena.mul(a, b)) {
                 if is_costly(program, product) {
-                    let result = program.arena.insert(Node::Access(state, at.clone()));
-                    let read = program.arena.map(&[product], |arena, e, node| if e == next { result } else { arena.insert(node) })[0];
-                    own.factors = vec![read];
-                    if is_costly(program, read) {
-                        let held = self.state(program, state, indices, product);
-                        own.factors = vec![program.arena.insert(Node::Access(held, at.clone()))];
-                    }
+                    let result = after_round(program, state, *over, indices);
+                    let read = program.arena.map(&[product], |arena, e, node| if e == *next { result } else { arena.insert(node) })[0];
+                    own.factors = vec![if is_costly(program, read) { self.read(program, state, *over, indices, product) } else { read }];
                 }
             }
             out.push(rest.times(&own));
@@ -377,24 +373,35 @@ impl Partials {
         out
     }
 
-    /// The state that holds a partial derivative of one that is over `indices`.
-    fn state(&mut self, program: &mut Program, state: Tensor, indices: &[Index], partial: Expr) -> Tensor {
+    /// What is held of a partial derivative of a state that is over `indices`.
+    fn read(&mut self, program: &mut Program, state: Tensor, over: Index, indices: &[Index], partial: Expr) -> Expr {
+        let free = program.arena.free_indices(partial);
+        let indices: Vec<Index> = indices.iter().copied().filter(|i| free.contains(i)).collect();
         if let Some(known) = self.held.get(&partial) {
-            return *known;
+            return after_round(program, *known, over, &indices);
         }
-        let info = program.info(state).clone();
-        let tensor = program.tensor(&format!("partial_{}", info.name), info.shape, Role::Defined);
         let own: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
+        let rounds = program.length(over).plus(&Affine::from(1), 1);
+        let shape = std::iter::once(rounds).chain(own.iter().map(|i| program.length(*i).clone())).collect();
+        let name = format!("partial_{}", program.info(state).name);
+        let tensor = program.tensor(&name, shape, Role::Defined);
         let next = program.arena.substitute(partial, &|s| match s {
             Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(own[k])),
             Symbol::Size(_) => None,
         });
-        let body = Body::Recurrence { over: self.over, indices: own, parts: [program.arena.constant(0), next] };
-        let behind = program.definitions.iter().rposition(|d| d.body.over() == Some(self.over)).map_or(0, |k| k + 1);
+        let body = Body::Recurrence { over, indices: own, parts: [program.arena.constant(0), next] };
+        let behind = program.definitions.iter().rposition(|d| d.body.over() == Some(over)).map_or(0, |k| k + 1);
         program.definitions.insert(behind, Definition { tensor, body });
         self.held.insert(partial, tensor);
-        tensor
+        after_round(program, tensor, over, &indices)
     }
+}
+
+/// The value of a state after a round.
+fn after_round(program: &mut Program, state: Tensor, over: Index, indices: &[Index]) -> Expr {
+    let after = Affine::from(over).plus(&Affine::from(1), 1);
+    let at = std::iter::once(after).chain(indices.iter().map(|i| Affine::from(*i))).collect();
+    program.arena.insert(Node::Access(state, at))
 }
 
 /// The derivatives of the outputs by a state of a loop.
@@ -437,7 +444,14 @@ fn last(program: &mut Program, state: Tensor, outer: &Derivative, rounds: &Affin
 /// runs backward through it: `c[0] = ∂y/∂s[N]` and
 /// `c[r + 1] = Σ c′[r] · ∂s′[N − r]/∂s[N − 1 − r] + ∂y/∂s[N − 1 − r]`, where the last term is that of what
 /// reads other rounds than the last. Any other tensor has a part in every round that reads it.
-fn backward_through(program: &mut Program, over: Index, group: &[Definition], far: &[Index], reached: &mut Map<Tensor, Derivative>) {
+fn backward_through(
+    program: &mut Program,
+    over: Index,
+    group: &[Definition],
+    far: &[Index],
+    reached: &mut Map<Tensor, Derivative>,
+    partials: &mut Partials,
+) {
     let states: Map<Tensor, (&[Index], [Expr; 2])> = group
         .iter()
         .filter_map(|d| match &d.body {
@@ -456,12 +470,26 @@ fn backward_through(program: &mut Program, over: Index, group: &[Definition], fa
     let rounds = program.length(over).clone();
     let round = program.index(rounds.clone());
     let before = |i: Index| rounds.plus(&Affine::from(1), -1).plus(&Affine::from(i), -1);
+    let after = |i: Index| Affine::from(i).plus(&Affine::from(1), 1);
+    // what the rest of a round reads of it has a derivative of its own in every round
+    let now = Affine::from(over);
+    let reads = |d: &Definition| d.body.reads(&program.arena).into_iter().filter(|t| states.contains_key(t)).collect::<Vec<_>>();
+    let is_temporary = |t: &Tensor| {
+        let roots = program.arena.reachable(group.iter().map(|d| d.body.roots()[1]));
+        roots.iter().any(|e| matches!(&program.arena[*e], Node::Access(u, at) if u == t && at[0] != now))
+    };
+    let temporary: Set<Tensor> = group.iter().flat_map(reads).filter(is_temporary).collect();
+    let order = |t: &Tensor| match temporary.contains(t) {
+        true => group.iter().rev().position(|d| d.tensor == *t),
+        false => None,
+    };
+    live.sort_by_key(|t| (!temporary.contains(t), order(t)));
     let mut cotangents: Map<Tensor, Cotangent> = Map::default();
     for state in &live {
         let (indices, [_, next]) = states[state];
         let readers = live.iter().filter(|s| Body::Each(Vec::new(), states[*s].1[1]).reads(&program.arena).contains(state));
         let alone = readers.eq(std::iter::once(state));
-        let outer = reached.get(state).filter(|d| alone && d.terms.iter().all(|t| d.is_last(t, &rounds)));
+        let outer = reached.get(state).filter(|d| alone && !temporary.contains(state) && d.terms.iter().all(|t| d.is_last(t, &rounds)));
         let same = outer.cloned().filter(|_| is_added_to(program, *state, over, indices, next));
         let cotangent = match same {
             Some(outer) => Cotangent::Same(last(program, *state, &outer, &rounds, indices)),
@@ -477,17 +505,18 @@ fn backward_through(program: &mut Program, over: Index, group: &[Definition], fa
     let factor = |program: &mut Program, state: Tensor, at: Affine| match &cotangents[&state] {
         Cotangent::Same(term) => term.clone(),
         Cotangent::Each(tensor) => {
+            let at = if temporary.contains(&state) { at.plus(&Affine::from(1), 1) } else { at };
             let rest = far.iter().chain(states[&state].0).map(|i| Affine::from(*i));
             Term::dense(program.arena.insert(Node::Access(*tensor, std::iter::once(at).chain(rest).collect())))
         }
     };
-    let mut partials = Partials { over, held: Map::default() };
     let mut part = |program: &mut Program, state: Tensor, k: usize, by: Tensor, axes: &[Index], at: Affine| {
         let (indices, parts) = states[&state];
         let cotangent = factor(program, state, at);
         let mut terms = tangent(program, parts[k], parts[k], by, axes);
         if k == 1 {
-            terms = partials.hold(program, state, parts[k], indices, terms);
+            let body = Body::Recurrence { over, indices: indices.to_vec(), parts };
+            terms = partials.hold(program, state, &body, terms);
         }
         for t in &mut terms {
             *t = t.times(&cotangent);
@@ -504,17 +533,26 @@ fn backward_through(program: &mut Program, over: Index, group: &[Definition], fa
         let axes = program.axes(&shape);
         let own: Vec<Index> = far.iter().map(|i| program.index(program.length(*i).clone())).chain(axes.iter().copied()).collect();
         let mut parts = [Vec::new(), Vec::new()];
+        let is_temporary = temporary.contains(state);
         if let Some(outer) = reached.get(state).cloned() {
-            let terms = outer.at(program, std::iter::once(rounds.clone()).chain(axes.iter().map(|i| Affine::from(*i))));
-            parts[0].extend(terms);
-            let others = Derivative { terms: outer.terms.iter().filter(|t| !outer.is_last(t, &rounds)).cloned().collect(), ..outer };
-            let terms = others.at(program, std::iter::once(before(round)).chain(axes.iter().map(|i| Affine::from(*i))));
-            parts[1].extend(terms);
+            let elements = || axes.iter().map(|i| Affine::from(*i));
+            let mut others = outer.clone();
+            let mut at = before(round);
+            if is_temporary {
+                at = at.plus(&Affine::from(1), 1);
+            } else {
+                parts[0].extend(outer.at(program, std::iter::once(rounds.clone()).chain(elements())));
+                others.terms.retain(|t| !outer.is_last(t, &rounds));
+            }
+            parts[1].extend(others.at(program, std::iter::once(at).chain(elements())));
         }
-        let at = std::iter::once(over).chain(axes.iter().copied()).collect::<Vec<Index>>();
+        let position = program.index(program.info(*state).shape[0].clone());
+        let at = std::iter::once(position).chain(axes.iter().copied()).collect::<Vec<Index>>();
+        let read = if is_temporary { after(over) } else { now.clone() };
         for reader in &live {
             let mut terms = part(program, *reader, 1, *state, &at, Affine::from(round));
             for t in &mut terms {
+                t.substitute(program, &|s| (s == Symbol::Index(position)).then(|| read.clone()));
                 t.substitute(program, &|s| (s == Symbol::Index(over)).then(|| before(round)));
             }
             parts[1].extend(terms);

@@ -486,6 +486,34 @@ impl Arena {
         })[0]
     }
 
+    /// What a comparison of positions, or a branch on it, is known to be.
+    pub fn decided(&mut self, op: Op, args: &[Expr]) -> Option<Expr> {
+        let known = |k: usize| self.as_const(args[k]).map(|c| !c.is_zero());
+        match op {
+            Op::Select => return known(0).map(|holds| if holds { args[1] } else { args[2] }),
+            Op::And | Op::Or => {
+                let (neutral, other) = [(0, 1), (1, 0)].into_iter().find_map(|(k, other)| Some((known(k)? == (op == Op::And), other)))?;
+                return Some(args[if neutral { other } else { 1 - other }]);
+            }
+            Op::Not => return known(0).map(|holds| self.constant(i64::from(!holds))),
+            _ => {}
+        }
+        let position = |e: &Expr| match &self[*e] {
+            Node::Integer(a) => Some(a.clone()),
+            Node::Const(c) => c.to_integer().map(Affine::from),
+            _ => None,
+        };
+        let holds: fn(i64) -> bool = match op {
+            Op::Eq => |d| d == 0,
+            Op::Lt => |d| d < 0,
+            Op::Le => |d| d <= 0,
+            _ => return None,
+        };
+        let [a, b] = args else { return None };
+        let difference = position(a)?.plus(&position(b)?, -1).known()?;
+        Some(self.constant(i64::from(holds(difference))))
+    }
+
     /// Whether the free index `i` occurs under `e`.
     pub fn mentions(&self, e: Expr, i: Index) -> bool {
         self.free_indices(e).contains(&i)

@@ -180,8 +180,18 @@ pub fn accesses(program: &Program, roots: impl IntoIterator<Item = Expr>, tensor
     })
 }
 
-/// The loop of some recurrences: all next values, then all states. Of those in `carried` only the last
-/// round is held.
+/// The state that a state of a loop takes the value of after a round, if it does nothing else.
+pub fn copied(program: &Program, definition: &Definition) -> Option<Tensor> {
+    let Body::Recurrence { over, indices, parts: [_, next] } = &definition.body else { return None };
+    let Node::Access(source, at) = &program.arena[*next] else { return None };
+    let after = Affine::from(*over).plus(&Affine::from(1), 1);
+    let own = std::iter::once(after).chain(indices.iter().map(|i| Affine::from(*i)));
+    let same = at.iter().cloned().eq(own) && program.info(*source).shape == program.info(definition.tensor).shape;
+    same.then_some(*source)
+}
+
+/// The loop of some recurrences: all next values, in their order, then all states. Of those in `carried`
+/// only one round is held.
 pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &[Definition], carried: &mut Set<Tensor>) {
     let states = || {
         group.iter().filter_map(|d| match &d.body {
@@ -191,7 +201,13 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
     };
     // a scalar of which all rounds are held is in a variable besides, so that no round waits for memory
     let mut variables: Map<Tensor, Tensor> = Map::default();
-    for (tensor, indices, [first, _]) in states() {
+    let after = Affine::from(over).plus(&Affine::from(1), 1);
+    let reads_after = |program: &Program, e: Expr, t: Tensor| accesses(program, [e], t).any(|at| at[0] == after);
+    let is_temporary = |program: &Program, carried: &Set<Tensor>, t: Tensor| {
+        carried.contains(&t) && states().any(|(_, _, [_, next])| reads_after(program, next, t))
+    };
+    let temporary: Set<Tensor> = states().map(|s| s.0).filter(|t| is_temporary(program, carried, *t)).collect();
+    for (tensor, indices, [first, _]) in states().filter(|s| !temporary.contains(&s.0)) {
         let fresh: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
         let with = |s: Symbol| match s {
             Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(fresh[k])),
@@ -219,12 +235,42 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
     }
     carried.extend(variables.values());
     let scope = tree.child(0, Kind::Loop(over));
-    let after = Affine::from(over).plus(&Affine::from(1), 1);
     let mut together = Fused::default();
     let mut advances = Vec::new();
-    for (tensor, indices, [_, next]) in states() {
+    let mut moved: Set<Tensor> = Set::default();
+    // what reads nothing of this round comes first, then what reads that
+    let mut level: Map<Tensor, usize> = Map::default();
+    for (tensor, _, [_, next]) in states() {
+        let read = level.iter().filter(|(t, _)| reads_after(program, next, **t)).map(|(_, k)| k + 1).max();
+        level.insert(tensor, read.unwrap_or(0));
+    }
+    let mut in_order: Vec<&Definition> = group.iter().collect();
+    in_order.sort_by_key(|d| level[&d.tensor]);
+    let mut reached = 0;
+    for definition in in_order {
+        let Body::Recurrence { indices, parts: [_, next], .. } = &definition.body else { continue };
+        let (tensor, next) = (definition.tensor, *next);
+        if std::mem::replace(&mut reached, level[&tensor]) < level[&tensor] {
+            std::mem::take(&mut together).open_round(program, tree, scope);
+        }
+        if temporary.contains(&tensor) {
+            if indices.is_empty() {
+                let value = total(program, next);
+                tree.item(scope, Item::Scalar(tensor, value));
+            } else {
+                let nests = nests(program, indices, next);
+                together.add(program, tree, scope, tensor, nests);
+            }
+            continue;
+        }
+        if let Some(source) = copied(program, definition).filter(|s| temporary.contains(s) && carried.contains(&tensor)) {
+            if moved.insert(source) {
+                advances.push(Item::Advance(tensor, source));
+                continue;
+            }
+        }
         let next = program.arena.map(&[next], |arena, e, node| match node {
-            Node::Access(t, at) if variables.contains_key(&t) => arena.insert(Node::Access(variables[&t], at)),
+            Node::Access(t, at) if variables.contains_key(&t) && at[0] != after => arena.insert(Node::Access(variables[&t], at)),
             node if arena[e] == node => e,
             node => arena.insert(node),
         })[0];
@@ -253,8 +299,7 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
             round(program, tree, scope, tensor, after.clone(), &[], value);
         }
     }
-    together.share_sums(program);
-    together.open(program, tree, scope, &[]);
+    together.open_round(program, tree, scope);
     for advance in advances {
         tree.item(scope, advance);
     }
@@ -431,6 +476,12 @@ impl Fused {
         for ((_, nest, _), value) in self.nests.iter_mut().zip(shared) {
             nest.value = value;
         }
+    }
+
+    /// Opens the loops of a round.
+    fn open_round(mut self, program: &mut Program, tree: &mut Tree, scope: usize) {
+        self.share_sums(program);
+        self.open(program, tree, scope, &[]);
     }
 
     /// Opens the loops. `later` are the definitions that come after; what only they need is left.

@@ -7,7 +7,7 @@
 mod loops;
 mod schedule;
 
-use crate::ir::{Affine, Definition, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
+use crate::ir::{units, Affine, Body, Definition, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
 use crate::ops::Intrinsic;
 
 /// A program as statements.
@@ -84,6 +84,7 @@ pub struct Factor {
 pub fn lower(mut program: Program, products: bool) -> Plan {
     distinct_sums(&mut program);
     let mut tree = schedule::Tree::new(products);
+    merge_copies(&mut program);
     let definitions = program.definitions.clone();
     let literal = loops::literal(&definitions);
     let mut carried: Set<Tensor> = Set::default();
@@ -93,7 +94,8 @@ pub fn lower(mut program: Program, products: bool) -> Plan {
         match run[0].body.over() {
             None => loops::definitions(&mut program, &mut tree, run, later, literal),
             Some(over) => {
-                carried.extend(run.iter().map(|d| d.tensor).filter(|t| !is_history(&program, over, run, *t)));
+                let last = |t: &Tensor| matches!(held(&program, over, run, *t), Held::Last | Held::Round);
+                carried.extend(run.iter().map(|d| d.tensor).filter(last));
                 loops::recurrences(&mut program, &mut tree, over, run, &mut carried);
             }
         }
@@ -103,13 +105,63 @@ pub fn lower(mut program: Program, products: bool) -> Plan {
     Plan { program, body, locals, carried }
 }
 
-/// Whether something reads other rounds of a recurrence than its own loop the one before, and what is
-/// behind the loop the last.
-fn is_history(program: &Program, over: Index, run: &[Definition], tensor: Tensor) -> bool {
-    program.definitions.iter().any(|d| {
-        let held = if run.iter().any(|r| r.tensor == d.tensor) { Affine::from(over) } else { program.length(over).clone() };
-        loops::accesses(program, d.body.roots().iter().copied(), tensor).any(|at| at[0] != held)
-    })
+/// What is held of a recurrence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Held {
+    /// All rounds.
+    All,
+    /// What the last round left, as its loop reads what the round before left, and all else the last.
+    Last,
+    /// What the round has computed, which the rest of the round reads.
+    Round,
+}
+
+fn held(program: &Program, over: Index, run: &[Definition], tensor: Tensor) -> Held {
+    let (inside, outside): (Vec<&Definition>, Vec<&Definition>) =
+        program.definitions.iter().partition(|d| run.iter().any(|r| r.tensor == d.tensor));
+    let at = |ds: &[&Definition], place: &Affine| {
+        let roots = ds.iter().flat_map(|d| d.body.roots().iter().copied());
+        loops::accesses(program, roots, tensor).all(|at| at[0] == *place)
+    };
+    let (now, after) = (Affine::from(over), Affine::from(over).plus(&Affine::from(1), 1));
+    let is_result = program.results().any(|t| t == tensor);
+    match () {
+        () if at(&inside, &now) && at(&outside, program.length(over)) => Held::Last,
+        () if at(&inside, &after) && outside.iter().all(|d| !d.body.reads(&program.arena).contains(&tensor)) && !is_result => Held::Round,
+        () => Held::All,
+    }
+}
+
+/// A state that takes the value of another one, both of which are held at all rounds, is the other.
+fn merge_copies(program: &mut Program) {
+    let copy = |program: &Program| {
+        let units: Vec<&[Definition]> = units(&program.definitions).collect();
+        units.into_iter().find_map(|unit| {
+            let over = unit[0].body.over()?;
+            unit.iter().find_map(|d| {
+                let source = loops::copied(program, d)?;
+                let all = [d.tensor, source].iter().all(|t| held(program, over, unit, *t) == Held::All);
+                all.then_some((d.tensor, source))
+            })
+        })
+    };
+    while let Some((state, source)) = copy(program) {
+        let body = |t: Tensor| program.definition(t).map(|d| d.body.clone());
+        let (Some(Body::Recurrence { indices, parts: [first, _], .. }), Some(Body::Recurrence { over, indices: own, parts: [_, next] })) =
+            (body(state), body(source))
+        else {
+            unreachable!("both are recurrences")
+        };
+        let first = program.arena.substitute(first, &|s| match s {
+            Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(own[k])),
+            Symbol::Size(_) => None,
+        });
+        program.definitions.retain(|d| d.tensor != state);
+        if let Some(d) = program.definitions.iter_mut().find(|d| d.tensor == source) {
+            *d = Definition { tensor: state, body: Body::Recurrence { over, indices: own, parts: [first, next] } };
+        }
+        program.replace(source, state);
+    }
 }
 
 /// More statements than this in a row are cut into pieces, functions of their own: rustc's stack
