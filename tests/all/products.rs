@@ -10,7 +10,7 @@ use jac_core::pipeline::Derived;
 use jac_core::Stages;
 use jac_runtime::jacobian;
 use jac_tests::Case;
-use ndarray::{array, Array1, Array2, ArrayView1};
+use ndarray::{array, s, Array1, Array2, ArrayView1};
 
 /// Compiles a function of the corpus with more options.
 fn stages(case: &Case, more: &str) -> Stages {
@@ -235,6 +235,69 @@ fn emitted_products_over_arrays() {
     assert_eq!(cb.len(), 2);
     let expected = cy.dot(&jyb) + 2.0 * &jtb;
     assert!(cb.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-14));
+}
+
+/// The loss of a recurrent network: states of which a round reads what it has just computed.
+#[jacobian(jvp, vjp, hessian)]
+fn over_time(w: &Array2<f64>, x: &Array2<f64>, scale: f64) -> f64 {
+    let mut h = Array1::zeros(w.nrows());
+    let mut loss = scale;
+    for row in x.outer_iter() {
+        h = (w.dot(&h) + row).mapv(f64::tanh);
+        loss += scale * h.dot(&h) * h[0];
+    }
+    loss * loss
+}
+
+/// Rounds that begin behind the first element: none at one element.
+#[jacobian(vjp, hessian)]
+fn chained(x: &[f64]) -> f64 {
+    let mut y = x[0];
+    for i in 1..x.len() {
+        y = (y * x[i]).sin() + x[i - 1];
+    }
+    y * y
+}
+
+#[test]
+fn emitted_products_of_loops() {
+    let w = array![[0.5, -0.25], [0.75, 0.4]];
+    let rows = array![[0.3, -0.6], [0.2, 0.9], [-0.7, 0.1], [0.4, 0.8]];
+    for rounds in 0..=rows.nrows() {
+        let x = rows.slice(s![..rounds, ..]).to_owned();
+        let (jw, jx, js) = over_time_jacobian(&w, &x, 0.7);
+        let (dw, dx) = (array![[1.0, -2.0], [0.5, 0.25]], x.mapv(|v| 1.0 - v));
+        let (y, along) = over_time_jvp(&w, &x, 0.7, &dw, &dx, -1.5);
+        assert_eq!(y, over_time(&w, &x, 0.7));
+        assert!((along - ((&jw * &dw).sum() + (&jx * &dx).sum() - 1.5 * js)).abs() < 1e-13);
+        let (y, (cw, cx, cs)) = over_time_vjp(&w, &x, 0.7, 2.0);
+        assert_eq!(y, over_time(&w, &x, 0.7));
+        assert!((cw - 2.0 * &jw).iter().chain((cx - 2.0 * &jx).iter()).all(|d| d.abs() < 1e-13) && (cs - 2.0 * js).abs() < 1e-13);
+        // the Hessian along a direction is the derivative of the gradient along it
+        let ((hww, hwx, hws), _, _) = over_time_hessian(&w, &x, 0.7);
+        let step = 1e-5;
+        let at = |t: f64| over_time_jacobian(&(&w + t * &dw), &(&x + t * &dx), 0.7 - 1.5 * t).0;
+        let expected = (at(step) - at(-step)) / (2.0 * step);
+        for ((i, j), e) in expected.indexed_iter() {
+            let by_w: f64 = dw.indexed_iter().map(|((k, l), d)| hww[[i, j, k, l]] * d).sum();
+            let by_x: f64 = dx.indexed_iter().map(|((k, l), d)| hwx[[i, j, k, l]] * d).sum();
+            assert!((by_w + by_x - 1.5 * hws[[i, j]] - e).abs() < 1e-7, "{rounds} rounds");
+        }
+    }
+    for x in [&[0.4][..], &[0.4, -0.9], &[0.4, -0.9, 1.3, 0.2]] {
+        let (gradient, hessian) = (chained_jacobian(x), chained_hessian(x));
+        assert!(chained_vjp(x, 3.0).1.iter().zip(&gradient).all(|(c, g)| (c - 3.0 * g).abs() < 1e-14));
+        for k in 0..x.len() {
+            let at = |t: f64| {
+                let mut x = x.to_vec();
+                x[k] += t;
+                (chained(&x), chained_jacobian(&x))
+            };
+            let ((above, up), (below, down)) = (at(1e-5), at(-1e-5));
+            assert!(((above - below) / 2e-5 - gradient[k]).abs() < 1e-8);
+            assert!((0..x.len()).all(|i| ((up[i] - down[i]) / 2e-5 - hessian[[i, k]]).abs() < 1e-8));
+        }
+    }
 }
 
 #[test]

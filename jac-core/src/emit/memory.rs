@@ -622,7 +622,7 @@ impl Emitter<'_> {
         let (name, count, mutable) = (self.row_name(t), self.count(length), write.then(|| quote!(mut)));
         self.rows.push(Row { tensor: t, at: at.to_vec(), name: name.clone() });
         if let Some(rows) = self.marches.get(&t).filter(|_| write) {
-            return Some(quote!(let #name = &mut #rows.next().unwrap()[..#count];));
+            return Some(quote!(let #name = &mut #rows.next().unwrap_or_default()[..#count];));
         }
         Some(quote!(let #name = &#mutable #source #start[..#count];))
     }

@@ -54,6 +54,7 @@ impl<'b> Reader<'b> {
                 };
             }
             let start = self.slots.clone();
+            let (tensors, definitions) = (self.program.tensors.len(), self.program.definitions.len());
             self.one_round(stream, span, round)?;
             let mut found = false;
             for (slot, was) in start.iter().enumerate() {
@@ -85,7 +86,10 @@ impl<'b> Reader<'b> {
                 }
             }
             if found {
+                // the round is read again: nothing of this time keeps a name
                 self.slots.clone_from(&before);
+                self.program.definitions.truncate(definitions);
+                (tensors..self.program.tensors.len()).for_each(|t| self.program.rename(ir::Tensor(t as u32), "__t"));
                 continue;
             }
             return self.close_loop(stream, span, &before, &changed, &steps, states);
