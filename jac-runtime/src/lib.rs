@@ -31,6 +31,7 @@ pub mod __private {
     //! What generated code calls. Of one version with the macro, and no part of the interface.
 
     use alloc::vec::Vec;
+    use core::ops::{Add, Mul};
 
     /// Panics unless the axis of a parameter has the length that the function needs.
     #[inline]
@@ -53,6 +54,25 @@ pub mod __private {
         }
         copy.extend(all().copied());
         copy
+    }
+
+    /// `Σ aᵢ·bᵢ`, in eight sums that do not wait for each other.
+    #[inline]
+    #[must_use]
+    pub fn dot<F: Copy + Add<Output = F> + Mul<Output = F>>(zero: F, a: &[F], b: &[F]) -> F {
+        let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+        let rest = a.remainder().iter().zip(b.remainder()).fold(zero, |sum, (a, b)| sum + *a * *b);
+        if a.len() == 0 {
+            return rest;
+        }
+        let mut sums = [zero; 8];
+        for (a, b) in a.zip(b) {
+            for k in 0..8 {
+                sums[k] = sums[k] + a[k] * b[k];
+            }
+        }
+        let [a, b, c, d, e, f, g, h] = sums;
+        ((a + e) + (c + g)) + ((b + f) + (d + h)) + rest
     }
 
     /// The position, unless it is outside an axis of the length.

@@ -263,3 +263,22 @@ fn a_position_outside_an_axis_is_never_the_next_row() {
     assert_eq!(message(move || drop(third_column_jacobian(&x))), "position 2 is outside an axis of length 2");
     assert_eq!(third_column_jacobian(&Array2::ones((2, 3)))[[1, 1, 2]], 1.0);
 }
+
+#[jacobian(value)]
+fn scaled_by_products(a: &Array2<f64>, x: &Array1<f64>) -> Array1<f64> {
+    a.dot(x).mapv(f64::sin)
+}
+
+#[test]
+fn products_of_rows_of_any_length() {
+    for n in 0..40 {
+        let a = Array2::from_shape_fn((2, n), |(i, j)| ((3 * i + 7 * j) as f64).sin());
+        let x = Array1::from_shape_fn(n, |j| (j as f64 * 0.3).cos());
+        let (value, (_, by_x)) = scaled_by_products_value_and_jacobian(&a, &x);
+        for i in 0..2 {
+            let sum: f64 = (0..n).map(|j| a[[i, j]] * x[j]).sum();
+            assert!((value[i] - sum.sin()).abs() < 1e-14, "length {n}");
+            assert!((0..n).all(|j| (by_x[[i, j]] - sum.cos() * a[[i, j]]).abs() < 1e-14), "length {n}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use super::types::Parts;
 use crate::interface::{Interface, Kind, ParamKind, Ty};
 use crate::ir::{Affine, Expr, Float, Index, Map, Node, Program, Set, Size, Symbol, Tensor};
 use crate::lower::{Plan, Stmt};
+use crate::ops::Op;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -291,6 +292,9 @@ impl Emitter<'_> {
             Stmt::Total(e, inner) => {
                 let Node::Sum(i, body) = self.program.arena[*e].clone() else { return TokenStream::new() };
                 let name = self.variable(*e);
+                if let Some((rows, dot)) = self.dot(i, inner, body) {
+                    return quote!(#rows let #name = #dot;);
+                }
                 let zero = self.zero();
                 let sum = self.around(i, inner, Some(body), |emitter| {
                     let body = emitter.expr(body, WEAKEST);
@@ -298,6 +302,7 @@ impl Emitter<'_> {
                 });
                 quote!(let mut #name = #zero; #sum)
             }
+            Stmt::Totals(all) => self.totals(all),
             Stmt::Group(inner, results) => {
                 let inner = self.statements(inner);
                 let names: Vec<Ident> = results.iter().map(|e| self.variable(*e)).collect();
@@ -360,6 +365,56 @@ impl Emitter<'_> {
             self.blocks.swap_remove(t);
         }
         quote!(#rows for #index in #range { #clear #inner_rows #inner #last })
+    }
+
+    /// Totals over one length, in one loop.
+    fn totals(&mut self, all: &[Stmt]) -> TokenStream {
+        let (arena, zero, outside) = (&self.program.arena, self.zero(), self.rows.len());
+        let parts: Vec<(Index, Expr, &[Stmt], Ident)> = all
+            .iter()
+            .filter_map(|s| match s {
+                Stmt::Total(e, inner) => match arena[*e] {
+                    Node::Sum(i, body) => Some((i, body, inner.as_slice(), self.variable(*e))),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .collect();
+        let mut out = TokenStream::new();
+        for (i, body, inner, name) in &parts {
+            out.extend(quote!(let mut #name = #zero;));
+            out.extend(self.take_rows(*i, inner, Some(*body)));
+        }
+        let (index, range) = self.open(parts[0].0);
+        let mut round = TokenStream::new();
+        for (i, body, inner, name) in &parts {
+            self.indices.insert(*i, index.clone());
+            round.extend(self.statements(inner));
+            let body = self.expr(*body, WEAKEST);
+            round.extend(self.add(&quote!(#name), &body));
+        }
+        parts.iter().for_each(|(i, ..)| _ = self.indices.swap_remove(i));
+        self.rows.truncate(outside);
+        quote!(#out for #index in #range { #round })
+    }
+
+    /// `Σ_i a[i]·b[i]` along two rows of a length that is not known.
+    fn dot(&mut self, i: Index, inner: &[Stmt], body: Expr) -> Option<(TokenStream, TokenStream)> {
+        let (Op::Mul, &[a, b]) = self.program.arena.as_apply(body)? else { return None };
+        let known = self.program.length(i).known().is_some() || self.interface.generic.is_some();
+        if known || !inner.is_empty() {
+            return None;
+        }
+        let outside = self.rows.len();
+        let rows = self.take_rows(i, inner, Some(body));
+        let row = |e: Expr| match &self.program.arena[e] {
+            Node::Access(t, at) if at.last().and_then(Affine::as_index) == Some(i) => self.row(*t, at),
+            _ => None,
+        };
+        let pair = row(a).zip(row(b));
+        self.rows.truncate(outside);
+        let ((a, b), runtime, zero) = (pair?, &self.interface.runtime, self.zero());
+        Some((rows, quote!(#runtime::__private::dot(#zero, #a, #b))))
     }
 
     /// Names an index and gives its range.

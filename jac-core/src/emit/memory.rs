@@ -483,8 +483,8 @@ impl Emitter<'_> {
 
     pub(super) fn element(&self, t: Tensor, at: &[Affine]) -> TokenStream {
         let affines = || at.iter().map(|a| self.affine(a));
-        if let Some(row) = self.rows.iter().find(|r| r.tensor == t && r.at == at) {
-            let (name, last) = (&row.name, affines().next_back());
+        if let Some(name) = self.row(t, at) {
+            let last = affines().next_back();
             return quote!(#name[#last]);
         }
         let Some((name, ty)) = self.source(t) else { return TokenStream::new() };
@@ -595,6 +595,11 @@ impl Emitter<'_> {
         out
     }
 
+    /// The row along which a position walks, if it is declared.
+    pub(super) fn row(&self, t: Tensor, at: &[Affine]) -> Option<Ident> {
+        self.rows.iter().find(|r| r.tensor == t && r.at == at).map(|r| r.name.clone())
+    }
+
     /// Declares the row along which a position walks with an index, if all else is known here.
     fn take_row(&mut self, i: Index, t: Tensor, at: &[Affine], write: bool) -> Option<TokenStream> {
         let (source, ty) = self.source(t)?;
@@ -692,7 +697,7 @@ impl Emitter<'_> {
                     exprs.push(*c);
                     waiting.extend(inner);
                 }
-                Stmt::Loop(_, inner) | Stmt::Group(inner, _) => waiting.extend(inner),
+                Stmt::Loop(_, inner) | Stmt::Group(inner, _) | Stmt::Totals(inner) => waiting.extend(inner),
                 Stmt::Store { tensor, at, value, .. } => {
                     found.writes.push((*tensor, at.clone()));
                     found.written.insert(*tensor);

@@ -8,7 +8,7 @@ mod loops;
 mod schedule;
 
 use crate::ir::{units, Affine, Body, Definition, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
-use crate::ops::Intrinsic;
+use crate::ops::{Intrinsic, Op};
 
 /// A program as statements.
 #[derive(Debug)]
@@ -34,6 +34,9 @@ pub enum Stmt {
     Branch(Expr, Vec<Stmt>, Vec<Stmt>),
     /// `let mut t = 0.0; for i in … { …; t += e; }`
     Total(Expr, Vec<Stmt>),
+    /// `let mut t = 0.0; let mut u = 0.0; for i in … { …; t += e; …; u += f; }`: totals, none of which
+    /// waits for another.
+    Totals(Vec<Stmt>),
     /// `let (a, b) = piece(|| { …; (a, b) });`: a piece of a long function, with what is used after.
     Group(Vec<Stmt>, Vec<Expr>),
     /// The scalar definition `t` is `e`.
@@ -101,6 +104,7 @@ pub fn lower(mut program: Program, products: bool) -> Plan {
         }
     }
     let (body, locals) = tree.schedule(&program);
+    let body = together(&program, &locals, body);
     let body = grouped(&program, &locals, body);
     Plan { program, body, locals, carried }
 }
@@ -164,6 +168,47 @@ fn merge_copies(program: &mut Program) {
     }
 }
 
+/// Puts totals over one length that do not need each other into one loop.
+fn together(program: &Program, locals: &Map<Expr, String>, body: Vec<Stmt>) -> Vec<Stmt> {
+    let mut out: Vec<Stmt> = Vec::new();
+    for statement in body {
+        let statement = match statement {
+            Stmt::Loop(i, inner) => Stmt::Loop(i, together(program, locals, inner)),
+            Stmt::Guard(c, inner) => Stmt::Guard(c, together(program, locals, inner)),
+            other => other,
+        };
+        match companion(program, locals, &out, &statement).map(|k| &mut out[k]) {
+            Some(Stmt::Totals(all)) => all.push(statement),
+            Some(first) => *first = Stmt::Totals(vec![first.clone(), statement]),
+            None => out.push(statement),
+        }
+    }
+    out
+}
+
+/// The total before a statement in whose loop it can be computed too.
+fn companion(program: &Program, locals: &Map<Expr, String>, before: &[Stmt], statement: &Stmt) -> Option<usize> {
+    let length = statement.total_over(program)?;
+    let uses = statement.uses(program, locals);
+    let reads = statement.defined().into_iter().flat_map(|e| Body::Each(Vec::new(), e).reads(&program.arena)).collect::<Set<Tensor>>();
+    for (k, other) in before.iter().enumerate().rev() {
+        let passes = match other {
+            Stmt::Let(_) | Stmt::SinCos(..) | Stmt::Branch(..) | Stmt::Total(..) | Stmt::Totals(_) => {
+                other.defined().iter().all(|e| !uses.contains(e))
+            }
+            Stmt::Scalar(t, _) => !reads.contains(t),
+            _ => false,
+        };
+        if !passes {
+            return None;
+        }
+        if other.total_over(program) == Some(length) {
+            return Some(k);
+        }
+    }
+    None
+}
+
 /// More statements than this in a row are cut into pieces, functions of their own: rustc's stack
 /// overflows near three thousand `let`s, and LLVM takes more than twice the time for twice the code.
 const LONGEST_PIECE: usize = 1000;
@@ -215,8 +260,24 @@ impl Stmt {
         match self {
             Stmt::Let(e) | Stmt::Branch(e, ..) | Stmt::Total(e, _) => vec![*e],
             Stmt::SinCos(s, c) => vec![*s, *c],
+            Stmt::Totals(all) => all.iter().flat_map(Stmt::defined).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// The run-time length of a total's loop, if nothing in it is a loop, nor it a product of two rows, for
+    /// which there is a faster way.
+    fn total_over<'p>(&self, program: &'p Program) -> Option<&'p Affine> {
+        let (e, inner) = match self {
+            Stmt::Totals(all) => return all[0].total_over(program),
+            Stmt::Total(e, inner) => (*e, inner),
+            _ => return None,
+        };
+        let Node::Sum(i, body) = program.arena[e] else { return None };
+        let along = |e: &Expr| matches!(&program.arena[*e], Node::Access(_, at) if at.last().and_then(Affine::as_index) == Some(i));
+        let is_dot = program.arena.as_apply(body).is_some_and(|(op, args)| op == Op::Mul && args.iter().all(along));
+        let simple = inner.iter().all(|s| matches!(s, Stmt::Let(_) | Stmt::SinCos(..)));
+        (simple && !is_dot && program.is_run_time(program.length(i))).then(|| program.length(i))
     }
 
     /// Whether it declares a tensor, which what follows may use.
@@ -257,7 +318,7 @@ impl Stmt {
                     stack.extend(program.arena[*e].children());
                     statements.extend(inner);
                 }
-                Stmt::Group(inner, _) | Stmt::Loop(_, inner) => statements.extend(inner),
+                Stmt::Group(inner, _) | Stmt::Loop(_, inner) | Stmt::Totals(inner) => statements.extend(inner),
                 Stmt::Guard(c, inner) => {
                     stack.push(*c);
                     statements.extend(inner);

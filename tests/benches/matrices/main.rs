@@ -63,6 +63,30 @@ fn log_likelihood(sigma: &Array2<f64>, residual: &Array1<f64>) -> f64 {
     -0.5 * (linalg::ln_det(sigma) + residual.dot(&linalg::solve(sigma, residual)))
 }
 
+/// The loss of a recurrent network of `n` states, over 32 steps.
+#[jacobian(value)]
+fn over_time(w: &Array2<f64>, x: &Array2<f64>) -> f64 {
+    let mut h = Array1::zeros(w.nrows());
+    let mut loss = 0.0;
+    for row in x.outer_iter() {
+        h = (w.dot(&h) + row).mapv(f64::tanh);
+        loss += h.dot(&h);
+    }
+    loss
+}
+
+/// The negative log-likelihood of a series of `n` returns under GARCH(1, 1).
+#[jacobian(value)]
+fn garch(omega: f64, alpha: f64, beta: f64, r: &Array1<f64>) -> f64 {
+    let mut variance = omega / (1.0 - alpha - beta);
+    let mut nll = 0.0;
+    for v in r {
+        nll += 0.5 * (variance.ln() + v * v / variance);
+        variance = omega + alpha * v * v + beta * variance;
+    }
+    nll
+}
+
 /// The sizes that are timed; num-dual and differences only where they take less than seconds.
 const SIZES: [usize; 3] = [4, 16, 64];
 const LARGEST_BY_DUALS: usize = 16;
@@ -439,6 +463,10 @@ fn main() {
         );
         compare(&mut c, SCALARS[0], n, || ln_det(&s), || ln_det_value_and_jacobian(&s));
         compare(&mut c, SCALARS[1], n, || log_likelihood(&s, &v), || log_likelihood_value_and_jacobian(&s, &v));
+        let (w, rows) = (&x / n as f64, Array2::from_shape_fn((32, n), |(i, j)| (i as f64 - 2.0 * j as f64).sin()));
+        compare(&mut c, SCALARS[2], n, || over_time(&w, &rows), || over_time_value_and_jacobian(&w, &rows));
+        let [o, a, b] = black_box([0.1, 0.2, 0.7]);
+        compare(&mut c, SCALARS[3], n, || garch(o, a, b, &v), || garch_value_and_jacobian(o, a, b, &v));
     }
     c.final_summary();
     report(&directory);
@@ -448,7 +476,7 @@ fn main() {
 const FUNCTIONS: [&str; 8] = ["sum", "A·X", "M·M", "XᵀAX", "A·X·B", "tanh(A·x + b)", "X⁻¹", "ln det X"];
 
 /// Those whose gradient is timed beside the function.
-const SCALARS: [&str; 2] = ["gradient of ln det", "gradient of log_likelihood"];
+const SCALARS: [&str; 4] = ["gradient of ln det", "gradient of log_likelihood", "gradient of a recurrent network", "gradient of GARCH"];
 
 /// Prints the tables of `BENCHMARKS.md`.
 fn report(directory: &Path) {
