@@ -234,20 +234,15 @@ impl Emitter<'_> {
         if let Some(declared) = self.whole(t, &value) {
             return declared;
         }
+        match self.histories(t).as_slice() {
+            [] | [_] => {}
+            all @ [first, ..] if *first == t => return self.allocate_together(all),
+            _ => return TokenStream::new(),
+        }
         let ty = self.ty(t);
         let all = match &ty {
             Ty::Nd(1..) | Ty::Slice => {
-                let size = match self.rounds(t) {
-                    // there is a first value where there are no rounds
-                    Some(rounds) => {
-                        let (rounds, rest) = (self.count(rounds), self.product(&self.shape(t)[1..]));
-                        match self.shape(t).len() {
-                            1 => quote!(#rounds + 1),
-                            _ => quote!((#rounds + 1) * #rest),
-                        }
-                    }
-                    None => self.product(self.shape(t)),
-                };
+                let size = self.elements(t);
                 quote!(::std::vec![#value; #size])
             }
             ty => Self::repeated(ty, value),
@@ -263,6 +258,46 @@ impl Emitter<'_> {
                 quote!(let #mutable #name: #ty = #all;)
             }
         }
+    }
+
+    /// The number of elements that are held of a tensor of run-time lengths.
+    fn elements(&self, t: Tensor) -> TokenStream {
+        let Some(rounds) = self.rounds(t) else { return self.product(self.shape(t)) };
+        // there is a first value where there are no rounds
+        let (rounds, rest) = (self.count(rounds), self.product(&self.shape(t)[1..]));
+        match self.shape(t).len() {
+            1 => quote!(#rounds + 1),
+            _ => quote!((#rounds + 1) * #rest),
+        }
+    }
+
+    /// The states of a loop of which all rounds are held, if this is one, that are as large.
+    fn histories(&self, t: Tensor) -> Vec<Tensor> {
+        let over = |t: Tensor| self.program.definition(t).and_then(|d| d.body.over()).filter(|_| matches!(self.ty(t), Ty::Nd(1..)));
+        let Some(own) = over(t).filter(|_| self.rounds(t).is_some()) else { return Vec::new() };
+        let alike = |u: &Tensor| {
+            over(*u) == Some(own) && self.shape(*u) == self.shape(t) && self.rounds(*u).is_some() && self.program.results().all(|r| r != *u)
+        };
+        let allocated = self.plan.body.iter().filter_map(|s| match s {
+            Stmt::Allocate(u) => Some(*u),
+            _ => None,
+        });
+        allocated.filter(alike).collect()
+    }
+
+    /// Tensors of one size in one allocation.
+    fn allocate_together(&self, all: &[Tensor]) -> TokenStream {
+        let (name, size, zero, count) = (self.fresh_name("__rounds"), self.elements(all[0]), self.zero(), self.usize(all.len() as i64));
+        let size_of_all = match self.shape(all[0]).len() {
+            1 => quote!(#count * (#size)),
+            _ => quote!(#count * #size),
+        };
+        let mut out = quote!(let mut #name = ::std::vec![#zero; #size_of_all];);
+        for t in all {
+            let own = self.tensor(*t);
+            out.extend(quote!(let (#own, #name) = #name.split_at_mut(#size);));
+        }
+        out
     }
 
     /// The memory of a tensor that the caller passes, with zeros where nothing will be stored.
