@@ -7,8 +7,8 @@
 
 use crate::ir::{units, Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor};
 
-/// A part of fewer half cycles than an exponential is not worth the memory.
-const EXPENSIVE: u64 = 20;
+/// Parts with an operation of so many half cycles, or a sum, are worth memory.
+const EXPENSIVE: u32 = 20;
 
 /// Gives what the rounds of loops compute more than once states of their own.
 pub fn share(program: &mut Program) {
@@ -108,7 +108,7 @@ fn set_nexts(group: &mut [Definition], nexts: &[Expr]) {
 /// The largest part that would be computed more than once, and the indices on which it depends.
 fn find_repeated(program: &Program, over: Index, group: &[Definition]) -> Option<(Expr, Vec<Index>)> {
     let mut places: Vec<Place> = group.iter().flat_map(|d| expensive_parts(program, d)).collect();
-    places.sort_by_key(|p| std::cmp::Reverse(program.arena.reachable([p.part]).len()));
+    places.sort_by_cached_key(|p| std::cmp::Reverse(program.arena.reachable([p.part]).len()));
     let worth = |p: &&Place| {
         let elsewhere = || places.iter().any(|q| q.part != p.part && instance(program, p.part, &p.free, q.part).is_some());
         !p.guarded && !p.free.is_empty() && program.arena.mentions(p.part, over) && (p.is_repeated() || elsewhere())
@@ -125,6 +125,17 @@ fn expensive_parts(program: &Program, definition: &Definition) -> Vec<Place> {
     let mut out = Vec::new();
     let order = arena.reachable([*next]);
     let table = arena.free_table(&order);
+    let mut expensive: Set<Expr> = Set::default();
+    for &e in &order {
+        let own = match &arena[e] {
+            Node::Sum(..) => true,
+            Node::Apply(op, _) => op.entry().cost >= EXPENSIVE,
+            _ => false,
+        };
+        if own || arena[e].children().iter().any(|c| expensive.contains(c)) {
+            expensive.insert(e);
+        }
+    }
     for &part in order.iter().rev() {
         let (outer, guarded) = around[&part].clone();
         for (k, c) in arena[part].children().iter().enumerate() {
@@ -135,8 +146,7 @@ fn expensive_parts(program: &Program, definition: &Definition) -> Vec<Place> {
             };
             around.entry(*c).or_insert((inner, guarded || branch));
         }
-        let is_sum = |e: &Expr| matches!(arena[*e], Node::Sum(..));
-        if arena.reachable([part]).iter().any(is_sum) || arena.cost([part]).work >= EXPENSIVE {
+        if expensive.contains(&part) {
             let free = outer.iter().copied().filter(|i| table[&part].contains(i)).collect();
             out.push(Place { part, around: outer, free, guarded });
         }
@@ -177,25 +187,32 @@ struct Matching<'a> {
 
 impl Matching<'_> {
     fn expressions(&mut self, a: Expr, b: Expr) -> bool {
-        if !self.same.insert((a, b)) {
-            return true; // else the whole has failed
+        let arena = &self.program.arena;
+        let mut waiting = vec![(a, b)];
+        while let Some((a, b)) = waiting.pop() {
+            if !self.same.insert((a, b)) {
+                continue;
+            }
+            let same = match (&arena[a], &arena[b]) {
+                (Node::Access(t, at), Node::Access(u, other)) => {
+                    let axes = at.iter().zip(&self.program.info(*t).shape);
+                    self.safe.extend(axes.filter_map(|(a, n)| a.as_index().filter(|i| self.program.length(*i) == n)));
+                    t == u && at.iter().zip(other).all(|(a, b)| self.affine(a, b))
+                }
+                (Node::Integer(a), Node::Integer(b)) => self.affine(a, b),
+                (Node::Sum(i, _), Node::Sum(j, _)) => {
+                    self.bound.insert(*i, Affine::from(*j));
+                    self.program.length(*i) == self.program.length(*j)
+                }
+                (Node::Apply(op, _), Node::Apply(other, _)) => op == other,
+                (a, b) => a == b,
+            };
+            if !same {
+                return false;
+            }
+            waiting.extend(arena[a].children().iter().copied().zip(arena[b].children().iter().copied()));
         }
-        match (&self.program.arena[a], &self.program.arena[b]) {
-            (Node::Access(t, at), Node::Access(u, other)) => {
-                let axes = at.iter().zip(&self.program.info(*t).shape);
-                self.safe.extend(axes.filter_map(|(a, n)| a.as_index().filter(|i| self.program.length(*i) == n)));
-                t == u && at.iter().zip(other).all(|(a, b)| self.affine(a, b))
-            }
-            (Node::Integer(a), Node::Integer(b)) => self.affine(a, b),
-            (Node::Sum(i, inner), Node::Sum(j, other)) => {
-                self.bound.insert(*i, Affine::from(*j));
-                self.program.length(*i) == self.program.length(*j) && self.expressions(*inner, *other)
-            }
-            (Node::Apply(op, args), Node::Apply(other_op, others)) => {
-                op == other_op && args.iter().zip(others).all(|(a, b)| self.expressions(*a, *b))
-            }
-            (a, b) => a == b,
-        }
+        true
     }
 
     /// Finds where the part's index is that is not known yet.

@@ -85,8 +85,8 @@ pub enum Body {
     /// One expression an element, in row-major order; every axis has a known length.
     Elements(Vec<Expr>),
     /// `t[0, j] := parts[0]` and `t[i + 1, j] := parts[1]`, which reads recurrences over the same
-    /// index at `i`. Neighbouring definitions with one `over` are one loop; behind it they are read
-    /// at their last position, the length of `over`.
+    /// index at `i`, and those before it at `i + 1`. Neighbouring definitions with one `over` are one
+    /// loop; behind it they are read at any position up to the last, the length of `over`.
     Recurrence {
         /// The number of the round.
         over: Index,
