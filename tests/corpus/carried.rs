@@ -400,3 +400,103 @@ pub fn residual_blocks(w: &Array2<f64>, v: &Array2<f64>, x: &Array1<f64>, n: usi
     }
     (h.dot(&h) + first, largest)
 }
+
+/// A gated recurrent network: each round has three intermediate results.
+/// shapes: w = [3, 3], u = [3, 3], x = [4, 3]
+#[jacobian]
+pub fn gated(w: &Array2<f64>, u: &Array2<f64>, x: &Array2<f64>) -> f64 {
+    let mut h = Array1::ones(w.nrows());
+    for t in 0..x.nrows() {
+        let r = (w.dot(&h) + x.row(t)).mapv(|v| 1.0 / (1.0 + (-v).exp()));
+        let c = u.dot(&(&r * &h)).mapv(f64::tanh);
+        h = &r * &h + r.mapv(|v| 1.0 - v) * &c;
+    }
+    h.dot(&h)
+}
+
+/// shapes: wi = [2, 2], wf = [2, 2], wc = [2, 2], x = [3, 2]
+#[jacobian]
+pub fn long_short_term(wi: &Array2<f64>, wf: &Array2<f64>, wc: &Array2<f64>, x: &Array2<f64>) -> Array1<f64> {
+    let mut h = Array1::zeros(wi.nrows());
+    let mut c = Array1::zeros(wi.nrows());
+    for row in x.outer_iter() {
+        let i = (wi.dot(&h) + row).mapv(|v| 1.0 / (1.0 + (-v).exp()));
+        let f = (wf.dot(&h) + row).mapv(|v| 1.0 / (1.0 + (-v).exp()));
+        let g = (wc.dot(&h) + row).mapv(f64::tanh);
+        c = &f * &c + &i * &g;
+        h = c.mapv(f64::tanh) * &i;
+    }
+    h
+}
+
+/// Gradient descent with momentum, and what comes of its rate.
+/// shapes: a = [3, 2], b = [3]
+/// integer: n = 4
+#[jacobian]
+pub fn descent(a: &Array2<f64>, b: &Array1<f64>, rate: f64, n: usize) -> f64 {
+    let mut x: Array1<f64> = Array1::zeros(a.ncols());
+    let mut v: Array1<f64> = Array1::zeros(a.ncols());
+    for _ in 0..n {
+        let g = a.t().dot(&(a.dot(&x) - b));
+        v = &v * 0.9 - &g * rate;
+        x = &x + &v;
+    }
+    let r = a.dot(&x) - b;
+    r.dot(&r)
+}
+
+/// Steps of a Riccati equation, with an update of rank one in place.
+/// shapes: f = [3, 3], q = [3, 3], h = [3]
+/// integer: n = 3
+#[jacobian]
+pub fn riccati(f: &Array2<f64>, q: &Array2<f64>, h: &Array1<f64>, n: usize) -> f64 {
+    let mut p = q.dot(&q.t());
+    let mut s = 0.0;
+    for _ in 0..n {
+        p = f.dot(&p).dot(&f.t()) * 0.1 + q.dot(&q.t());
+        let ph = p.dot(h);
+        let v = h.dot(&ph) + 3.0;
+        for i in 0..h.len() {
+            for j in 0..h.len() {
+                p[[i, j]] -= ph[i] * ph[j] / v;
+            }
+        }
+        s += v.ln();
+    }
+    s
+}
+
+/// The likelihood of a scalar Kalman filter.
+/// shapes: z = [5]
+#[jacobian]
+pub fn filter_likelihood(z: &Array1<f64>, q: f64, r: f64, a: f64, c: f64, d: f64) -> f64 {
+    let mut x = 0.0;
+    let mut p = 1.0;
+    let mut s = 0.0;
+    for i in 0..z.len() {
+        x = a * x + d;
+        p = a * a * p + q * q;
+        let y = z[i] - c * x;
+        let v = c * c * p + r * r + 0.1;
+        let k = p * c / v;
+        x += k * y;
+        p = (1.0 - k * c) * p;
+        s += v.ln() + y * y / v;
+    }
+    s
+}
+
+/// A state that the round normalises, reads at its number and as a whole.
+/// shapes: w = [3, 3], x = [3]
+#[jacobian]
+pub fn normalised_rounds(w: &Array2<f64>, x: &Array1<f64>) -> f64 {
+    let mut h = x.to_owned();
+    let mut e = 0.0;
+    for i in 0..w.nrows() {
+        let z = w.dot(&h).mapv(f64::exp);
+        let total = z.sum();
+        h = &z / total + &w.row(i) * h[i];
+        e += h[0] * total.ln();
+    }
+    e + h.dot(x)
+}

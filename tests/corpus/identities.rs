@@ -1306,12 +1306,12 @@ pub fn row_114(x: &Array1<f64>) -> Array2<f64> {
 }
 
 /// row: [[−s,−c],[c,−s]]
-/// closed: t1 = cos(t)
-/// closed: t2 = −sin(t)
-/// closed: J[0, 0] = t2
-/// closed: J[0, 1] = −t1
-/// closed: J[1, 0] = t1
-/// closed: J[1, 1] = t2
+/// closed: t1 = −sin(t)
+/// closed: t2 = cos(t)
+/// closed: J[0, 0] = t1
+/// closed: J[0, 1] = −t2
+/// closed: J[1, 0] = t2
+/// closed: J[1, 1] = t1
 #[jacobian]
 pub fn row_115(t: f64) -> Array2<f64> {
     array![[t.cos(), -t.sin()], [t.sin(), t.cos()]]
@@ -1319,43 +1319,43 @@ pub fn row_115(t: f64) -> Array2<f64> {
 
 /// row: −[R p]× J_l(ω), J_l = I+(1−cosθ)/θ²[ω]×+(θ−sinθ)/θ³[ω]×² (series at θ→0)
 /// longer: element by element, where J_l is one matrix; NaN at 0, as the function written with quotients
-/// closed: t1 = w[1]·p[2] − w[2]·p[1]
-/// closed: t2 = w[2]·p[0] − w[0]·p[2]
-/// closed: t3 = w[0]·p[1] − w[1]·p[0]
 /// closed: square = w[1]·w[1] + (w[2]·w[2] + w[0]·w[0])
-/// closed: t4 = sqrt(square)
-/// closed: t5 = cos(t4)
-/// closed: t6 = 1/t4
-/// closed: a = t6·sin(t4)
-/// closed: t7 = 1/square
-/// closed: b = t7 − t7·t5
-/// closed: t8 = p[2]·a + t3·b
-/// closed: t9 = p[1]·a + t2·b
-/// closed: t10 = p[0]·a + t1·b
-/// closed: t11 = 2·−(t7·(b − 0.5·a))
-/// closed: t12 = p[1]·b
-/// closed: t13 = w[1]·t12
-/// closed: t14 = p[2]·b
-/// closed: t15 = w[2]·t14
+/// closed: t1 = 1/square
+/// closed: t2 = sqrt(square)
+/// closed: t3 = cos(t2)
+/// closed: b = t1 − t1·t3
+/// closed: t4 = p[1]·b
+/// closed: t5 = w[1]·t4
+/// closed: t6 = p[2]·b
+/// closed: t7 = w[2]·t6
+/// closed: t8 = w[1]·p[2] − w[2]·p[1]
+/// closed: t9 = 1/t2
+/// closed: a = t9·sin(t2)
+/// closed: t10 = t9·t9·(t3 − a)
+/// closed: t11 = w[0]·p[1] − w[1]·p[0]
+/// closed: t12 = w[2]·p[0] − w[0]·p[2]
+/// closed: t13 = 2·−(t1·(b − 0.5·a))
+/// closed: t14 = t8·t10 + (w[1]·t11 − w[2]·t12)·t13
+/// closed: t15 = p[2]·a + t11·b
 /// closed: t16 = p[0]·b
-/// closed: t17 = (w[0]·t3 − w[2]·t1)·t11
-/// closed: t18 = w[0]·t16
-/// closed: t19 = t6·t6·(t5 − a)
-/// closed: t20 = t1·t19 + (w[1]·t3 − w[2]·t2)·t11
-/// closed: t21 = t16 − t20
-/// closed: t22 = t2·t19
-/// closed: t23 = t12 + (t17 − t22)
-/// closed: t24 = t3·t19 + (w[0]·t2 − w[1]·t1)·t11
-/// closed: t25 = t14 − t24
-/// closed: J[0, 0] = t13 + t15 + w[0]·t20
-/// closed: J[0, 1] = t8 − w[1]·t21
-/// closed: J[0, 2] = −(t9 + w[2]·t21)
-/// closed: J[1, 0] = −(t8 + w[0]·t23)
-/// closed: J[1, 1] = t18 + t15 + w[1]·(t22 − t17)
-/// closed: J[1, 2] = t10 − w[2]·t23
-/// closed: J[2, 0] = t9 − w[0]·t25
-/// closed: J[2, 1] = −(t10 + w[1]·t25)
-/// closed: J[2, 2] = t18 + t13 + w[2]·t24
+/// closed: t17 = t16 − t14
+/// closed: t18 = p[1]·a + t12·b
+/// closed: t19 = (w[0]·t11 − w[2]·t8)·t13
+/// closed: t20 = t12·t10
+/// closed: t21 = t4 + (t19 − t20)
+/// closed: t22 = w[0]·t16
+/// closed: t23 = p[0]·a + t8·b
+/// closed: t24 = t11·t10 + (w[0]·t12 − w[1]·t8)·t13
+/// closed: t25 = t6 − t24
+/// closed: J[0, 0] = t5 + t7 + w[0]·t14
+/// closed: J[0, 1] = t15 − w[1]·t17
+/// closed: J[0, 2] = −(t18 + w[2]·t17)
+/// closed: J[1, 0] = −(t15 + w[0]·t21)
+/// closed: J[1, 1] = t22 + t7 + w[1]·(t20 − t19)
+/// closed: J[1, 2] = t23 − w[2]·t21
+/// closed: J[2, 0] = t18 − w[0]·t25
+/// closed: J[2, 1] = −(t23 + w[1]·t25)
+/// closed: J[2, 2] = t22 + t5 + w[2]·t24
 #[jacobian(wrt(w))]
 pub fn row_116(w: [f64; 3], p: [f64; 3]) -> [f64; 3] {
     let square = w[0] * w[0] + w[1] * w[1] + w[2] * w[2];
@@ -1376,23 +1376,23 @@ pub fn row_116(w: [f64; 3], p: [f64; 3]) -> [f64; 3] {
 /// closed: t4 = w[1]·t3
 /// closed: t5 = w[2]·b
 /// closed: t6 = w[2]·t5
+/// closed: t7 = w[0]·t3
 /// closed: a = sin(t2)/t2
-/// closed: t7 = w[2]·a
-/// closed: t8 = w[0]·t5
+/// closed: t8 = w[2]·a
 /// closed: t9 = w[1]·a
-/// closed: t10 = w[2]·t3
-/// closed: t11 = w[0]·a
-/// closed: t12 = w[0]·t3
-/// closed: t13 = 1 − t1·b
+/// closed: t10 = w[0]·t5
+/// closed: t11 = 1 − t1·b
+/// closed: t12 = w[2]·t3
+/// closed: t13 = w[0]·a
 /// closed: J[0, 0] = 1 − t4 − t6
-/// closed: J[0, 1] = t12 − t7
-/// closed: J[0, 2] = t9 + t8
-/// closed: J[1, 0] = t7 + t12
-/// closed: J[1, 1] = t13 − t6
-/// closed: J[1, 2] = t10 − t11
-/// closed: J[2, 0] = t8 − t9
-/// closed: J[2, 1] = t11 + t10
-/// closed: J[2, 2] = t13 − t4
+/// closed: J[0, 1] = t7 − t8
+/// closed: J[0, 2] = t9 + t10
+/// closed: J[1, 0] = t8 + t7
+/// closed: J[1, 1] = t11 − t6
+/// closed: J[1, 2] = t12 − t13
+/// closed: J[2, 0] = t10 − t9
+/// closed: J[2, 1] = t13 + t12
+/// closed: J[2, 2] = t11 − t4
 #[jacobian(wrt(p))]
 pub fn row_117(w: [f64; 3], p: [f64; 3]) -> [f64; 3] {
     let square = w[0] * w[0] + w[1] * w[1] + w[2] * w[2];
@@ -1406,14 +1406,14 @@ pub fn row_117(w: [f64; 3], p: [f64; 3]) -> [f64; 3] {
 
 /// row: [2(wp+v×p) | 2(v pᵀ − p vᵀ + (v·p)I − w[p]×)]
 /// closed: t1 = 2·p[0]
-/// closed: t2 = 2·p[1]
-/// closed: t3 = 2·p[2]
-/// closed: t4 = q[3]·t2
-/// closed: t5 = q[0]·t1 + q[2]·t3
-/// closed: t6 = t5 − t4
-/// closed: dot = q[2]·t2 + (q[1]·t1 + q[3]·t3)
-/// closed: t7 = q[1]·t2 + (q[0]·t3 − q[2]·t1)
-/// closed: t8 = q[0]·t2 + (q[3]·t1 − q[1]·t3)
+/// closed: t2 = 2·p[2]
+/// closed: t3 = q[0]·t1 + q[2]·t2
+/// closed: t4 = 2·p[1]
+/// closed: t5 = q[3]·t4
+/// closed: t6 = t3 − t5
+/// closed: dot = q[2]·t4 + (q[1]·t1 + q[3]·t2)
+/// closed: t7 = q[1]·t4 + (q[0]·t2 − q[2]·t1)
+/// closed: t8 = q[0]·t4 + (q[3]·t1 − q[1]·t2)
 /// closed: J[0, 0] = t6
 /// closed: J[0, 1] = dot
 /// closed: J[0, 2] = t7
@@ -1424,7 +1424,7 @@ pub fn row_117(w: [f64; 3], p: [f64; 3]) -> [f64; 3] {
 /// closed: J[1, 3] = t6
 /// closed: J[2, 0] = t7
 /// closed: J[2, 1] = t8
-/// closed: J[2, 2] = t4 − t5
+/// closed: J[2, 2] = t5 − t3
 /// closed: J[2, 3] = dot
 #[jacobian(wrt(q))]
 pub fn row_118(q: [f64; 4], p: [f64; 3]) -> [f64; 3] {
@@ -1504,12 +1504,12 @@ pub fn row_122(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
 
 /// row: [[sθcφ, r cθcφ, −r sθsφ],[sθsφ, r cθsφ, r sθcφ],[cθ,−r sθ,0]]
 /// closed: t1 = sin(p[1])
-/// closed: t2 = p[0]·t1
-/// closed: t3 = cos(p[2])
-/// closed: t4 = sin(p[2])
-/// closed: t5 = cos(p[1])
-/// closed: t6 = p[0]·t5
-/// closed: J[i, j] = δ(0,i)·δ(0,j)·(t1·t3) + δ(0,i)·δ(1,j)·(t3·t6) + δ(0,i)·δ(2,j)·−(t4·t2) + δ(0,j)·δ(1,i)·(t1·t4) + δ(1,i)·δ(1,j)·(t4·t6) + δ(1,i)·δ(2,j)·(t3·t2) + δ(0,j)·δ(2,i)·t5 + δ(1,j)·δ(2,i)·−t2
+/// closed: t2 = cos(p[2])
+/// closed: t3 = cos(p[1])
+/// closed: t4 = p[0]·t3
+/// closed: t5 = sin(p[2])
+/// closed: t6 = p[0]·t1
+/// closed: J[i, j] = δ(0,i)·δ(0,j)·(t1·t2) + δ(0,i)·δ(1,j)·(t2·t4) + δ(0,i)·δ(2,j)·−(t5·t6) + δ(0,j)·δ(1,i)·(t1·t5) + δ(1,i)·δ(1,j)·(t5·t4) + δ(1,i)·δ(2,j)·(t2·t6) + δ(0,j)·δ(2,i)·t3 + δ(1,j)·δ(2,i)·−t6
 /// shapes: p = [3]
 #[jacobian]
 pub fn row_123(p: &Array1<f64>) -> Array1<f64> {

@@ -91,6 +91,22 @@ impl Program {
     }
 }
 
+/// The nodes under `roots` in the order of reading, operands first: the same for equal programs, however they
+/// were made.
+fn operands_first(arena: &Arena, roots: &[Expr]) -> Vec<Expr> {
+    let mut order: Set<Expr> = Set::default();
+    let mut waiting: Vec<(Expr, bool)> = roots.iter().rev().map(|e| (*e, false)).collect();
+    while let Some((e, ready)) = waiting.pop() {
+        if ready {
+            order.insert(e);
+        } else if !order.contains(&e) {
+            waiting.push((e, true));
+            waiting.extend(arena[e].children().iter().rev().map(|c| (*c, false)));
+        }
+    }
+    order.into_iter().collect()
+}
+
 struct Printer<'a> {
     program: &'a Program,
     notation: Notation,
@@ -226,7 +242,7 @@ impl<'a> Printer<'a> {
         let arena = &self.program.arena;
         let root_set: Set<Expr> = roots.iter().copied().collect();
         let mut depth: Map<Expr, u32> = Map::default();
-        let order = arena.reachable(roots.iter().copied());
+        let order = operands_first(arena, roots);
         // what depends on an index is shared within its scope only
         let mut inside: Map<Expr, u32> = Map::default();
         for e in order.iter().flat_map(|e| arena[*e].children()).chain(roots) {
