@@ -5,7 +5,8 @@
 //! several loops, is a state of its own, `t[i + 1, j] := part`, which what comes after it in the
 //! round reads at `i + 1`. So the derivatives find the intermediate results that the user had.
 
-use crate::ir::{units, Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor};
+use crate::ir::{units, Affine, Body, Definition, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
+use crate::ops::Op;
 
 /// Parts with an operation of so many half cycles, or a sum, are worth memory.
 const EXPENSIVE: u32 = 20;
@@ -53,12 +54,9 @@ fn share_round(program: &mut Program, over: Index, mut group: Vec<Definition>) {
     });
     set_nexts(&mut group, &decided);
     while let Some((part, free)) = find_repeated(program, over, &group) {
-        let own: Vec<Index> = free.iter().map(|i| program.index(program.length(*i).clone())).collect();
-        let rounds = program.length(over).plus(&Affine::from(1), 1);
-        let shape = std::iter::once(rounds).chain(own.iter().map(|i| program.length(*i).clone())).collect();
         let name = program.names.get(&part).cloned().unwrap_or_else(|| "t".to_owned());
-        let tensor = program.tensor(&name, shape, Role::Defined);
-        let after = Affine::from(over).plus(&Affine::from(1), 1);
+        let definition = program.of_round(&name, over, &free, part);
+        let (tensor, after) = (definition.tensor, Affine::from(over).after());
         let mut roots = nexts(&group);
         let found: Map<Expr, Vec<Affine>> = program
             .arena
@@ -72,12 +70,7 @@ fn share_round(program: &mut Program, over: Index, mut group: Vec<Definition>) {
             None => arena.insert(node),
         });
         set_nexts(&mut group, &roots);
-        let next = program.arena.substitute(part, &|s| match s {
-            Symbol::Index(i) => free.iter().position(|j| *j == i).map(|k| Affine::from(own[k])),
-            Symbol::Size(_) => None,
-        });
-        let parts = [program.arena.constant(0), next];
-        group.push(Definition { tensor, body: Body::Recurrence { over, indices: own, parts } });
+        group.push(definition);
     }
     // a part that was found inside another is what the other reads
     let mut waiting = group.split_off(carried);
@@ -139,7 +132,7 @@ fn expensive_parts(program: &Program, definition: &Definition) -> Vec<Place> {
     for &part in order.iter().rev() {
         let (outer, guarded) = around[&part].clone();
         for (k, c) in arena[part].children().iter().enumerate() {
-            let branch = k > 0 && arena.as_apply(part).is_some_and(|(op, _)| op == crate::ops::Op::Select);
+            let branch = k > 0 && arena.as_apply(part).is_some_and(|(op, _)| op == Op::Select);
             let inner = match &arena[part] {
                 Node::Sum(i, _) => outer.iter().copied().chain([*i]).collect(),
                 _ => outer.clone(),

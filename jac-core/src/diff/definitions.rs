@@ -9,6 +9,7 @@
 use super::{block_name, partial};
 use crate::ir::{rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
 use crate::ops::Rule;
+use std::cmp::Reverse;
 use std::ops::Range;
 
 /// The derivative of one tensor by another: terms over the indices of both.
@@ -28,15 +29,8 @@ struct Derivative {
 impl Derivative {
     /// The terms at a position of the near end.
     fn at(&self, program: &mut Program, position: impl Iterator<Item = Affine>) -> Vec<Term> {
-        let map: Map<Index, Affine> = self.near.iter().copied().zip(position).collect();
         let mut terms = self.terms.clone();
-        for t in &mut terms {
-            t.refresh(program);
-            t.substitute(program, &|s| match s {
-                Symbol::Index(i) => map.get(&i).cloned(),
-                Symbol::Size(_) => None,
-            });
-        }
+        place(program, &mut terms, &self.near.iter().copied().zip(position).collect());
         terms
     }
 
@@ -380,18 +374,11 @@ impl Partials {
         if let Some(known) = self.held.get(&partial) {
             return after_round(program, *known, over, &indices);
         }
-        let own: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
-        let rounds = program.length(over).plus(&Affine::from(1), 1);
-        let shape = std::iter::once(rounds).chain(own.iter().map(|i| program.length(*i).clone())).collect();
         let name = format!("partial_{}", program.info(state).name);
-        let tensor = program.tensor(&name, shape, Role::Defined);
-        let next = program.arena.substitute(partial, &|s| match s {
-            Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(own[k])),
-            Symbol::Size(_) => None,
-        });
-        let body = Body::Recurrence { over, indices: own, parts: [program.arena.constant(0), next] };
+        let definition = program.of_round(&name, over, &indices, partial);
+        let tensor = definition.tensor;
         let behind = program.definitions.iter().rposition(|d| d.body.over() == Some(over)).map_or(0, |k| k + 1);
-        program.definitions.insert(behind, Definition { tensor, body });
+        program.definitions.insert(behind, definition);
         self.held.insert(partial, tensor);
         after_round(program, tensor, over, &indices)
     }
@@ -399,8 +386,7 @@ impl Partials {
 
 /// The value of a state after a round.
 fn after_round(program: &mut Program, state: Tensor, over: Index, indices: &[Index]) -> Expr {
-    let after = Affine::from(over).plus(&Affine::from(1), 1);
-    let at = std::iter::once(after).chain(indices.iter().map(|i| Affine::from(*i))).collect();
+    let at = std::iter::once(Affine::from(over).after()).chain(indices.iter().map(|i| Affine::from(*i))).collect();
     program.arena.insert(Node::Access(state, at))
 }
 
@@ -470,20 +456,17 @@ fn backward_through(
     let rounds = program.length(over).clone();
     let round = program.index(rounds.clone());
     let before = |i: Index| rounds.plus(&Affine::from(1), -1).plus(&Affine::from(i), -1);
-    let after = |i: Index| Affine::from(i).plus(&Affine::from(1), 1);
     // what the rest of a round reads of it has a derivative of its own in every round
     let now = Affine::from(over);
-    let reads = |d: &Definition| d.body.reads(&program.arena).into_iter().filter(|t| states.contains_key(t)).collect::<Vec<_>>();
-    let is_temporary = |t: &Tensor| {
-        let roots = program.arena.reachable(group.iter().map(|d| d.body.roots()[1]));
-        roots.iter().any(|e| matches!(&program.arena[*e], Node::Access(u, at) if u == t && at[0] != now))
+    let read_after = |e: Expr| match &program.arena[e] {
+        Node::Access(t, at) if states.contains_key(t) && at[0] != now => Some(*t),
+        _ => None,
     };
-    let temporary: Set<Tensor> = group.iter().flat_map(reads).filter(is_temporary).collect();
-    let order = |t: &Tensor| match temporary.contains(t) {
-        true => group.iter().rev().position(|d| d.tensor == *t),
-        false => None,
-    };
-    live.sort_by_key(|t| (!temporary.contains(t), order(t)));
+    let nexts = states.values().map(|(_, [_, next])| *next);
+    let temporary: Set<Tensor> = program.arena.reachable(nexts).into_iter().filter_map(read_after).collect();
+    // the derivatives of the last temporaries come first
+    let from_last = |t: &Tensor| temporary.contains(t).then(|| Reverse(states.get_index_of(t)));
+    live.sort_by_key(|t| (!temporary.contains(t), from_last(t)));
     let mut cotangents: Map<Tensor, Cotangent> = Map::default();
     for state in &live {
         let (indices, [_, next]) = states[state];
@@ -505,7 +488,7 @@ fn backward_through(
     let factor = |program: &mut Program, state: Tensor, at: Affine| match &cotangents[&state] {
         Cotangent::Same(term) => term.clone(),
         Cotangent::Each(tensor) => {
-            let at = if temporary.contains(&state) { at.plus(&Affine::from(1), 1) } else { at };
+            let at = if temporary.contains(&state) { at.after() } else { at };
             let rest = far.iter().chain(states[&state].0).map(|i| Affine::from(*i));
             Term::dense(program.arena.insert(Node::Access(*tensor, std::iter::once(at).chain(rest).collect())))
         }
@@ -539,7 +522,7 @@ fn backward_through(
             let mut others = outer.clone();
             let mut at = before(round);
             if is_temporary {
-                at = at.plus(&Affine::from(1), 1);
+                at = at.after();
             } else {
                 parts[0].extend(outer.at(program, std::iter::once(rounds.clone()).chain(elements())));
                 others.terms.retain(|t| !outer.is_last(t, &rounds));
@@ -548,7 +531,7 @@ fn backward_through(
         }
         let position = program.index(program.info(*state).shape[0].clone());
         let at = std::iter::once(position).chain(axes.iter().copied()).collect::<Vec<Index>>();
-        let read = if is_temporary { after(over) } else { now.clone() };
+        let read = if is_temporary { now.after() } else { now.clone() };
         for reader in &live {
             let mut terms = part(program, *reader, 1, *state, &at, Affine::from(round));
             for t in &mut terms {
@@ -701,7 +684,11 @@ fn whole(program: &mut Program, derivative: &mut Derivative, through: Tensor) ->
 
 /// Replaces indices in terms, and their bound ones by fresh ones.
 fn rename(program: &mut Program, terms: &mut [Term], from: &[Index], to: &[Index]) {
-    let map: Map<Index, Affine> = from.iter().copied().zip(to.iter().map(|i| Affine::from(*i))).collect();
+    place(program, terms, &from.iter().copied().zip(to.iter().map(|i| Affine::from(*i))).collect());
+}
+
+/// Puts positions in place of indices in terms, and fresh indices in place of their bound ones.
+fn place(program: &mut Program, terms: &mut [Term], map: &Map<Index, Affine>) {
     for t in terms {
         t.refresh(program);
         t.substitute(program, &|s| match s {

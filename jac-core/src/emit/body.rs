@@ -291,16 +291,13 @@ impl Emitter<'_> {
             }
             Stmt::Total(e, inner) => {
                 let Node::Sum(i, body) = self.program.arena[*e].clone() else { return TokenStream::new() };
-                let name = self.variable(*e);
-                if let Some((rows, dot)) = self.dot(i, inner, body) {
-                    return quote!(#rows let #name = #dot;);
+                match self.dot(i, inner, body) {
+                    Some((rows, dot)) => {
+                        let name = self.variable(*e);
+                        quote!(#rows let #name = #dot;)
+                    }
+                    None => self.totals(std::slice::from_ref(statement)),
                 }
-                let zero = self.zero();
-                let sum = self.around(i, inner, Some(body), |emitter| {
-                    let body = emitter.expr(body, WEAKEST);
-                    emitter.add(&quote!(#name), &body)
-                });
-                quote!(let mut #name = #zero; #sum)
             }
             Stmt::Totals(all) => self.totals(all),
             Stmt::Group(inner, results) => {
@@ -330,7 +327,7 @@ impl Emitter<'_> {
             Stmt::Literal(t, es) => self.literal(*t, es),
             Stmt::Loop(i, inner) => {
                 let marches = if self.indices.is_empty() { self.march(*i, inner) } else { TokenStream::new() };
-                let inner = self.around(*i, inner, None, |_| TokenStream::new());
+                let inner = self.around(*i, inner);
                 quote!(#marches #inner)
             }
             Stmt::Guard(c, inner) => {
@@ -350,21 +347,20 @@ impl Emitter<'_> {
         }
     }
 
-    /// The loop of an index around statements and what uses `root`.
-    fn around(&mut self, i: Index, inner: &[Stmt], root: Option<Expr>, last: impl Fn(&Self) -> TokenStream) -> TokenStream {
+    /// The loop of an index around statements.
+    fn around(&mut self, i: Index, inner: &[Stmt]) -> TokenStream {
         let outside = self.rows.len();
-        let rows = self.take_rows(i, inner, root);
+        let rows = self.take_rows(i, inner, None);
         let (index, range) = self.open(i);
         let clear = self.clear(i, inner);
-        let inner_rows = self.take_rows(i, inner, root);
+        let inner_rows = self.take_rows(i, inner, None);
         let inner = self.statements(inner);
-        let last = last(self);
         self.indices.swap_remove(&i);
         self.rows.truncate(outside);
         for (t, _) in self.clears.get(&i).into_iter().flatten() {
             self.blocks.swap_remove(t);
         }
-        quote!(#rows for #index in #range { #clear #inner_rows #inner #last })
+        quote!(#rows for #index in #range { #clear #inner_rows #inner })
     }
 
     /// Totals over one length, in one loop.
@@ -389,6 +385,7 @@ impl Emitter<'_> {
         let mut round = TokenStream::new();
         for (i, body, inner, name) in &parts {
             self.indices.insert(*i, index.clone());
+            round.extend(self.take_rows(*i, inner, Some(*body)));
             round.extend(self.statements(inner));
             let body = self.expr(*body, WEAKEST);
             round.extend(self.add(&quote!(#name), &body));

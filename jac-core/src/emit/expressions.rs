@@ -188,7 +188,8 @@ impl Emitter<'_> {
             Syntax::Infix(symbol, own) => {
                 let operator: TokenStream = symbol.parse().unwrap_or_default();
                 // positions are compared as integers
-                let integers: Option<Vec<Affine>> = op.entry().truth.then(|| args.iter().map(|a| self.position(*a)).collect()).flatten();
+                let integers: Option<Vec<Affine>> =
+                    op.entry().truth.then(|| args.iter().map(|a| self.program.arena.as_position(*a)).collect()).flatten();
                 let (left, right) = match integers.as_deref() {
                     Some([a, b]) => self.compared(a, b),
                     _ => (self.expr(args[0], if own == 3 { own + 1 } else { own }), self.expr(args[1], own + 1)),
@@ -232,15 +233,6 @@ impl Emitter<'_> {
                 let b = self.expr(args[1], WEAKEST);
                 quote!(#base.powf(#b))
             }
-        }
-    }
-
-    /// The operand of a comparison as an integer, if it is one.
-    pub(super) fn position(&self, e: Expr) -> Option<Affine> {
-        match &self.program.arena[e] {
-            Node::Integer(a) => Some(a.clone()),
-            Node::Const(c) => c.to_integer().map(Affine::from),
-            _ => None,
         }
     }
 

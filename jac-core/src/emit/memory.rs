@@ -641,7 +641,7 @@ impl Emitter<'_> {
         let length = self.program.length(i);
         let leading = at.split_last()?.1;
         let open = leading.iter().chain([length]).flat_map(Affine::indices).all(|j| self.indices.contains_key(&j));
-        let known = self.rows.iter().any(|r| r.tensor == t && r.at == at);
+        let known = self.row(t, at).is_some();
         if known || !open || self.indices.contains_key(&i) || !self.is_flat(t, &ty) || !self.is_row(i, t, at) {
             return None;
         }

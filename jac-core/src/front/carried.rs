@@ -118,7 +118,7 @@ impl<'b> Reader<'b> {
     /// What stands for a variable during a round.
     fn placeholder(&mut self, value: Value, stream: &Stream, states: &mut Vec<State>, span: Span) -> Eval {
         let time = stream.indices[0];
-        let rounds = self.program.length(time).plus(&Affine::from(1), 1);
+        let rounds = self.program.length(time).after();
         match value {
             Value::Opaque(e) => {
                 let e = self.opaque_float(&e)?;
@@ -337,12 +337,8 @@ impl<'b> Reader<'b> {
         match &self.program.arena[c] {
             Node::Apply(Op::And, args) => self.fixed(args[0], axes, out) & self.fixed(args[1], axes, out),
             Node::Apply(Op::Eq, args) => {
-                let integer = |e: Expr| match &self.program.arena[e] {
-                    Node::Integer(a) => Some(a.clone()),
-                    Node::Const(c) => c.to_integer().map(Affine::from),
-                    _ => None,
-                };
-                let (Some(a), Some(b)) = (integer(args[0]), integer(args[1])) else { return false };
+                let position = |k: usize| self.program.arena.as_position(args[k]);
+                let (Some(a), Some(b)) = (position(0), position(1)) else { return false };
                 for (a, b) in [(&a, &b), (&b, &a)] {
                     if let Some(i) = a.as_index().filter(|i| axes.contains(i)) {
                         out.push((i, b.clone()));

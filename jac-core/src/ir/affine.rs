@@ -124,6 +124,12 @@ impl Affine {
         Affine { terms, constant: self.constant + factor * other.constant }
     }
 
+    /// `self + 1`.
+    #[must_use]
+    pub fn after(&self) -> Affine {
+        self.plus(&Affine::from(1), 1)
+    }
+
     /// `self · factor`.
     #[must_use]
     pub fn times(&self, factor: i64) -> Affine {

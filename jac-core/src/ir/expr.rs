@@ -446,6 +446,22 @@ impl Arena {
         order
     }
 
+    /// The nodes that `roots` need, operands first, each as late as its first use needs it: in the order of
+    /// reading, the same for equal programs, however they were made.
+    pub fn postorder(&self, roots: &[Expr]) -> Vec<Expr> {
+        let mut done: Set<Expr> = Set::default();
+        let mut stack: Vec<(Expr, bool)> = roots.iter().rev().map(|e| (*e, false)).collect();
+        while let Some((e, ready)) = stack.pop() {
+            if ready {
+                done.insert(e);
+            } else if !done.contains(&e) {
+                stack.push((e, true));
+                stack.extend(self[e].children().iter().rev().map(|c| (*c, false)));
+            }
+        }
+        done.into_iter().collect()
+    }
+
     /// Rebuilds `roots` bottom-up: `with` is given every node over already rebuilt operands.
     pub fn map(&mut self, roots: &[Expr], mut with: impl FnMut(&mut Arena, Expr, Node) -> Expr) -> Vec<Expr> {
         let order = self.reachable(roots.iter().copied());
@@ -498,11 +514,6 @@ impl Arena {
             Op::Not => return known(0).map(|holds| self.constant(i64::from(!holds))),
             _ => {}
         }
-        let position = |e: &Expr| match &self[*e] {
-            Node::Integer(a) => Some(a.clone()),
-            Node::Const(c) => c.to_integer().map(Affine::from),
-            _ => None,
-        };
         let holds: fn(i64) -> bool = match op {
             Op::Eq => |d| d == 0,
             Op::Lt => |d| d < 0,
@@ -510,7 +521,7 @@ impl Arena {
             _ => return None,
         };
         let [a, b] = args else { return None };
-        let difference = position(a)?.plus(&position(b)?, -1).known()?;
+        let difference = self.as_position(*a)?.plus(&self.as_position(*b)?, -1).known()?;
         Some(self.constant(i64::from(holds(difference))))
     }
 
@@ -544,15 +555,19 @@ impl Arena {
         free
     }
 
-    /// The sides of a condition `position == index`, the index second.
-    pub fn equal_positions(&self, condition: Expr) -> Option<(Affine, Affine)> {
-        let Some((Op::Eq, &[a, b])) = self.as_apply(condition) else { return None };
-        let position = |e: Expr| match &self[e] {
+    /// The integer, if the node is one.
+    pub fn as_position(&self, e: Expr) -> Option<Affine> {
+        match &self[e] {
             Node::Integer(a) => Some(a.clone()),
             Node::Const(c) => c.to_integer().map(Affine::from),
             _ => None,
-        };
-        let (a, b) = (position(a)?, position(b)?);
+        }
+    }
+
+    /// The sides of a condition `position == index`, the index second.
+    pub fn equal_positions(&self, condition: Expr) -> Option<(Affine, Affine)> {
+        let Some((Op::Eq, &[a, b])) = self.as_apply(condition) else { return None };
+        let (a, b) = (self.as_position(a)?, self.as_position(b)?);
         match (a.as_index(), b.as_index()) {
             (_, Some(_)) => Some((a, b)),
             (Some(_), None) => Some((b, a)),

@@ -279,6 +279,20 @@ impl Program {
         tensor
     }
 
+    /// The definition of what a round of a loop computes beside its states: `t[over + 1, free] := next`. It
+    /// has indices of its own in place of `free`.
+    pub fn of_round(&mut self, name: &str, over: Index, free: &[Index], next: Expr) -> Definition {
+        let indices: Vec<Index> = free.iter().map(|i| self.index(self.length(*i).clone())).collect();
+        let rounds = self.length(over).after();
+        let shape = std::iter::once(rounds).chain(indices.iter().map(|i| self.length(*i).clone())).collect();
+        let tensor = self.tensor(name, shape, Role::Defined);
+        let next = self.arena.substitute(next, &|s| match s {
+            Symbol::Index(i) => free.iter().position(|j| *j == i).map(|k| Affine::from(indices[k])),
+            Symbol::Size(_) => None,
+        });
+        Definition { tensor, body: Body::Recurrence { over, indices, parts: [self.arena.constant(0), next] } }
+    }
+
     /// The parameters.
     pub fn params(&self) -> impl Iterator<Item = Tensor> + '_ {
         (0..self.tensors.len() as u32).map(Tensor).filter(|t| self.info(*t).role != Role::Defined)

@@ -91,22 +91,6 @@ impl Program {
     }
 }
 
-/// The nodes under `roots` in the order of reading, operands first: the same for equal programs, however they
-/// were made.
-fn operands_first(arena: &Arena, roots: &[Expr]) -> Vec<Expr> {
-    let mut order: Set<Expr> = Set::default();
-    let mut waiting: Vec<(Expr, bool)> = roots.iter().rev().map(|e| (*e, false)).collect();
-    while let Some((e, ready)) = waiting.pop() {
-        if ready {
-            order.insert(e);
-        } else if !order.contains(&e) {
-            waiting.push((e, true));
-            waiting.extend(arena[e].children().iter().rev().map(|c| (*c, false)));
-        }
-    }
-    order.into_iter().collect()
-}
-
 struct Printer<'a> {
     program: &'a Program,
     notation: Notation,
@@ -242,7 +226,7 @@ impl<'a> Printer<'a> {
         let arena = &self.program.arena;
         let root_set: Set<Expr> = roots.iter().copied().collect();
         let mut depth: Map<Expr, u32> = Map::default();
-        let order = operands_first(arena, roots);
+        let order = arena.postorder(roots);
         // what depends on an index is shared within its scope only
         let mut inside: Map<Expr, u32> = Map::default();
         for e in order.iter().flat_map(|e| arena[*e].children()).chain(roots) {
@@ -532,7 +516,7 @@ fn line_of(
         }
         let e = p.body(body)?;
         if first {
-            let mut shape = vec![p.program.length(over).plus(&Affine::from(1), 1)];
+            let mut shape = vec![p.program.length(over).after()];
             shape.extend(indices.iter().map(|i| p.program.length(*i).clone()));
             p.program.tensors.push(TensorInfo { name, shape, role: Role::Defined });
             let tensor = Tensor(p.program.tensors.len() as u32 - 1);

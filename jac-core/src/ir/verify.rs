@@ -53,7 +53,7 @@ pub fn verify(program: &Program) -> Result<(), String> {
                 Set::default()
             }
             Body::Recurrence { over, indices, parts: [first, _] } => {
-                let rounds = program.length(*over).plus(&super::affine::Affine::from(1), 1);
+                let rounds = program.length(*over).after();
                 let shape: Vec<_> = std::iter::once(rounds).chain(indices.iter().map(|i| program.length(*i).clone())).collect();
                 if shape != info.shape {
                     return fail("the indices do not range over the shape".into());

@@ -1,7 +1,7 @@
 //! From a definition to loop nests.
 
 use super::schedule::{Item, Kind, Tree};
-use super::Factor;
+use super::{Factor, Held};
 use crate::ir::{Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
 use crate::ops::Op;
 
@@ -184,15 +184,20 @@ pub fn accesses(program: &Program, roots: impl IntoIterator<Item = Expr>, tensor
 pub fn copied(program: &Program, definition: &Definition) -> Option<Tensor> {
     let Body::Recurrence { over, indices, parts: [_, next] } = &definition.body else { return None };
     let Node::Access(source, at) = &program.arena[*next] else { return None };
-    let after = Affine::from(*over).plus(&Affine::from(1), 1);
-    let own = std::iter::once(after).chain(indices.iter().map(|i| Affine::from(*i)));
+    let own = std::iter::once(Affine::from(*over).after()).chain(indices.iter().map(|i| Affine::from(*i)));
     let same = at.iter().cloned().eq(own) && program.info(*source).shape == program.info(definition.tensor).shape;
     same.then_some(*source)
 }
 
-/// The loop of some recurrences: all next values, in their order, then all states. Of those in `carried`
-/// only one round is held.
-pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &[Definition], carried: &mut Set<Tensor>) {
+/// The loop of some recurrences: all next values, in their order, then all states. Returns the variables of
+/// which the last round is held besides.
+pub fn recurrences(
+    program: &mut Program,
+    tree: &mut Tree,
+    over: Index,
+    group: &[Definition],
+    held: &Map<Tensor, Held>,
+) -> impl Iterator<Item = Tensor> {
     let states = || {
         group.iter().filter_map(|d| match &d.body {
             Body::Recurrence { indices, parts, .. } => Some((d.tensor, indices, *parts)),
@@ -201,22 +206,15 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
     };
     // a scalar of which all rounds are held is in a variable besides, so that no round waits for memory
     let mut variables: Map<Tensor, Tensor> = Map::default();
-    let after = Affine::from(over).plus(&Affine::from(1), 1);
-    let reads_after = |program: &Program, e: Expr, t: Tensor| accesses(program, [e], t).any(|at| at[0] == after);
-    let is_temporary = |program: &Program, carried: &Set<Tensor>, t: Tensor| {
-        carried.contains(&t) && states().any(|(_, _, [_, next])| reads_after(program, next, t))
-    };
-    let temporary: Set<Tensor> = states().map(|s| s.0).filter(|t| is_temporary(program, carried, *t)).collect();
-    for (tensor, indices, [first, _]) in states().filter(|s| !temporary.contains(&s.0)) {
+    for (tensor, indices, [first, _]) in states().filter(|s| held[&s.0] != Held::Round) {
         let fresh: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
         let with = |s: Symbol| match s {
             Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(fresh[k])),
             Symbol::Size(_) => None,
         };
         let first = program.arena.substitute(first, &with);
-        let held = !carried.contains(&tensor);
         let mut variable = tensor;
-        if held {
+        if held[&tensor] == Held::All {
             tree.item(0, Item::Allocate(tensor));
             round(program, tree, 0, tensor, Affine::default(), &fresh, first);
             if !indices.is_empty() || !group.iter().any(|d| reads(program, d, tensor)) {
@@ -233,12 +231,13 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
             each(program, tree, 0, tensor, &fresh, first);
         }
     }
-    carried.extend(variables.values());
     let scope = tree.child(0, Kind::Loop(over));
     let mut together = Fused::default();
     let mut advances = Vec::new();
     let mut moved: Set<Tensor> = Set::default();
     // what reads nothing of this round comes first, then what reads that
+    let after = Affine::from(over).after();
+    let reads_after = |program: &Program, e: Expr, t: Tensor| accesses(program, [e], t).any(|at| at[0] == after);
     let mut level: Map<Tensor, usize> = Map::default();
     for (tensor, _, [_, next]) in states() {
         let read = level.iter().filter(|(t, _)| reads_after(program, next, **t)).map(|(_, k)| k + 1).max();
@@ -253,7 +252,7 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
         if std::mem::replace(&mut reached, level[&tensor]) < level[&tensor] {
             std::mem::take(&mut together).open_round(program, tree, scope);
         }
-        if temporary.contains(&tensor) {
+        if held[&tensor] == Held::Round {
             if indices.is_empty() {
                 let value = total(program, next);
                 tree.item(scope, Item::Scalar(tensor, value));
@@ -263,7 +262,7 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
             }
             continue;
         }
-        if let Some(source) = copied(program, definition).filter(|s| temporary.contains(s) && carried.contains(&tensor)) {
+        if let Some(source) = copied(program, definition).filter(|s| held.get(s) == Some(&Held::Round) && held[&tensor] == Held::Last) {
             if moved.insert(source) {
                 advances.push(Item::Advance(tensor, source));
                 continue;
@@ -274,14 +273,14 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
             node if arena[e] == node => e,
             node => arena.insert(node),
         })[0];
-        let held = !carried.contains(&tensor);
-        if held && !indices.is_empty() {
+        let all = held[&tensor] == Held::All;
+        if all && !indices.is_empty() {
             let nests = nests_at(program, &after, indices, next);
             together.write(program, tensor, nests);
             continue;
         }
         let mut value = next;
-        let variable = variables.get(&tensor).copied().or((!held).then_some(tensor));
+        let variable = variables.get(&tensor).copied().or((!all).then_some(tensor));
         if let Some(variable) = variable {
             let info = program.info(tensor).clone();
             let new = program.tensor(&format!("next_{}", info.name), info.shape[1..].to_vec(), Role::Defined);
@@ -295,7 +294,7 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
                 together.add(program, tree, scope, new, nests);
             }
         }
-        if held {
+        if all {
             round(program, tree, scope, tensor, after.clone(), &[], value);
         }
     }
@@ -303,6 +302,7 @@ pub fn recurrences(program: &mut Program, tree: &mut Tree, over: Index, group: &
     for advance in advances {
         tree.item(scope, advance);
     }
+    variables.into_values()
 }
 
 /// Writes one round of a recurrence of which all are held.

@@ -97,9 +97,9 @@ pub fn lower(mut program: Program, products: bool) -> Plan {
         match run[0].body.over() {
             None => loops::definitions(&mut program, &mut tree, run, later, literal),
             Some(over) => {
-                let last = |t: &Tensor| matches!(held(&program, over, run, *t), Held::Last | Held::Round);
-                carried.extend(run.iter().map(|d| d.tensor).filter(last));
-                loops::recurrences(&mut program, &mut tree, over, run, &mut carried);
+                let held: Map<Tensor, Held> = run.iter().map(|d| (d.tensor, held(&program, over, run, d.tensor))).collect();
+                carried.extend(held.iter().filter(|(_, held)| **held != Held::All).map(|(t, _)| *t));
+                carried.extend(loops::recurrences(&mut program, &mut tree, over, run, &held));
             }
         }
     }
@@ -111,7 +111,7 @@ pub fn lower(mut program: Program, products: bool) -> Plan {
 
 /// What is held of a recurrence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Held {
+pub enum Held {
     /// All rounds.
     All,
     /// What the last round left, as its loop reads what the round before left, and all else the last.
@@ -127,7 +127,7 @@ fn held(program: &Program, over: Index, run: &[Definition], tensor: Tensor) -> H
         let roots = ds.iter().flat_map(|d| d.body.roots().iter().copied());
         loops::accesses(program, roots, tensor).all(|at| at[0] == *place)
     };
-    let (now, after) = (Affine::from(over), Affine::from(over).plus(&Affine::from(1), 1));
+    let (now, after) = (Affine::from(over), Affine::from(over).after());
     let is_result = program.results().any(|t| t == tensor);
     match () {
         () if at(&inside, &now) && at(&outside, program.length(over)) => Held::Last,

@@ -204,7 +204,7 @@ fn rules() -> &'static [Rewrite<Term, Facts>] {
 /// Rewrites the roots, window by window, with at most about `budget` e-nodes, shared out among the
 /// windows: unoptimised, egg makes about 7000 a second.
 pub fn rewrite(program: &mut Program, roots: &[Expr], budget: usize) -> Vec<Expr> {
-    let order = postorder(program, roots);
+    let order = program.arena.postorder(roots);
     let operations: Vec<Expr> = order.into_iter().filter(|e| program.arena.as_apply(*e).is_some()).collect();
     let windows = operations.len().div_ceil(WINDOW).max(1);
     let nodes = (budget / windows).clamp(WINDOW_NODES.0, WINDOW_NODES.1);
@@ -237,21 +237,6 @@ pub fn rewrite(program: &mut Program, roots: &[Expr], budget: usize) -> Vec<Expr
         }
     }
     roots.iter().map(|e| new.get(e).copied().unwrap_or(*e)).collect()
-}
-
-/// The nodes under the roots, operands first, each as late as its first use needs it.
-fn postorder(program: &Program, roots: &[Expr]) -> Vec<Expr> {
-    let mut done: Set<Expr> = Set::default();
-    let mut stack: Vec<(Expr, bool)> = roots.iter().rev().map(|e| (*e, false)).collect();
-    while let Some((e, ready)) = stack.pop() {
-        if ready {
-            done.insert(e);
-        } else if !done.contains(&e) {
-            stack.push((e, true));
-            stack.extend(program.arena[e].children().iter().rev().map(|c| (*c, false)));
-        }
-    }
-    done.into_iter().collect()
 }
 
 fn rewrite_window(program: &mut Program, window: &[Expr], outputs: &[Expr], new: &Map<Expr, Expr>, nodes: usize) -> Vec<Expr> {
