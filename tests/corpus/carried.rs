@@ -500,3 +500,16 @@ pub fn normalised_rounds(w: &Array2<f64>, x: &Array1<f64>) -> f64 {
     }
     e + h.dot(x)
 }
+
+/// A state that takes the next element of what is given is no copy of it.
+/// shapes: x = [5]
+#[jacobian]
+pub fn shifted(x: &Array1<f64>) -> f64 {
+    let mut s = 0.0;
+    let mut before = x[0];
+    for i in 0..x.len() - 1 {
+        s += before * before * x[i];
+        before = x[i + 1];
+    }
+    s * before
+}

@@ -180,12 +180,13 @@ pub fn accesses(program: &Program, roots: impl IntoIterator<Item = Expr>, tensor
     })
 }
 
-/// The state that a state of a loop takes the value of after a round, if it does nothing else.
+/// The state of the same loop that a state takes the value of after a round, if it does nothing else.
 pub fn copied(program: &Program, definition: &Definition) -> Option<Tensor> {
     let Body::Recurrence { over, indices, parts: [_, next] } = &definition.body else { return None };
     let Node::Access(source, at) = &program.arena[*next] else { return None };
     let own = std::iter::once(Affine::from(*over).after()).chain(indices.iter().map(|i| Affine::from(*i)));
-    let same = at.iter().cloned().eq(own) && program.info(*source).shape == program.info(definition.tensor).shape;
+    let is_state = program.definition(*source).is_some_and(|d| d.body.over() == Some(*over));
+    let same = is_state && at.iter().cloned().eq(own) && program.info(*source).shape == program.info(definition.tensor).shape;
     same.then_some(*source)
 }
 
@@ -262,7 +263,7 @@ pub fn recurrences(
             }
             continue;
         }
-        if let Some(source) = copied(program, definition).filter(|s| held.get(s) == Some(&Held::Round) && held[&tensor] == Held::Last) {
+        if let Some(source) = copied(program, definition).filter(|s| held[s] == Held::Round && held[&tensor] == Held::Last) {
             if moved.insert(source) {
                 advances.push(Item::Advance(tensor, source));
                 continue;
