@@ -46,6 +46,8 @@ impl Place {
 /// One loop; the new states come before those that read them.
 fn share_round(program: &mut Program, over: Index, mut group: Vec<Definition>) {
     let carried = group.len();
+    let named = program.named_sums(&nexts(&group));
+    set_nexts(&mut group, &named);
     // an element that was just written is read through a branch on its position
     let decided = program.arena.map(&nexts(&group), |arena, e, node| match node {
         Node::Apply(op, args) => arena.decided(op, &args).unwrap_or_else(|| arena.apply(op, args)),
@@ -72,6 +74,8 @@ fn share_round(program: &mut Program, over: Index, mut group: Vec<Definition>) {
         set_nexts(&mut group, &roots);
         group.push(definition);
     }
+    let nameless = program.nameless_sums(&nexts(&group));
+    set_nexts(&mut group, &nameless);
     // a part that was found inside another is what the other reads
     let mut waiting = group.split_off(carried);
     while !waiting.is_empty() {
@@ -121,7 +125,7 @@ fn expensive_parts(program: &Program, definition: &Definition) -> Vec<Place> {
     let mut expensive: Set<Expr> = Set::default();
     for &e in &order {
         let own = match &arena[e] {
-            Node::Sum(..) => true,
+            Node::Named(..) => true,
             Node::Apply(op, _) => op.entry().cost >= EXPENSIVE,
             _ => false,
         };
@@ -134,7 +138,7 @@ fn expensive_parts(program: &Program, definition: &Definition) -> Vec<Place> {
         for (k, c) in arena[part].children().iter().enumerate() {
             let branch = k > 0 && arena.as_apply(part).is_some_and(|(op, _)| op == Op::Select);
             let inner = match &arena[part] {
-                Node::Sum(i, _) => outer.iter().copied().chain([*i]).collect(),
+                Node::Named(i, _) => outer.iter().copied().chain([*i]).collect(),
                 _ => outer.clone(),
             };
             around.entry(*c).or_insert((inner, guarded || branch));
@@ -193,7 +197,7 @@ impl Matching<'_> {
                     t == u && at.iter().zip(other).all(|(a, b)| self.affine(a, b))
                 }
                 (Node::Integer(a), Node::Integer(b)) => self.affine(a, b),
-                (Node::Sum(i, _), Node::Sum(j, _)) => {
+                (Node::Named(i, _), Node::Named(j, _)) => {
                     self.bound.insert(*i, Affine::from(*j));
                     self.program.length(*i) == self.program.length(*j)
                 }
@@ -224,7 +228,7 @@ impl Matching<'_> {
     fn placed(&self, a: &Affine) -> Affine {
         a.substitute(|s| match s {
             Symbol::Index(i) => self.positions.get(&i).cloned().flatten().or_else(|| self.bound.get(&i).cloned()),
-            Symbol::Size(_) => None,
+            Symbol::Bound(_) | Symbol::Size(_) => None,
         })
     }
 }

@@ -35,12 +35,12 @@ pub fn unroll(mut program: Program, limit: usize) -> Result<Program, usize> {
             }
             Body::Elements(es) => {
                 for e in es {
-                    values.push(instantiate(&mut program, *e, &Map::default(), &elements));
+                    values.push(instantiate(&mut program, *e, &At::default(), &elements));
                 }
             }
             Body::Each(indices, e) => {
                 for at in positions(&shape) {
-                    let env = indices.iter().copied().zip(at.iter().map(|k| *k as i64)).collect();
+                    let env = At { named: indices.iter().copied().zip(at.iter().map(|k| *k as i64)).collect(), sums: Vec::new() };
                     values.push(instantiate(&mut program, *e, &env, &elements));
                     if program.arena.len() > limit {
                         return Err(program.arena.len());
@@ -108,7 +108,8 @@ impl Rule {
         });
         for (at, y) in &own {
             for (by, a) in &axes {
-                let here = self.own.iter().chain(&self.axes).copied().zip(at.iter().chain(by).map(|k| *k as i64)).collect();
+                let named = self.own.iter().chain(&self.axes).copied().zip(at.iter().chain(by).map(|k| *k as i64)).collect();
+                let here = At { named, sums: Vec::new() };
                 let partial = instantiate(program, self.partial, &here, elements);
                 program.partials.entry(*y).or_default().push((*a, partial));
             }
@@ -116,16 +117,24 @@ impl Rule {
     }
 }
 
+/// The positions of indices, and of those of the sums around, the innermost last.
+#[derive(Clone, Default)]
+struct At {
+    named: Map<Index, i64>,
+    sums: Vec<i64>,
+}
+
 /// The expression with indices at the given positions, definitions put in and sums written out.
-fn instantiate(program: &mut Program, root: Expr, env: &Map<Index, i64>, elements: &Map<Tensor, Vec<Expr>>) -> Expr {
+fn instantiate(program: &mut Program, root: Expr, env: &At, elements: &Map<Tensor, Vec<Expr>>) -> Expr {
     let at = |a: &Affine| {
         a.substitute(|s| match s {
-            Symbol::Index(i) => env.get(&i).map(|k| Affine::from(*k)),
+            Symbol::Index(i) => env.named.get(&i).map(|k| Affine::from(*k)),
+            Symbol::Bound(k) => env.sums.iter().rev().nth(k as usize).map(|k| Affine::from(*k)),
             Symbol::Size(_) => None,
         })
     };
     let mut new: Map<Expr, Expr> = Map::default();
-    for e in outside_sums(program, root) {
+    for e in program.arena.outside_sums([root]) {
         let node = program.arena[e].clone();
         let built = match node {
             Node::Const(_) => e,
@@ -145,13 +154,13 @@ fn instantiate(program: &mut Program, root: Expr, env: &Map<Index, i64>, element
             }
             Node::Delta(a, b) => program.arena.delta(&at(&a), &at(&b)),
             Node::Bracket(c) => program.arena.rebuild(Node::Bracket(new[&c])),
-            Node::Sum(i, body) => {
-                let length = at(program.length(i)).known().unwrap_or(0);
+            Node::Sum(length, body) => {
+                let mut env = env.clone();
                 let mut sum = None;
-                for k in 0..length {
-                    let mut env = env.clone();
-                    env.insert(i, k);
+                for k in 0..length.known().unwrap_or(0) {
+                    env.sums.push(k);
                     let term = instantiate(program, body, &env, elements);
+                    env.sums.pop();
                     sum = Some(match sum {
                         None => term,
                         Some(sum) => program.arena.apply(Op::Add, vec![sum, term]),
@@ -159,6 +168,7 @@ fn instantiate(program: &mut Program, root: Expr, env: &Map<Index, i64>, element
                 }
                 sum.unwrap_or_else(|| program.arena.constant(0))
             }
+            Node::Named(..) => unreachable!("a program that verifies has no named sum"),
             Node::Apply(op, args) => {
                 let args: Vec<Expr> = args.iter().map(|a| new[a]).collect();
                 decided(program, op, &args).unwrap_or_else(|| program.arena.apply(op, args))
@@ -183,18 +193,4 @@ fn decided(program: &mut Program, op: Op, args: &[Expr]) -> Option<Expr> {
     let known: Option<Vec<f64>> = args.iter().map(|a| program.arena.as_const(*a).map(Constant::to_f64)).collect();
     let holds = (op.entry().value)(&known?) != 0.0;
     Some(program.arena.constant(i64::from(holds)))
-}
-
-/// The nodes under `root`, ascending, without those inside its sums.
-fn outside_sums(program: &Program, root: Expr) -> Vec<Expr> {
-    let mut seen = crate::ir::Set::default();
-    let mut stack = vec![root];
-    while let Some(e) = stack.pop() {
-        if seen.insert(e) && !matches!(program.arena[e], Node::Sum(..)) {
-            stack.extend(program.arena[e].children());
-        }
-    }
-    let mut order: Vec<Expr> = seen.into_iter().collect();
-    order.sort();
-    order
 }

@@ -7,7 +7,7 @@
 //! summed over becomes a definition of its own and is computed once.
 
 use super::{block_name, partial};
-use crate::ir::{rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
+use crate::ir::{affines, rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Tensor, Term};
 use crate::ops::Rule;
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -30,7 +30,8 @@ impl Derivative {
     /// The terms at a position of the near end.
     fn at(&self, program: &mut Program, position: impl Iterator<Item = Affine>) -> Vec<Term> {
         let mut terms = self.terms.clone();
-        place(program, &mut terms, &self.near.iter().copied().zip(position).collect());
+        let position: Vec<Affine> = position.collect();
+        terms.iter_mut().for_each(|t| t.place(&mut program.arena, &self.near, &position));
         terms
     }
 
@@ -206,12 +207,11 @@ fn forward_through(program: &mut Program, over: Index, group: &[Definition], rea
                     let at = middle.iter().chain(&far).map(|i| Affine::from(*i)).collect();
                     let factor = Term::dense(program.arena.insert(Node::Access(*carried, at)));
                     for l in local {
-                        let mut product = l.times(&factor);
-                        product.sums.extend(&middle);
+                        let mut product = l.times(&factor, &mut program.arena);
+                        product.sum_over(program, &middle);
                         terms.push(product);
                     }
                 } else if let Some(mut inner) = reached.get(&source).cloned() {
-                    rename(program, &mut inner.terms, &[], &[]);
                     terms.extend(compose(program, &local, &mut inner, &middle, source));
                     reached.insert(source, inner);
                 }
@@ -250,7 +250,6 @@ fn forward_to(program: &mut Program, definition: &Definition, reached: &mut Map<
         let Some(mut inner) = reached.get(&source).cloned() else { continue };
         let shape = program.info(source).shape.clone();
         let middle = program.axes(&shape);
-        rename(program, &mut inner.terms, &[], &[]);
         far.get_or_insert_with(|| inner.far.clone());
         if has_rule(&definition.body, source, &inner, |rule| rule.forward) {
             let own = program.info(definition.tensor).shape.clone();
@@ -343,7 +342,8 @@ impl Partials {
         let Body::Recurrence { over, indices, parts: [_, next] } = body else { return terms };
         let mut groups: Map<Term, Vec<Term>> = Map::default();
         for mut t in terms {
-            let own = |e: &Expr| program.arena.free_indices(*e).iter().all(|i| i == over || indices.contains(i));
+            let free = |e: &Expr| program.arena.free_indices(*e).iter().all(|i| i == over || indices.contains(i));
+            let own = |e: &Expr| program.arena.loose(*e) == 0 && free(e);
             let (own, rest) = std::mem::take(&mut t.factors).into_iter().partition(own);
             let coefficient = std::mem::replace(&mut t.coefficient, Constant::from(1));
             groups.entry(Term { factors: rest, ..t }).or_default().push(Term { coefficient, factors: own, ..Term::default() });
@@ -362,7 +362,7 @@ impl Partials {
                     own.factors = vec![if is_costly(program, read) { self.read(program, state, *over, indices, product) } else { read }];
                 }
             }
-            out.push(rest.times(&own));
+            out.push(rest.times(&own, &mut program.arena));
         }
         out
     }
@@ -502,10 +502,8 @@ fn backward_through(
             terms = partials.hold(program, state, &body, terms);
         }
         for t in &mut terms {
-            *t = t.times(&cotangent);
-            t.sums.extend(indices);
-            // the axes of the state are those of its definition too
-            t.refresh(program);
+            *t = t.times(&cotangent, &mut program.arena);
+            t.sum_over(program, indices);
         }
         terms
     };
@@ -535,8 +533,8 @@ fn backward_through(
         for reader in &live {
             let mut terms = part(program, *reader, 1, *state, &at, Affine::from(round));
             for t in &mut terms {
-                t.substitute(program, &|s| (s == Symbol::Index(position)).then(|| read.clone()));
-                t.substitute(program, &|s| (s == Symbol::Index(over)).then(|| before(round)));
+                t.place(&mut program.arena, &[position], std::slice::from_ref(&read));
+                t.place(&mut program.arena, &[over], &[before(round)]);
             }
             parts[1].extend(terms);
         }
@@ -559,10 +557,7 @@ fn backward_through(
                 let near = near(program, reached, source);
                 let mut terms = part(program, *state, k, source, &near, at.clone());
                 if k == 1 {
-                    for t in &mut terms {
-                        t.sums.push(over);
-                        t.refresh(program);
-                    }
+                    terms.iter_mut().for_each(|t| t.sum_over(program, &[over]));
                 }
                 add(program, reached, source, far, near, terms);
             }
@@ -594,10 +589,8 @@ fn compose(program: &mut Program, local: &[Term], inner: &mut Derivative, middle
         for t in &mut terms {
             let mut copy = vec![t.clone()];
             rename(program, &mut copy, &inner.near.clone(), middle);
-            let mut product = l.clone();
-            product.refresh(program);
-            let mut product = product.times(&copy[0]);
-            product.sums.extend(middle);
+            let mut product = l.times(&copy[0], &mut program.arena);
+            product.sum_over(program, middle);
             out.push(product);
         }
     }
@@ -649,7 +642,7 @@ fn ruled(
     let mut terms = Vec::new();
     for (k, _) in arguments.iter().enumerate().filter(|(_, a)| **a == by) {
         let e = rule(program, which(&f.entry().rules[k]), definition.tensor, (*f, arguments), [own, axes], Some((name, *tensor)));
-        terms.extend(program.expand(e).iter().map(|t| t.times(factor)));
+        terms.extend(program.expand(e).iter().map(|t| t.times(factor, &mut program.arena)));
     }
     terms
 }
@@ -665,7 +658,7 @@ fn whole(program: &mut Program, derivative: &mut Derivative, through: Tensor) ->
     let mut even = Term::default();
     if let [term] = terms.as_mut_slice() {
         even.coefficient = std::mem::replace(&mut term.coefficient, Constant::from(1));
-        let varies = |e: &Expr| program.arena.free_indices(*e).iter().any(|i| own.contains(i) || term.sums.contains(i));
+        let varies = |e: &Expr| program.arena.loose(*e) > 0 || program.arena.free_indices(*e).iter().any(|i| own.contains(i));
         (term.factors, even.factors) = term.factors.iter().partition(|e| varies(e));
     }
     let body = program.sum(&terms);
@@ -682,20 +675,10 @@ fn whole(program: &mut Program, derivative: &mut Derivative, through: Tensor) ->
     (even, tensor)
 }
 
-/// Replaces indices in terms, and their bound ones by fresh ones.
+/// Replaces indices in terms.
 fn rename(program: &mut Program, terms: &mut [Term], from: &[Index], to: &[Index]) {
-    place(program, terms, &from.iter().copied().zip(to.iter().map(|i| Affine::from(*i))).collect());
-}
-
-/// Puts positions in place of indices in terms, and fresh indices in place of their bound ones.
-fn place(program: &mut Program, terms: &mut [Term], map: &Map<Index, Affine>) {
-    for t in terms {
-        t.refresh(program);
-        t.substitute(program, &|s| match s {
-            Symbol::Index(i) => map.get(&i).cloned(),
-            Symbol::Size(_) => None,
-        });
-    }
+    let to = affines(to);
+    terms.iter_mut().for_each(|t| t.place(&mut program.arena, from, &to));
 }
 
 /// The derivative of a definition by one of the tensors it reads, over fresh indices of its own
@@ -742,7 +725,7 @@ fn derive(program: &mut Program, definition: &Definition, by: Tensor, axes: &[In
 /// Terms of one structure are joined into one dense factor where there are many: a chain of
 /// products would double their number at every link.
 fn condensed(program: &mut Program, terms: Vec<Term>) -> Vec<Term> {
-    type Structure = (Vec<Index>, Vec<(Affine, Affine)>);
+    type Structure = (Vec<Affine>, Vec<(Affine, Affine)>);
     let mut groups: Map<Structure, Vec<Term>> = Map::default();
     for t in terms {
         groups.entry((t.sums.clone(), t.deltas.clone())).or_default().push(t);
@@ -780,18 +763,11 @@ fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Ind
                 let deltas = at.into_iter().zip(axes).map(|(a, k)| (a, Affine::from(*k))).collect();
                 vec![Term { deltas, ..Term::default() }]
             }
-            Node::Sum(i, body) => tangents
-                .get(&body)
-                .cloned()
-                .map(|mut ts| {
-                    for t in &mut ts {
-                        t.sums.push(i);
-                        // the sum itself may become a factor beside it
-                        t.refresh(program);
-                    }
-                    ts
-                })
-                .unwrap_or_default(),
+            Node::Sum(length, body) => {
+                let mut terms = tangents.get(&body).cloned().unwrap_or_default();
+                terms.iter_mut().for_each(|t| t.sums.insert(0, length.clone()));
+                terms
+            }
             Node::Apply(op, args) => {
                 let mut out = Vec::new();
                 for (k, a) in args.iter().enumerate() {
@@ -800,11 +776,7 @@ fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Ind
                     let local = partial(program, value, op, &args, k);
                     for l in program.expand(local) {
                         for t in &inner {
-                            let mut t = t.clone();
-                            if t.sums.iter().any(|i| l.sums.contains(i)) {
-                                t.refresh(program);
-                            }
-                            let product = l.times(&t);
+                            let product = l.times(t, &mut program.arena);
                             if product.coefficient != Constant::from(0) {
                                 out.push(product);
                             }

@@ -71,7 +71,7 @@ pub fn vjp(mut program: Program) -> Product {
         let value = program.arena.insert(Node::Access(*y, at.clone()));
         let weight = program.arena.insert(Node::Access(*seed, at));
         let product = program.arena.apply(Op::Mul, vec![weight, value]);
-        let sum = axes.iter().rev().fold(product, |sum, i| program.arena.insert(Node::Sum(*i, sum)));
+        let sum = axes.iter().rev().fold(product, |sum, i| program.sum_over(*i, sum));
         total = Some(total.map_or(sum, |total| program.arena.apply(Op::Add, vec![total, sum])));
     }
     let total = total.unwrap_or_else(|| program.arena.constant(0));

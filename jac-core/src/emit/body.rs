@@ -290,7 +290,7 @@ impl Emitter<'_> {
                 quote!(let #name = if #condition { #then #a } else { #otherwise #b };)
             }
             Stmt::Total(e, inner) => {
-                let Node::Sum(i, body) = self.program.arena[*e].clone() else { return TokenStream::new() };
+                let Node::Named(i, body) = self.program.arena[*e].clone() else { unreachable!("the sums of a plan are loops") };
                 match self.dot(i, inner, body) {
                     Some((rows, dot)) => {
                         let name = self.variable(*e);
@@ -370,7 +370,7 @@ impl Emitter<'_> {
             .iter()
             .filter_map(|s| match s {
                 Stmt::Total(e, inner) => match arena[*e] {
-                    Node::Sum(i, body) => Some((i, body, inner.as_slice(), self.variable(*e))),
+                    Node::Named(i, body) => Some((i, body, inner.as_slice(), self.variable(*e))),
                     _ => None,
                 },
                 _ => None,

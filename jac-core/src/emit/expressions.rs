@@ -72,6 +72,7 @@ impl Emitter<'_> {
                 let name = &self.indices[&i];
                 quote!(#name)
             }
+            Symbol::Bound(_) => unreachable!("the sums of a plan are loops"),
             Symbol::Size(n) => self.size(n),
         }
     }
@@ -179,7 +180,7 @@ impl Emitter<'_> {
             }
             Node::Apply(op, args) => self.operation(*op, args, strength),
             // lowering leaves no delta, bracket or sum outside a variable
-            Node::Delta(..) | Node::Bracket(_) | Node::Sum(..) => TokenStream::new(),
+            Node::Delta(..) | Node::Bracket(_) | Node::Sum(..) | Node::Named(..) => unreachable!("lowered to branches and loops"),
         }
     }
 
@@ -243,7 +244,7 @@ impl Emitter<'_> {
         // a parameter may be negative
         let signed = difference.terms().iter().any(|(s, _)| match s {
             Symbol::Size(n) => self.program.sizes[n.0 as usize].kind == SizeKind::Integer,
-            Symbol::Index(_) => false,
+            Symbol::Index(_) | Symbol::Bound(_) => false,
         });
         let tokens = |a: &Affine| if signed { self.signed(a) } else { self.affine(a) };
         (tokens(&left), tokens(&right))
@@ -255,7 +256,7 @@ impl Emitter<'_> {
         for (symbol, c) in a.terms() {
             let name = match symbol {
                 Symbol::Size(n) => self.raw_integer(*n).unwrap_or_else(|| self.symbol(*symbol)),
-                Symbol::Index(_) => self.symbol(*symbol),
+                Symbol::Index(_) | Symbol::Bound(_) => self.symbol(*symbol),
             };
             let c = self.usize(*c);
             let plus = (!out.is_empty()).then(|| quote!(+));

@@ -585,7 +585,7 @@ impl Emitter<'_> {
                 _ => quote!((#out) * #length),
             };
             atom = true;
-            let Some(a) = at.get(axis).filter(|a| a.known() != Some(0) || !self.program.is_inside(a, n)) else {
+            let Some(a) = at.get(axis).filter(|a| a.known() != Some(0) || !self.program.is_inside(a, n, &[])) else {
                 out = before;
                 continue;
             };
@@ -593,7 +593,7 @@ impl Emitter<'_> {
             let position = if axis == 0 && rounds == Some(a) { self.count(a) } else { self.affine(a) };
             let simple = a.as_index().is_some() || a.as_size().is_some() || a.known().is_some();
             atom = before.is_empty() && simple;
-            out = if axis > 0 && !self.program.is_inside(a, n) {
+            out = if axis > 0 && !self.program.is_inside(a, n, &[]) {
                 let runtime = &self.interface.runtime;
                 quote!(#before #plus #runtime::__private::position(#position, #length))
             } else if simple || before.is_empty() {
@@ -696,7 +696,7 @@ impl Emitter<'_> {
     fn is_row(&self, i: Index, t: Tensor, at: &[Affine]) -> bool {
         let fixed = |a: &Affine| a.coefficient(Symbol::Index(i)) == 0;
         at.split_last().is_some_and(|(last, leading)| last.as_index() == Some(i) && leading.iter().all(fixed))
-            && at.iter().zip(self.shape(t)).all(|(a, n)| self.program.is_inside(a, n))
+            && at.iter().zip(self.shape(t)).all(|(a, n)| self.program.is_inside(a, n, &[]))
     }
 
     fn row_name(&self, t: Tensor) -> Ident {

@@ -19,7 +19,7 @@ impl Reader<'_> {
                 let at = at.to_vec();
                 self.program.arena.substitute(*body, &|s| match s {
                     Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| at[k].clone()),
-                    Symbol::Size(_) => None,
+                    Symbol::Bound(_) | Symbol::Size(_) => None,
                 })
             }
             (Elements::List(es), Some(known)) => {
@@ -287,7 +287,7 @@ impl Reader<'_> {
                 .map(|position| {
                     let here = |s: Symbol| match s {
                         Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(position[k] as i64)),
-                        Symbol::Size(_) => None,
+                        Symbol::Bound(_) | Symbol::Size(_) => None,
                     };
                     let at: Vec<Affine> = at.iter().map(|a| a.substitute(here)).collect();
                     self.element(&t, &at)
@@ -338,7 +338,7 @@ impl Reader<'_> {
         let x = self.element(&a, &at(&rows, &[]));
         let y = self.element(&b, &at(&[], &columns));
         let product = self.program.arena.apply(Op::Mul, vec![x, y]);
-        let body = self.program.arena.insert(Node::Sum(k, product));
+        let body = self.program.sum_over(k, product);
         let indices = rows.into_iter().chain(columns).collect();
         Ok(self.reduction(indices, body, true))
     }
@@ -357,7 +357,7 @@ impl Reader<'_> {
             None => std::mem::take(&mut indices),
         };
         for i in over.into_iter().rev() {
-            body = self.program.arena.insert(Node::Sum(i, body));
+            body = self.program.sum_over(i, body);
         }
         Ok(self.reduction(indices, body, t.ndarray))
     }

@@ -312,7 +312,7 @@ impl Reader<'_> {
         }
         let resolve = |s: Symbol| match s {
             Symbol::Size(n) => Some(lengths.resolve(&Affine::from(n))),
-            Symbol::Index(_) => None,
+            Symbol::Index(_) | Symbol::Bound(_) => None,
         };
         let roots: Vec<Expr> = program.roots().into_iter().map(|e| program.arena.substitute(e, &resolve)).collect();
         program.set_roots(&roots);
@@ -327,7 +327,7 @@ impl Reader<'_> {
         for n in program.tensors.iter().flat_map(|t| &t.shape).chain(&program.indices) {
             used.extend(n.terms().iter().filter_map(|(s, _)| match s {
                 Symbol::Size(n) => Some(*n),
-                Symbol::Index(_) => None,
+                Symbol::Index(_) | Symbol::Bound(_) => None,
             }));
         }
         for size in used {

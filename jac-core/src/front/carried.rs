@@ -248,7 +248,7 @@ impl<'b> Reader<'b> {
                 let from = states[k].axes.clone();
                 let e = self.program.arena.substitute(e, &|s| match s {
                     Symbol::Index(i) => from.iter().position(|j| *j == i).map(|k| Affine::from(axes[k])),
-                    Symbol::Size(_) => None,
+                    Symbol::Bound(_) | Symbol::Size(_) => None,
                 });
                 Value::Tensor(Tensor { shape: t.shape.clone(), elements: Elements::Each(axes, e), ndarray: t.ndarray })
             }
@@ -278,7 +278,7 @@ impl<'b> Reader<'b> {
         if let Some(mut added) = self.added(s, s.after) {
             if self.mentioned(vec![added], states).is_empty() {
                 for i in stream.indices.iter().rev() {
-                    added = self.program.arena.insert(Node::Sum(*i, added));
+                    added = self.program.sum_over(*i, added);
                 }
                 return Ok(Some(self.program.arena.add(s.init, added)));
             }
@@ -480,7 +480,7 @@ impl<'b> Reader<'b> {
             map.extend(s.axes.iter().copied().zip(axes.iter().map(|i| Affine::from(*i))));
             let with = |symbol: Symbol| match symbol {
                 Symbol::Index(i) => map.iter().find(|(j, _)| *j == i).map(|(_, a)| a.clone()),
-                Symbol::Size(_) => None,
+                Symbol::Bound(_) | Symbol::Size(_) => None,
             };
             let init = self.program.arena.substitute(s.init, &with);
             let next = self.program.arena.substitute(s.after, &with);

@@ -3,7 +3,7 @@
 use super::body::{Eval, Reader, Stop};
 use super::methods::Callable;
 use super::value::{Elements, Place, Stream, Tensor, Truth, Value};
-use crate::ir::{Affine, Expr, Node, Symbol};
+use crate::ir::{Affine, Expr, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
 use syn::spanned::Spanned;
@@ -133,7 +133,7 @@ impl Reader<'_> {
         let from = stream.indices.clone();
         self.substituted(&stream.item, &|s| match s {
             Symbol::Index(i) => from.iter().position(|j| *j == i).map(|k| to[k].clone()),
-            Symbol::Size(_) => None,
+            Symbol::Bound(_) | Symbol::Size(_) => None,
         })
     }
 
@@ -360,7 +360,7 @@ impl Reader<'_> {
             ("sum", 0) => {
                 let mut body = self.float_item(&stream, span)?;
                 for i in stream.indices.iter().rev() {
-                    body = self.program.arena.insert(Node::Sum(*i, body));
+                    body = self.program.sum_over(*i, body);
                 }
                 self.reduction(Vec::new(), body, true)
             }

@@ -21,7 +21,7 @@ impl Lengths {
         loop {
             let next = out.substitute(|s| match s {
                 Symbol::Size(n) => self.solved.get(&n).cloned(),
-                Symbol::Index(_) => None,
+                Symbol::Index(_) | Symbol::Bound(_) => None,
             });
             if next == out {
                 return out;

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-/// An index variable, bound by a definition or a sum; its length stands in [`super::Program`].
+/// An index variable, bound by a definition or, in lowered code, by a loop; its length stands in
+/// [`super::Program`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Index(pub u32);
 
@@ -18,6 +19,9 @@ pub struct Size(pub u32);
 pub enum Symbol {
     /// An index variable.
     Index(Index),
+    /// The index of a sum around the expression, which has no name: how many sums stand between the two
+    /// (de Bruijn's index).
+    Bound(u32),
     /// A run-time length or integer.
     Size(Size),
 }
@@ -27,6 +31,19 @@ pub enum Symbol {
 pub struct Affine {
     terms: Vec<(Symbol, i64)>,
     constant: i64,
+}
+
+/// Positions in the place of indices.
+pub fn placed<'a>(indices: &'a [Index], at: &'a [Affine]) -> impl Fn(Symbol) -> Option<Affine> + 'a {
+    move |s| match s {
+        Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| at[k].clone()),
+        Symbol::Bound(_) | Symbol::Size(_) => None,
+    }
+}
+
+/// The indices as positions.
+pub fn affines(indices: &[Index]) -> Vec<Affine> {
+    indices.iter().map(|i| Affine::from(*i)).collect()
 }
 
 impl From<i64> for Affine {
@@ -89,6 +106,14 @@ impl Affine {
         }
     }
 
+    /// The symbol, if the expression is exactly one.
+    pub fn as_symbol(&self) -> Option<Symbol> {
+        match (self.terms.as_slice(), self.constant) {
+            ([(s, 1)], 0) => Some(*s),
+            _ => None,
+        }
+    }
+
     /// The size variable, if the expression is exactly one.
     pub fn as_size(&self) -> Option<Size> {
         match (self.terms.as_slice(), self.constant) {
@@ -106,8 +131,29 @@ impl Affine {
     pub fn indices(&self) -> impl Iterator<Item = Index> + '_ {
         self.terms.iter().filter_map(|(s, _)| match s {
             Symbol::Index(i) => Some(*i),
-            Symbol::Size(_) => None,
+            Symbol::Bound(_) | Symbol::Size(_) => None,
         })
+    }
+
+    /// How many sums around the expression it refers to: one more than the farthest, 0 if to none.
+    pub fn loose(&self) -> u32 {
+        let bound = |(s, _): &(Symbol, i64)| match s {
+            Symbol::Bound(k) => k + 1,
+            Symbol::Index(_) | Symbol::Size(_) => 0,
+        };
+        self.terms.iter().map(bound).max().unwrap_or(0)
+    }
+
+    /// The same inside `depth` more sums.
+    #[must_use]
+    pub fn lifted(&self, depth: u32) -> Affine {
+        match self.loose() {
+            0 => self.clone(),
+            _ => self.substitute(|s| match s {
+                Symbol::Bound(k) => Some(Affine::from(Symbol::Bound(k + depth))),
+                Symbol::Index(_) | Symbol::Size(_) => None,
+            }),
+        }
     }
 
     /// `self + factor · other`.
@@ -186,6 +232,7 @@ impl fmt::Display for Affine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.display(&|s| match s {
             Symbol::Index(i) => format!("i{}", i.0),
+            Symbol::Bound(k) => format!("#{k}"),
             Symbol::Size(s) => format!("n{}", s.0),
         }))
     }

@@ -24,6 +24,19 @@ struct Value(f64, bool);
 
 const NOTHING: Value = Value(0.0, true);
 
+/// The positions of the named indices, and of those of the sums around, the innermost last.
+#[derive(Clone, Default)]
+struct Env {
+    named: Map<Index, i64>,
+    sums: Vec<i64>,
+}
+
+impl FromIterator<(Index, i64)> for Env {
+    fn from_iter<T: IntoIterator<Item = (Index, i64)>>(named: T) -> Self {
+        Env { named: named.into_iter().collect(), sums: Vec::new() }
+    }
+}
+
 struct Evaluator<'a> {
     program: &'a Program,
     inputs: &'a Inputs,
@@ -38,7 +51,7 @@ pub fn eval(program: &Program, inputs: &Inputs) -> Map<Tensor, Vec<f64>> {
     let mut evaluator = Evaluator { program, inputs, tensors: inputs.tensors.clone() };
     for unit in units(&program.definitions) {
         let definition = &unit[0];
-        let env = Map::default();
+        let env = Env::default();
         let values = match &definition.body {
             Body::Recurrence { over, .. } => {
                 evaluator.recurrences(*over, unit);
@@ -66,10 +79,11 @@ pub fn eval(program: &Program, inputs: &Inputs) -> Map<Tensor, Vec<f64>> {
 }
 
 impl Evaluator<'_> {
-    fn affine(&self, a: &Affine, env: &Map<Index, i64>) -> i64 {
+    fn affine(&self, a: &Affine, env: &Env) -> i64 {
         let value = a.substitute(|s| {
             Some(Affine::from(match s {
-                Symbol::Index(i) => env[&i],
+                Symbol::Index(i) => env.named[&i],
+                Symbol::Bound(k) => env.sums[env.sums.len() - 1 - k as usize],
                 Symbol::Size(n) => self.inputs.sizes[&n],
             }))
         });
@@ -78,7 +92,7 @@ impl Evaluator<'_> {
 
     /// Runs a loop: all states of a round are computed from those of the round before.
     fn recurrences(&mut self, over: Index, group: &[Definition]) {
-        let rounds = self.affine(self.program.length(over), &Map::default());
+        let rounds = self.affine(self.program.length(over), &Env::default());
         for round in -1..rounds {
             for d in group {
                 let Body::Recurrence { indices, parts, .. } = &d.body else { continue };
@@ -86,8 +100,8 @@ impl Evaluator<'_> {
                 let part = parts[usize::from(round >= 0)];
                 let values: Vec<f64> = positions(&shape[1..])
                     .map(|at| {
-                        let mut env: Map<Index, i64> = indices.iter().copied().zip(at.iter().map(|p| *p as i64)).collect();
-                        env.insert(over, round);
+                        let axes = indices.iter().copied().zip(at.iter().map(|p| *p as i64));
+                        let env = axes.chain([(over, round)]).collect();
                         self.scope(&[part], &env)[0].0
                     })
                     .collect();
@@ -99,12 +113,12 @@ impl Evaluator<'_> {
     }
 
     fn shape(&self, t: Tensor) -> Vec<usize> {
-        let empty = Map::default();
+        let empty = Env::default();
         self.program.info(t).shape.iter().map(|n| self.affine(n, &empty) as usize).collect()
     }
 
     /// The values of `roots`; a sum's body is evaluated once a position.
-    fn scope(&self, roots: &[Expr], env: &Map<Index, i64>) -> Vec<Value> {
+    fn scope(&self, roots: &[Expr], env: &Env) -> Vec<Value> {
         let arena = &self.program.arena;
         let mut seen = vec![false; arena.len()];
         let mut stack = roots.to_vec();
@@ -122,7 +136,7 @@ impl Evaluator<'_> {
         roots.iter().map(|e| values[e.at()]).collect()
     }
 
-    fn node(&self, node: &Node, env: &Map<Index, i64>, values: &[Value]) -> Value {
+    fn node(&self, node: &Node, env: &Env, values: &[Value]) -> Value {
         match node {
             Node::Const(c) => Value(c.to_f64(), false),
             Node::Integer(a) => Value(self.affine(a, env) as f64, false),
@@ -143,16 +157,16 @@ impl Evaluator<'_> {
             Node::Delta(..) => NOTHING,
             Node::Bracket(c) if values[c.at()].0 != 0.0 => Value(1.0, false),
             Node::Bracket(_) => NOTHING,
-            Node::Sum(i, body) => {
-                let mut sum = NOTHING;
-                let mut env = env.clone();
-                for at in 0..self.affine(self.program.length(*i), &env) {
-                    env.insert(*i, at);
-                    let term = self.scope(&[*body], &env)[0];
-                    sum = apply(Op::Add, &[sum, term]);
-                }
-                sum
+            Node::Sum(length, body) => {
+                let mut inner = env.clone();
+                let terms = (0..self.affine(length, env)).map(|at| {
+                    inner.sums.truncate(env.sums.len());
+                    inner.sums.push(at);
+                    self.scope(&[*body], &inner)[0]
+                });
+                terms.fold(NOTHING, |sum, term| apply(Op::Add, &[sum, term]))
             }
+            Node::Named(..) => unreachable!("a program that verifies has no named sum"),
             Node::Apply(op, args) => {
                 let args: Vec<Value> = args.iter().map(|a| values[a.at()]).collect();
                 apply(*op, &args)

@@ -42,8 +42,12 @@ pub enum Node {
     Delta(Affine, Affine),
     /// Iverson's bracket of a truth value: 1, or a structural 0.
     Bracket(Expr),
-    /// The sum over an index.
-    Sum(Index, Expr),
+    /// The sum over an index without a name, of the given length: in its body the index is
+    /// [`Symbol::Bound`], so that nothing can capture it and equal sums are one node.
+    Sum(Affine, Expr),
+    /// The sum over an index that has a name, which no other sum has: what [`super::Program::named_sums`]
+    /// makes for printing and for loops. No program holds one between two passes.
+    Named(Index, Expr),
     /// An operator of the table.
     Apply(Op, Vec<Expr>),
 }
@@ -52,7 +56,7 @@ impl Node {
     /// The operands.
     pub fn children(&self) -> &[Expr] {
         match self {
-            Node::Bracket(e) | Node::Sum(_, e) => std::slice::from_ref(e),
+            Node::Bracket(e) | Node::Sum(_, e) | Node::Named(_, e) => std::slice::from_ref(e),
             Node::Apply(_, args) => args,
             Node::Const(_) | Node::Integer(_) | Node::Access(..) | Node::Delta(..) => &[],
         }
@@ -63,7 +67,8 @@ impl Node {
     pub fn with_children(&self, mut f: impl FnMut(Expr) -> Expr) -> Node {
         match self {
             Node::Bracket(e) => Node::Bracket(f(*e)),
-            Node::Sum(i, e) => Node::Sum(*i, f(*e)),
+            Node::Sum(n, e) => Node::Sum(n.clone(), f(*e)),
+            Node::Named(i, e) => Node::Named(*i, f(*e)),
             Node::Apply(op, args) => Node::Apply(*op, args.iter().map(|e| f(*e)).collect()),
             leaf => leaf.clone(),
         }
@@ -86,6 +91,8 @@ const MASKS: u32 = 2;
 #[derive(Clone, Debug, Default)]
 pub struct Arena {
     nodes: Set<Node>,
+    /// Of each node, to how many sums around it it refers: 0 if it means the same everywhere.
+    loose: Vec<u32>,
     /// The matrices of which `t[i, j] = t[j, i]`: their accesses are in one order.
     symmetric: Set<Tensor>,
 }
@@ -137,7 +144,66 @@ impl Arena {
                 at.sort();
             }
         }
-        Expr(u32::try_from(self.nodes.insert_full(node).0).expect("fewer than 2³² nodes"))
+        let (at, new) = self.nodes.insert_full(node);
+        if new {
+            self.loose.push(self.count_loose(&self.nodes[at]));
+        }
+        Expr(u32::try_from(at).expect("fewer than 2³² nodes"))
+    }
+
+    fn count_loose(&self, node: &Node) -> u32 {
+        match node {
+            Node::Sum(_, body) => self.loose(*body).saturating_sub(1),
+            Node::Delta(a, b) => a.loose().max(b.loose()),
+            node => {
+                let own = node.affines().iter().map(Affine::loose);
+                own.chain(node.children().iter().map(|c| self.loose(*c))).max().unwrap_or(0)
+            }
+        }
+    }
+
+    /// To how many sums around it an expression refers: 0 if it means the same everywhere.
+    pub fn loose(&self, e: Expr) -> u32 {
+        self.loose[e.at()]
+    }
+
+    /// The sum over an index of the given length, which has a name in `body` and none in the result.
+    pub fn sum(&mut self, i: Index, length: Affine, body: Expr) -> Expr {
+        let body = self.bind(&[i], body);
+        self.insert(Node::Sum(length, body))
+    }
+
+    /// The body of sums over the given indices, the first outermost.
+    pub fn bind(&mut self, indices: &[Index], body: Expr) -> Expr {
+        let count = indices.len() as u32;
+        self.substitute(body, &|s| match s {
+            Symbol::Index(i) => {
+                let at = indices.iter().rposition(|j| *j == i)?;
+                Some(Affine::from(Symbol::Bound(count - 1 - at as u32)))
+            }
+            Symbol::Bound(k) => Some(Affine::from(Symbol::Bound(k + count))),
+            Symbol::Size(_) => None,
+        })
+    }
+
+    /// The body of sums at the given positions, the first that of the outermost: the inverse of [`Arena::bind`].
+    pub fn open(&mut self, body: Expr, at: &[Affine]) -> Expr {
+        let count = at.len() as u32;
+        self.rebind(body, &|k| match k.checked_sub(count) {
+            Some(outer) => Affine::from(Symbol::Bound(outer)),
+            None => at[(count - 1 - k) as usize].clone(),
+        })
+    }
+
+    /// Replaces the indices of the sums around the expression.
+    pub fn rebind(&mut self, root: Expr, with: &dyn Fn(u32) -> Affine) -> Expr {
+        if self.loose(root) == 0 {
+            return root;
+        }
+        self.substitute(root, &|s| match s {
+            Symbol::Bound(k) => Some(with(k)),
+            Symbol::Index(_) | Symbol::Size(_) => None,
+        })
     }
 
     /// Applies an operator without simplifying: the operations of the user.
@@ -424,10 +490,7 @@ impl Arena {
                 }
                 None => self.insert(Node::Bracket(c)),
             },
-            Node::Sum(i, body) if self.is(body, 0) => {
-                debug_assert!(!self.mentions(body, i));
-                body
-            }
+            Node::Sum(_, body) | Node::Named(_, body) if self.is(body, 0) => body,
             node => self.insert(node),
         }
     }
@@ -474,6 +537,18 @@ impl Arena {
         roots.iter().map(|e| new[e]).collect()
     }
 
+    /// The expression with other parts in the place of some.
+    pub fn replace(&mut self, root: Expr, parts: &Map<Expr, Expr>) -> Expr {
+        if parts.is_empty() {
+            return root;
+        }
+        self.map(&[root], |arena, e, node| match parts.get(&e) {
+            Some(new) => *new,
+            None if arena[e] == node => e,
+            None => arena.insert(node),
+        })[0]
+    }
+
     /// The expression with the operands of commutative operators in one order.
     pub fn ordered(&mut self, root: Expr) -> Expr {
         self.map(&[root], |arena, _, mut node| {
@@ -486,20 +561,58 @@ impl Arena {
         })[0]
     }
 
-    /// Replaces symbols in every affine expression under `root`; folds what becomes known.
+    /// Replaces symbols in every affine expression under `root`; folds what becomes known. The index of a
+    /// sum under `root` is no symbol there: it has no name, and what replaces a symbol cannot refer to it.
     pub fn substitute(&mut self, root: Expr, with: &dyn Fn(Symbol) -> Option<Affine>) -> Expr {
-        self.map(&[root], |arena, _, node| {
-            let node = match node {
-                Node::Integer(a) => Node::Integer(a.substitute(with)),
-                Node::Access(t, at) => Node::Access(t, at.iter().map(|a| a.substitute(with)).collect()),
-                Node::Delta(a, b) => Node::Delta(a.substitute(with), b.substitute(with)),
-                other => other,
-            };
-            match node {
-                Node::Apply(op, args) => arena.apply(op, args),
-                other => arena.rebuild(other),
+        self.substitute_at(root, 0, with, &mut Map::default())
+    }
+
+    /// Inside `depth` sums under the expression for which `with` is meant.
+    fn substitute_at(
+        &mut self,
+        root: Expr,
+        depth: u32,
+        with: &dyn Fn(Symbol) -> Option<Affine>,
+        done: &mut Map<(Expr, u32), Expr>,
+    ) -> Expr {
+        let replace = |s: Symbol| match s {
+            Symbol::Bound(k) => with(Symbol::Bound(k.checked_sub(depth)?)).map(|a| a.lifted(depth)),
+            free => with(free).map(|a| a.lifted(depth)),
+        };
+        for e in self.outside_sums([root]) {
+            if done.contains_key(&(e, depth)) {
+                continue;
             }
-        })[0]
+            let built = match self[e].clone() {
+                Node::Integer(a) => self.integer(a.substitute(replace)),
+                Node::Access(t, at) => self.insert(Node::Access(t, at.iter().map(|a| a.substitute(replace)).collect())),
+                Node::Delta(a, b) => self.delta(&a.substitute(replace), &b.substitute(replace)),
+                Node::Sum(n, body) => {
+                    let body = self.substitute_at(body, depth + 1, with, done);
+                    self.rebuild(Node::Sum(n.substitute(replace), body))
+                }
+                node => match node.with_children(|c| done[&(c, depth)]) {
+                    Node::Apply(op, args) => self.decided(op, &args).unwrap_or_else(|| self.apply(op, args)),
+                    other => self.rebuild(other),
+                },
+            };
+            done.insert((e, depth), built);
+        }
+        done[&(root, depth)]
+    }
+
+    /// The nodes that `roots` need, ascending, without those inside sums.
+    pub fn outside_sums(&self, roots: impl IntoIterator<Item = Expr>) -> Vec<Expr> {
+        let mut seen: Set<Expr> = Set::default();
+        let mut stack: Vec<Expr> = roots.into_iter().collect();
+        while let Some(e) = stack.pop() {
+            if seen.insert(e) && !matches!(self[e], Node::Sum(..)) {
+                stack.extend(self[e].children());
+            }
+        }
+        let mut order: Vec<Expr> = seen.into_iter().collect();
+        order.sort_unstable();
+        order
     }
 
     /// What a comparison of positions, or a branch on it, is known to be.
@@ -530,10 +643,34 @@ impl Arena {
         self.free_indices(e).contains(&i)
     }
 
-    /// The index variables under `e` that no sum there binds.
+    /// The free symbols under `e`: index variables, lengths, and the indices of sums around it.
+    pub fn symbols(&self, e: Expr) -> Set<Symbol> {
+        let mut found: Set<Symbol> = Set::default();
+        let mut seen: Set<(Expr, u32)> = Set::default();
+        let mut stack = vec![(e, 0)];
+        while let Some((e, depth)) = stack.pop() {
+            if !seen.insert((e, depth)) {
+                continue;
+            }
+            let both = match &self[e] {
+                Node::Delta(a, b) => [std::slice::from_ref(a), std::slice::from_ref(b)],
+                Node::Sum(length, _) => [std::slice::from_ref(length), &[]],
+                node => [node.affines(), &[]],
+            };
+            found.extend(both.into_iter().flatten().flat_map(Affine::terms).filter_map(|(s, _)| match s {
+                Symbol::Bound(k) => k.checked_sub(depth).map(Symbol::Bound),
+                free => Some(*free),
+            }));
+            let inner = depth + u32::from(matches!(self[e], Node::Sum(..)));
+            stack.extend(self[e].children().iter().map(|c| (*c, inner)));
+        }
+        found
+    }
+
+    /// The index variables under `e`, without those of named sums there.
     pub fn free_indices(&self, e: Expr) -> Set<Index> {
         let order = self.reachable([e]);
-        if !order.iter().any(|n| matches!(self[*n], Node::Sum(..))) {
+        if !order.iter().any(|n| matches!(self[*n], Node::Named(..))) {
             return order.iter().flat_map(|n| self.own_indices(*n)).collect();
         }
         self.free_table(&order).swap_remove(&e).unwrap_or_default().into_iter().collect()
@@ -545,7 +682,7 @@ impl Arena {
         for &n in order {
             let mut found: Vec<Index> = self.own_indices(n);
             found.extend(self[n].children().iter().flat_map(|c| free[c].iter().copied()));
-            if let Node::Sum(i, _) = &self[n] {
+            if let Node::Named(i, _) = &self[n] {
                 found.retain(|j| j != i);
             }
             found.sort_unstable();

@@ -9,7 +9,8 @@
 //! *What a value is.* A number of the program's float type, or a truth value (the result of a
 //! comparison). *When it is evaluated.* Definitions in their order; a branch (`select`) evaluates
 //! only the arm it takes. *What may refer to what.* An expression refers to parameters, to earlier
-//! definitions, and to the indices that its definition or a sum around it binds. *Zeros.* A delta
+//! definitions, to the indices of its definition, and to those of the sums around it, which have no names:
+//! [`Symbol::Bound`] counts the sums in between. *Zeros.* A delta
 //! or bracket that does not hold is a structural zero: it annihilates whatever it multiplies.
 //!
 //! The same program exists in three forms: in memory, as text ([`parse`], [`Program::to_text`]) and as
@@ -25,12 +26,12 @@ mod term;
 mod text;
 mod verify;
 
-pub use affine::{Affine, Index, Size, Symbol};
+pub use affine::{affines, placed, Affine, Index, Size, Symbol};
 pub use constant::Constant;
 pub use cost::Cost;
 pub use eval::{eval, Inputs};
 pub use expr::{Arena, Expr, Map, Node, Set, Tensor};
-pub use program::{lengths, positions, units, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
+pub use program::{is_natural, lengths, positions, units, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
 pub use term::Term;
 pub use text::{parse, rule, template, Notation};
 pub use verify::verify;

@@ -1,6 +1,6 @@
 //! Programs: a list of tensor definitions.
 
-use super::affine::{Affine, Index, Size, Symbol};
+use super::affine::{affines, placed, Affine, Index, Size, Symbol};
 use super::constant::Constant;
 use super::expr::{Arena, Expr, Map, Node, Set, Tensor};
 use crate::ops::{Intrinsic, MOST_ROWS};
@@ -191,8 +191,6 @@ pub struct Program {
     /// Of unrolled intrinsics, the partial derivatives by the elements of their arguments, which say
     /// more than those of the operations.
     pub partials: Map<Expr, Vec<(Expr, Expr)>>,
-    /// Indices that terms in canonical form share as their summed ones.
-    pub(super) shared: Vec<Index>,
 }
 
 impl Program {
@@ -200,6 +198,50 @@ impl Program {
     pub fn index(&mut self, length: Affine) -> Index {
         self.indices.push(length);
         Index(self.indices.len() as u32 - 1)
+    }
+
+    /// The sum of `body` over an index.
+    pub fn sum_over(&mut self, i: Index, body: Expr) -> Expr {
+        let length = self.length(i).clone();
+        self.arena.sum(i, length, body)
+    }
+
+    /// The expressions with a name for the index of every sum, which no other sum has; equal sums stay one.
+    pub fn named_sums(&mut self, roots: &[Expr]) -> Vec<Expr> {
+        let mut named: Map<Expr, Expr> = Map::default();
+        roots.iter().map(|e| self.name_sums(*e, &mut named)).collect()
+    }
+
+    fn name_sums(&mut self, root: Expr, named: &mut Map<Expr, Expr>) -> Expr {
+        for e in self.arena.outside_sums([root]) {
+            if named.contains_key(&e) {
+                continue;
+            }
+            let built = match self.arena[e].clone() {
+                Node::Sum(length, body) => {
+                    let i = self.index(length);
+                    let body = self.arena.open(body, &[Affine::from(i)]);
+                    let body = self.name_sums(body, named);
+                    self.arena.insert(Node::Named(i, body))
+                }
+                node => self.arena.insert(node.with_children(|c| named[&c])),
+            };
+            if let Some(name) = self.names.get(&e).filter(|_| built != e).cloned() {
+                self.names.entry(built).or_insert(name);
+            }
+            named.insert(e, built);
+        }
+        named[&root]
+    }
+
+    /// The inverse of [`Program::named_sums`].
+    pub fn nameless_sums(&mut self, roots: &[Expr]) -> Vec<Expr> {
+        let lengths = &self.indices;
+        self.arena.map(roots, |arena, e, node| match node {
+            Node::Named(i, body) => arena.sum(i, lengths[i.0 as usize].clone(), body),
+            node if arena[e] == node => e,
+            node => arena.insert(node),
+        })
     }
 
     /// Fresh index variables over the axes of a shape.
@@ -221,21 +263,35 @@ impl Program {
         }
     }
 
-    /// Whether a position is inside an axis whatever the values of its indices.
-    pub fn is_inside(&self, position: &Affine, length: &Affine) -> bool {
+    /// Whether a position is inside an axis whatever the values of its indices. `sums` are the lengths of
+    /// the sums around it, the outermost first.
+    pub fn is_inside(&self, position: &Affine, length: &Affine, sums: &[Affine]) -> bool {
+        self.outside(position, length, sums).next().is_none()
+    }
+
+    /// What has to be 0 or more, over lengths alone, for a position to be inside an axis whatever the
+    /// values of its indices, and is not known to be.
+    pub fn outside<'a>(&'a self, position: &Affine, length: &Affine, sums: &'a [Affine]) -> impl Iterator<Item = Affine> + 'a {
         let last = length.plus(&Affine::from(1), -1);
-        [position.clone(), last.plus(position, -1)].into_iter().all(|mut least| {
-            loop {
-                let Some(i) = least.indices().next() else { break };
-                let symbol = Symbol::Index(i);
-                let value = match least.coefficient(symbol) > 0 {
-                    true => Affine::default(),
-                    false => self.length(i).plus(&Affine::from(1), -1),
-                };
-                least = least.substitute(|s| (s == symbol).then(|| value.clone()));
-            }
-            least.constant() >= 0 && least.terms().iter().all(|(_, c)| *c >= 0)
-        })
+        let bounds = [position.clone(), last.plus(position, -1)].map(|bound| self.least(bound, sums));
+        bounds.into_iter().filter(|least| !is_natural(least))
+    }
+
+    /// The least value over all positions of the indices; those of sums that are not among `sums` are left.
+    pub fn least(&self, mut value: Affine, sums: &[Affine]) -> Affine {
+        let length = |s: Symbol| match s {
+            Symbol::Index(i) => Some(self.length(i)),
+            Symbol::Bound(k) => sums.iter().rev().nth(k as usize),
+            Symbol::Size(_) => None,
+        };
+        while let Some((symbol, length)) = value.terms().iter().find_map(|(s, _)| Some((*s, length(*s)?.clone()))) {
+            let extreme = match value.coefficient(symbol) > 0 {
+                true => Affine::default(),
+                false => length.plus(&Affine::from(1), -1),
+            };
+            value = value.substitute(|s| (s == symbol).then(|| extreme.clone()));
+        }
+        value
     }
 
     /// What is known of a tensor.
@@ -286,10 +342,7 @@ impl Program {
         let rounds = self.length(over).after();
         let shape = std::iter::once(rounds).chain(indices.iter().map(|i| self.length(*i).clone())).collect();
         let tensor = self.tensor(name, shape, Role::Defined);
-        let next = self.arena.substitute(next, &|s| match s {
-            Symbol::Index(i) => free.iter().position(|j| *j == i).map(|k| Affine::from(indices[k])),
-            Symbol::Size(_) => None,
-        });
+        let next = self.arena.substitute(next, &placed(free, &affines(&indices)));
         Definition { tensor, body: Body::Recurrence { over, indices, parts: [self.arena.constant(0), next] } }
     }
 
@@ -448,6 +501,11 @@ impl Program {
         let reached = self.arena.reachable(self.roots());
         reached.iter().filter(|e| self.arena.as_apply(**e).is_some_and(|(op, _)| op.entry().cost > 0)).count()
     }
+}
+
+/// Whether a sum of lengths and indices is 0 or more, as all of these are.
+pub fn is_natural(value: &Affine) -> bool {
+    value.constant() >= 0 && value.terms().iter().all(|(_, c)| *c >= 0)
 }
 
 /// Definitions as they are evaluated: one by one, the recurrences of one loop together.

@@ -1,18 +1,20 @@
 //! The sum-of-terms view of an expression: what deltas are eliminated in and loops are made from.
 
-use super::affine::{Affine, Index, Symbol};
+use super::affine::{placed, Affine, Index, Symbol};
 use super::constant::Constant;
 use super::expr::{Arena, Expr, Map, Node, Set};
 use super::program::Program;
 use crate::ops::Op;
 
-/// `coefficient · Σ_sums · Π deltas · Π guards · Π factors`.
+/// `coefficient · Σ_sums · Π deltas · Π guards · Π factors`. The indices summed over have no names: of `m`
+/// sums the `k`-th is [`Symbol::Bound`]`(m - 1 - k)` in the deltas, guards and factors. So terms may be copied,
+/// multiplied and compared without a thought of which index is whose.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Term {
     /// The constant factor.
     pub coefficient: Constant,
-    /// The indices summed over.
-    pub sums: Vec<Index>,
+    /// The lengths of the sums, the outermost first.
+    pub sums: Vec<Affine>,
     /// Pairs that must be equal. In `(position, axis)` pairs from differentiation the position is
     /// always in the axis' range.
     pub deltas: Vec<(Affine, Affine)>,
@@ -34,108 +36,183 @@ impl Term {
         Term { factors: vec![e], ..Term::default() }
     }
 
-    /// The product of two terms; the bound indices must be distinct.
+    /// The product of two terms.
     #[must_use]
-    pub fn times(&self, other: &Term) -> Term {
+    pub fn times(&self, other: &Term, arena: &mut Arena) -> Term {
+        // the other's sums are inside, and each sees those of this one around its own
+        let (outer, inner) = (self.sums.len() as u32, other.sums.len() as u32);
         let mut out = self.clone();
+        out.rebind(arena, &|k| bound(k + inner));
+        let mut other = other.clone();
+        other.rebind(arena, &|k| bound(if k < inner { k } else { k + outer }));
         out.coefficient = out.coefficient.mul(&other.coefficient);
-        out.sums.extend(&other.sums);
-        out.deltas.extend(other.deltas.iter().cloned());
-        out.guards.extend(&other.guards);
-        out.factors.extend(&other.factors);
+        out.sums.append(&mut other.sums);
+        out.deltas.append(&mut other.deltas);
+        out.guards.append(&mut other.guards);
+        out.factors.append(&mut other.factors);
         out
     }
 
     /// Replaces symbols everywhere, deltas and factors alike.
-    pub fn substitute(&mut self, program: &mut Program, with: &dyn Fn(Symbol) -> Option<Affine>) {
+    pub fn substitute(&mut self, arena: &mut Arena, with: &dyn Fn(Symbol) -> Option<Affine>) {
         for (a, b) in &mut self.deltas {
             *a = a.substitute(with);
             *b = b.substitute(with);
         }
         for e in self.guards.iter_mut().chain(&mut self.factors) {
-            *e = program.arena.substitute(*e, with);
+            *e = arena.substitute(*e, with);
         }
     }
 
-    /// Replaces the bound indices by fresh ones, so that the term can stand beside itself.
-    pub fn refresh(&mut self, program: &mut Program) {
-        let fresh: Map<Index, Index> = self.sums.iter().map(|i| (*i, program.index(program.length(*i).clone()))).collect();
-        self.sums = self.sums.iter().map(|i| fresh[i]).collect();
-        self.substitute(program, &rename(&fresh));
+    /// Replaces the indices of the sums, as those inside them see these.
+    fn rebind(&mut self, arena: &mut Arena, with: &dyn Fn(u32) -> Affine) {
+        let replace = |s: Symbol| match s {
+            Symbol::Bound(k) => Some(with(k)),
+            Symbol::Index(_) | Symbol::Size(_) => None,
+        };
+        for (a, b) in &mut self.deltas {
+            *a = a.substitute(replace);
+            *b = b.substitute(replace);
+        }
+        for e in self.guards.iter_mut().chain(&mut self.factors) {
+            *e = arena.rebind(*e, with);
+        }
     }
 
-    /// The factors in groups that share no index, bound or among `also`; what has none is alone.
-    pub fn groups(&self, arena: &Arena, also: &[Index]) -> Vec<(Vec<Index>, Term)> {
-        let bound: Vec<Index> = also.iter().chain(&self.sums).copied().collect();
-        let mut groups: Vec<(Vec<Index>, Term)> = bound.iter().map(|i| (vec![*i], Term::default())).collect();
-        let mut put = |mentioned: Vec<Index>, piece: Term| {
-            let (joined, apart): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut groups).into_iter().partition(|(indices, _)| indices.iter().any(|i| mentioned.contains(i)));
-            let (indices, term) = joined
-                .into_iter()
-                .fold((Vec::new(), Term::default()), |(indices, term), (more, other)| ([indices, more].concat(), term.times(&other)));
-            groups = apart;
-            groups.push((indices, term.times(&piece)));
+    /// Puts positions in the place of named indices.
+    pub fn place(&mut self, arena: &mut Arena, indices: &[Index], at: &[Affine]) {
+        let depth = self.sums.len() as u32;
+        let at: Vec<Affine> = at.iter().map(|a| a.lifted(depth)).collect();
+        self.substitute(arena, &placed(indices, &at));
+    }
+
+    /// Sums over indices that have been named, inside the sums that are there.
+    pub fn sum_over(&mut self, program: &mut Program, indices: &[Index]) {
+        let count = indices.len() as u32;
+        self.rebind(&mut program.arena, &|k| bound(k + count));
+        let at: Vec<Affine> = (0..count).rev().map(bound).collect();
+        self.substitute(&mut program.arena, &placed(indices, &at));
+        self.sums.extend(indices.iter().map(|i| program.length(*i).clone()));
+    }
+
+    /// Names the indices of all sums, which are gone then.
+    pub fn name_sums(&mut self, program: &mut Program) -> Vec<Index> {
+        let sums = std::mem::take(&mut self.sums);
+        let named: Vec<Index> = sums.into_iter().map(|n| program.index(n)).collect();
+        self.rebind(&mut program.arena, &|k| match (named.len() as u32).checked_sub(k + 1) {
+            Some(at) => Affine::from(named[at as usize]),
+            None => bound(k - named.len() as u32),
+        });
+        named
+    }
+
+    /// Drops the deltas and guards that always hold; false where one never does.
+    pub fn settle(&mut self, arena: &Arena) -> bool {
+        let mut holds = true;
+        let mut is_open = |known: Option<bool>| {
+            holds &= known.unwrap_or(true);
+            known.is_none()
         };
-        let among = |indices: &mut dyn Iterator<Item = Index>| indices.filter(|i| bound.contains(i)).collect::<Vec<Index>>();
+        self.deltas.retain(|(a, b)| is_open(a.plus(b, -1).known().map(|difference| difference == 0)));
+        self.guards.retain(|c| is_open(arena.as_const(*c).map(|c| !c.is_zero())));
+        holds
+    }
+
+    /// The indices of the sums, as those inside them see these, the outermost first.
+    fn bound(&self) -> Vec<Symbol> {
+        (0..self.sums.len() as u32).rev().map(Symbol::Bound).collect()
+    }
+
+    /// The factors in groups that share no index, that of a sum or one among `also`; what has none is alone.
+    pub fn groups(&self, arena: &mut Arena, also: &[Index]) -> Vec<(Vec<Index>, Term)> {
+        let symbols: Vec<Symbol> = also.iter().map(|i| Symbol::Index(*i)).chain(self.bound()).collect();
+        let mut groups: Vec<(Vec<Symbol>, Term)> = symbols.iter().map(|i| (vec![*i], Term::default())).collect();
+        let mut put = |mentioned: Set<Symbol>, add: &mut dyn FnMut(&mut Term)| {
+            let (joined, apart): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut groups).into_iter().partition(|(own, _)| own.iter().any(|i| mentioned.contains(i)));
+            let (own, mut term) = joined.into_iter().fold((Vec::new(), Term::default()), |(own, mut term), (more, mut other)| {
+                term.deltas.append(&mut other.deltas);
+                term.guards.append(&mut other.guards);
+                term.factors.append(&mut other.factors);
+                ([own, more].concat(), term)
+            });
+            add(&mut term);
+            groups = apart;
+            groups.push((own, term));
+        };
         for (a, b) in &self.deltas {
-            put(among(&mut a.indices().chain(b.indices())), Term { deltas: vec![(a.clone(), b.clone())], ..Term::default() });
+            let mentioned = a.terms().iter().chain(b.terms()).map(|(s, _)| *s).collect();
+            put(mentioned, &mut |t| t.deltas.push((a.clone(), b.clone())));
         }
         for &c in &self.guards {
-            put(among(&mut arena.free_indices(c).into_iter()), Term { guards: vec![c], ..Term::default() });
+            put(arena.symbols(c), &mut |t| t.guards.push(c));
         }
         for &e in &self.factors {
-            put(among(&mut arena.free_indices(e).into_iter()), Term::dense(e));
-        }
-        for (indices, term) in &mut groups {
-            term.sums = self.sums.iter().copied().filter(|i| indices.contains(i)).collect();
+            put(arena.symbols(e), &mut |t| t.factors.push(e));
         }
         // in the order of the indices, what has none first
-        let first = |indices: &[Index]| bound.iter().position(|i| indices.contains(i)).map_or(0, |k| k + 1);
-        groups.sort_by_key(|(indices, _)| first(indices));
-        groups
+        let first = |own: &[Symbol]| symbols.iter().position(|i| own.contains(i)).map_or(0, |k| k + 1);
+        groups.sort_by_key(|(own, _)| first(own));
+        let mut out = Vec::new();
+        for (own, mut term) in groups {
+            // the sums of the group, as those inside them saw them, the innermost first
+            let inner: Vec<u32> = (0..self.sums.len() as u32).filter(|k| own.contains(&Symbol::Bound(*k))).collect();
+            term.sums = inner.iter().rev().map(|k| self.sums[self.sums.len() - 1 - *k as usize].clone()).collect();
+            let (all, left) = (self.sums.len() as u32, inner.len() as u32);
+            term.rebind(arena, &|k| match inner.iter().position(|j| *j == k) {
+                Some(at) => bound(at as u32),
+                None => bound(k - all + left),
+            });
+            out.push((also.iter().copied().filter(|i| own.contains(&Symbol::Index(*i))).collect(), term));
+        }
+        out
     }
 
     /// The term as an expression; factors that do not depend on a summed index stand outside its
     /// sum, and sums over factors that share no index are a product of sums.
     pub fn to_expr(&self, program: &mut Program) -> Expr {
-        let mut outer = program.arena.insert(Node::Const(self.coefficient.clone()));
-        let mut structure = program.arena.constant(1);
+        let arena = &mut program.arena;
+        let one = arena.constant(1);
+        let mut outer = arena.insert(Node::Const(self.coefficient.clone()));
+        let mut structure = one;
         let mut sums = Vec::new();
-        for (indices, group) in self.groups(&program.arena, &[]) {
-            let arena = &mut program.arena;
+        for (_, group) in self.groups(arena, &[]) {
             // structure and dense factors apart, so that the dense ones stay one expression
-            let one = arena.constant(1);
-            let (mut inner, mut dense) = (one, if indices.is_empty() { outer } else { one });
+            let alone = group.sums.is_empty();
+            let (mut inner, mut dense) = (one, if alone { outer } else { one });
             for (a, b) in &group.deltas {
                 let delta = arena.delta(a, b);
                 inner = join(arena, inner, delta);
             }
             for &c in &group.guards {
-                let bracket = arena.insert(Node::Bracket(c));
+                let bracket = arena.rebuild(Node::Bracket(c));
                 inner = join(arena, inner, bracket);
             }
             dense = group.factors.iter().fold(dense, |p, e| arena.mul(p, *e));
-            if indices.is_empty() {
+            if alone {
                 (structure, outer) = (join(arena, structure, inner), dense);
                 continue;
             }
             inner = join(arena, inner, dense);
-            for &i in group.sums.iter().rev() {
-                if arena.mentions(inner, i) {
-                    inner = arena.insert(Node::Sum(i, inner));
+            for length in group.sums.iter().rev() {
+                inner = if arena.symbols(inner).contains(&Symbol::Bound(0)) {
+                    arena.insert(Node::Sum(length.clone(), inner))
                 } else {
-                    let length = program.indices[i.0 as usize].clone();
-                    let count = arena.integer(length);
-                    inner = arena.mul(inner, count);
-                }
+                    let count = arena.integer(length.clone());
+                    let same = arena.rebind(inner, &|k| bound(k - 1));
+                    arena.mul(same, count)
+                };
             }
             sums.push(inner);
         }
-        let arena = &mut program.arena;
         let outer = join(arena, structure, outer);
         sums.into_iter().fold(outer, |product, sum| join(arena, product, sum))
     }
+}
+
+/// The index of a sum with `k` others in between.
+fn bound(k: u32) -> Affine {
+    Affine::from(Symbol::Bound(k))
 }
 
 /// `a · b` without pushing one into the other: brackets must stay outermost.
@@ -150,13 +227,6 @@ fn join(arena: &mut Arena, a: Expr, b: Expr) -> Expr {
         arena.neg(a)
     } else {
         arena.apply(Op::Mul, vec![a, b])
-    }
-}
-
-fn rename(map: &Map<Index, Index>) -> impl Fn(Symbol) -> Option<Affine> + '_ {
-    move |s| match s {
-        Symbol::Index(i) => map.get(&i).map(|j| Affine::from(*j)),
-        Symbol::Size(_) => None,
     }
 }
 
@@ -192,27 +262,14 @@ impl Program {
                 Some(delta) => vec![Term { deltas: vec![delta], ..Term::default() }],
                 None => vec![Term { guards: vec![c], ..Term::default() }],
             },
-            Node::Sum(i, body) => terms[&body]
-                .iter()
-                .map(|t| {
-                    let mut t = t.clone();
-                    t.sums.insert(0, i);
-                    t
-                })
-                .collect(),
+            Node::Sum(length, body) => {
+                let around = |t: &Term| Term { sums: std::iter::once(&length).chain(&t.sums).cloned().collect(), ..t.clone() };
+                terms[&body].iter().map(around).collect()
+            }
             Node::Apply(Op::Neg, args) => negated(&terms[&args[0]]),
             Node::Apply(Op::Mul, args) if structured.contains(&n) || args.iter().all(|a| terms[a].len() == 1) => {
-                let mut out = Vec::new();
-                for a in &terms[&args[0]] {
-                    for b in &terms[&args[1]] {
-                        let mut b = b.clone();
-                        if b.sums.iter().any(|i| a.sums.contains(i)) {
-                            b.refresh(self);
-                        }
-                        out.push(a.times(&b));
-                    }
-                }
-                out
+                let (a, b) = (&terms[&args[0]], &terms[&args[1]]);
+                a.iter().flat_map(|a| b.iter().map(move |b| (a, b))).map(|(a, b)| a.times(b, &mut self.arena)).collect()
             }
             Node::Apply(op @ (Op::Add | Op::Sub), args) if structured.contains(&n) => {
                 let mut out = terms[&args[0]].clone();
@@ -222,7 +279,7 @@ impl Program {
             Node::Apply(Op::Div, args) if structured.contains(&args[0]) => {
                 let one = self.arena.constant(1);
                 let recip = Term::dense(self.arena.div(one, args[1]));
-                terms[&args[0]].iter().map(|t| t.times(&recip)).collect()
+                terms[&args[0]].iter().map(|t| t.times(&recip, &mut self.arena)).collect()
             }
             _ => vec![Term::dense(n)],
         }
@@ -258,80 +315,56 @@ impl Program {
     /// Removes every delta it can; false where one never holds.
     fn eliminate(&mut self, term: &mut Term) -> bool {
         loop {
-            let mut holds = true;
-            term.deltas.retain(|(a, b)| match a.plus(b, -1).known() {
-                Some(difference) => {
-                    holds &= difference == 0;
-                    false
-                }
-                None => true,
-            });
-            if !holds {
+            if !term.settle(&self.arena) {
                 return false;
             }
             let found = term.deltas.iter().enumerate().find_map(|(at, (position, axis))| {
-                term.sums.iter().find_map(|&i| {
-                    let other = if axis.as_index() == Some(i) {
+                term.bound().into_iter().zip(&term.sums).find_map(|(i, length)| {
+                    let other = if axis.as_symbol() == Some(i) {
                         position.clone()
                     } else {
-                        let solved = position.plus(axis, -1).solve_for(Symbol::Index(i))?;
-                        self.is_inside(&solved, self.length(i)).then_some(solved)?
+                        let solved = position.plus(axis, -1).solve_for(i)?;
+                        self.is_inside(&solved, length, &term.sums).then_some(solved)?
                     };
-                    (other.coefficient(Symbol::Index(i)) == 0).then_some((at, i, other))
+                    (other.coefficient(i) == 0).then_some((at, i, other))
                 })
             });
-            let Some((at, i, value)) = found else { return true };
+            let Some((at, Symbol::Bound(i), value)) = found else { return true };
             term.deltas.remove(at);
-            term.sums.retain(|s| *s != i);
-            term.substitute(self, &|s| (s == Symbol::Index(i)).then(|| value.clone()));
+            term.sums.remove(term.sums.len() - 1 - i as usize);
+            // the sums around the one that is gone are one nearer
+            let nearer = |k: u32| bound(if k > i { k - 1 } else { k });
+            let value = value.substitute(|s| match s {
+                Symbol::Bound(k) => Some(nearer(k)),
+                Symbol::Index(_) | Symbol::Size(_) => None,
+            });
+            term.rebind(&mut self.arena, &|k| if k == i { value.clone() } else { nearer(k) });
         }
     }
 
-    /// Sorts deltas and factors, and replaces the summed indices by shared ones in the order that
-    /// gives the smallest term.
+    /// Sorts deltas and factors, and puts the sums in the order that gives the smallest term.
     fn canonical(&mut self, term: &mut Term) {
-        if term.sums.is_empty() {
-            sort(term);
+        sort(term);
+        let count = term.sums.len();
+        if count < 2 {
             return;
         }
-        let mut best: Option<Term> = None;
-        let sums = term.sums.clone();
-        // factorial: beyond four bound indices the given order serves
-        let orders = if sums.len() <= 4 { permutations(sums.len()) } else { vec![(0..sums.len()).collect()] };
-        let pool: Vec<Index> = self.shared_indices(&sums);
-        for order in orders {
-            let map: Map<Index, Index> = order.iter().zip(&pool).map(|(k, p)| (sums[*k], *p)).collect();
-            if map.iter().any(|(from, to)| self.length(*from) != self.length(*to)) {
-                continue;
-            }
-            let mut candidate = term.clone();
-            candidate.sums = pool.clone();
-            candidate.substitute(self, &rename(&map));
-            sort(&mut candidate);
-            let key = |t: &Term| (t.deltas.clone(), t.guards.clone(), t.factors.clone());
-            if best.as_ref().is_none_or(|b| key(&candidate) < key(b)) {
-                best = Some(candidate);
-            }
-        }
+        let mut lengths = term.sums.clone();
+        lengths.sort();
+        // factorial: beyond four sums the given order serves
+        let orders = if count <= 4 { permutations(count) } else { vec![(0..count).collect()] };
+        let fits = |order: &Vec<usize>| order.iter().map(|k| &term.sums[*k]).eq(&lengths);
+        let moved = orders.into_iter().filter(fits).map(|order| {
+            let mut moved = Term { sums: lengths.clone(), ..term.clone() };
+            let new = |k: u32| order.iter().position(|old| *old == count - 1 - k as usize).map_or(k, |at| (count - 1 - at) as u32);
+            moved.rebind(&mut self.arena, &|k| bound(new(k)));
+            sort(&mut moved);
+            moved
+        });
+        let best = moved.min_by(|a, b| (&a.deltas, &a.guards, &a.factors).cmp(&(&b.deltas, &b.guards, &b.factors)));
         if let Some(best) = best {
             *term = best;
         }
-    }
-
-    /// For each of `sums`, sorted by length, an index of that length that all terms share.
-    fn shared_indices(&mut self, sums: &[Index]) -> Vec<Index> {
-        let mut lengths: Vec<Affine> = sums.iter().map(|i| self.length(*i).clone()).collect();
-        lengths.sort();
-        let mut out: Vec<Index> = Vec::new();
-        for length in lengths {
-            let known = self.shared.iter().copied().find(|i| *self.length(*i) == length && !out.contains(i));
-            out.push(known.unwrap_or_else(|| {
-                let i = self.index(length);
-                self.shared.push(i);
-                i
-            }));
-        }
-        out
     }
 }
 

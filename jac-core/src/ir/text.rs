@@ -14,6 +14,7 @@ use super::constant::Constant;
 use super::expr::{Arena, Expr, Map, Node, Set, Tensor};
 use super::program::{lengths, positions, units, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
 use crate::ops::{Intrinsic, Op, Syntax};
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Names of index variables, in the order they are given out.
@@ -67,7 +68,7 @@ impl Program {
             let _ = write!(out, " -> {}", names(&self.outputs));
         }
         out.push('\n');
-        for line in Printer::new(self, Notation::Text).definitions() {
+        for line in Printer::new(&self.with_named_sums(), Notation::Text).definitions() {
             out += &line;
             out.push('\n');
         }
@@ -79,13 +80,26 @@ impl Program {
 
     /// The definitions as formulas for people, a line each.
     pub fn to_formulas(&self) -> Vec<String> {
-        Printer::new(self, Notation::Formula).definitions()
+        Printer::new(&self.with_named_sums(), Notation::Formula).definitions()
+    }
+
+    /// The program as it is printed: with a name for the index of every sum.
+    fn with_named_sums(&self) -> Cow<'_, Program> {
+        let roots = self.roots();
+        if !self.arena.reachable(roots.iter().copied()).iter().any(|e| matches!(self.arena[*e], Node::Sum(..))) {
+            return Cow::Borrowed(self);
+        }
+        let mut named = self.clone();
+        let roots = named.named_sums(&roots);
+        named.set_roots(&roots);
+        Cow::Owned(named)
     }
 
     /// Prints an affine expression in the program's names.
     pub fn affine(&self, a: &Affine, index: &dyn Fn(Index) -> String) -> String {
         a.display(&|s| match s {
             Symbol::Index(i) => index(i),
+            Symbol::Bound(k) => format!("#{k}"),
             Symbol::Size(s) => self.size_name(s).to_owned(),
         })
     }
@@ -315,7 +329,8 @@ impl<'a> Printer<'a> {
                 }
             }
             Node::Bracket(c) => format!("[{}]", self.print(*c, 0)),
-            Node::Sum(i, body) => {
+            Node::Sum(..) => unreachable!("sums are printed with names"),
+            Node::Named(i, body) => {
                 let name = self.name_index(*i);
                 let binder = self.binder(*i, &name);
                 let mut lets = Vec::new();
@@ -975,7 +990,7 @@ impl<'a> Parser<'a> {
             self.expect(")")?;
             self.indices.pop();
             self.lets = outer;
-            return Ok(self.program.arena.insert(Node::Sum(i, body)));
+            return Ok(self.program.sum_over(i, body));
         }
         if name == "delta" && self.eat("(") {
             let a = self.affine()?;

@@ -6,8 +6,11 @@ use super::program::{Body, Program, Role};
 use crate::ops::Op;
 
 /// Checks that the program is well formed: every access has the tensor's rank and comes after its
-/// definition, every index is bound, and by one definition, constant positions are in range, truth values stand where
+/// definition, every index is bound, and by one definition, no expression refers to a sum that is not around it, the
+/// lengths of sums do not vary, no sum has a named index, constant positions are in range, truth values stand where
 /// they belong, and every result is defined.
+///
+/// That an index is captured, or one is shadowed, cannot be written: the index of a sum has no name.
 ///
 /// # Errors
 /// The first rule that is broken, naming the tensor.
@@ -115,6 +118,10 @@ fn expression(program: &Program, root: Expr, bound: &Set<Index>, defined: &[bool
                     }
                 }
             }
+            Node::Named(i, _) => return Err(format!("the sum over {} has a named index", i.0)),
+            Node::Sum(length, _) if length.terms().iter().any(|(s, _)| !matches!(s, Symbol::Size(_))) => {
+                return Err("the length of a sum varies".into());
+            }
             Node::Bracket(c) if !is_truth(program, *c) => return Err("a bracket around a number".into()),
             Node::Apply(op, args) => {
                 if args.len() != op.entry().arity {
@@ -129,6 +136,9 @@ fn expression(program: &Program, root: Expr, bound: &Set<Index>, defined: &[bool
             }
             _ => {}
         }
+    }
+    if arena.loose(root) > 0 {
+        return Err("an index of a sum that is not there".into());
     }
     match arena.free_indices(root).iter().find(|i| !bound.contains(*i)) {
         Some(i) => Err(format!("index {} is not bound", i.0)),

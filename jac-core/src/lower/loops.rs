@@ -2,7 +2,7 @@
 
 use super::schedule::{Item, Kind, Tree};
 use super::{Factor, Held};
-use crate::ir::{Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
+use crate::ir::{affines, placed, Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
 use crate::ops::Op;
 
 /// Results of more elements than this are stored one by one, where they are computed, instead of
@@ -20,14 +20,11 @@ struct Nest {
 impl Nest {
     /// The same nest over other loop indices.
     fn over(self, program: &mut Program, own: &[Index]) -> Nest {
-        let map: Map<Index, Affine> = self.loops.iter().copied().zip(own.iter().map(|i| Affine::from(*i))).collect();
-        let with = |s: Symbol| match s {
-            Symbol::Index(i) => map.get(&i).cloned(),
-            Symbol::Size(_) => None,
-        };
+        let at = affines(own);
+        let with = placed(&self.loops, &at);
         Nest {
             loops: own.to_vec(),
-            at: self.at.iter().map(|a| a.substitute(with)).collect(),
+            at: self.at.iter().map(|a| a.substitute(&with)).collect(),
             guards: self.guards.iter().map(|c| program.arena.substitute(*c, &with)).collect(),
             value: program.arena.substitute(self.value, &with),
         }
@@ -37,9 +34,12 @@ impl Nest {
 impl Nest {
     /// `t[i] = Σ_k a[k,i]·…` row by row of `a`: `for k { for i { t[i] += a[k,i]·… } }`, and `t[i,j]` where no
     /// matrix is read along a row of its own and it is not a product of matrices.
-    fn along_rows(mut self, program: &Program) -> Nest {
+    fn along_rows(mut self, program: &mut Program) -> Nest {
         let (Some(last), true) = (self.loops.last().copied(), self.guards.is_empty()) else { return self };
-        let Node::Sum(k, inner) = program.arena[self.value] else { return self };
+        let Node::Sum(length, inner) = program.arena[self.value].clone() else { return self };
+        let k = program.index(length);
+        let inner = program.arena.open(inner, &[Affine::from(k)]);
+        let program = &*program;
         let reached = program.arena.reachable([inner]);
         let by_columns = reached.iter().any(|e| is_strided(program, *e, k) && program.arena.mentions(*e, last));
         let by_rows = || reached.iter().any(|e| is_along(program, *e, k));
@@ -73,21 +73,22 @@ impl Nest {
     /// The factors, if it is a product of two matrices of run-time lengths: `t[i,j] = Σ_k a·b`.
     fn product(&self, program: &Program) -> Option<[Factor; 2]> {
         let [i, j] = *self.loops else { return None };
-        let Node::Sum(k, inner) = program.arena[self.value] else { return None };
-        let Some((Op::Mul, &[a, b])) = program.arena.as_apply(inner) else { return None };
-        let run_time = |[r, c]: [Index; 2]| [r, c].iter().any(|i| program.is_run_time(program.length(*i)));
-        let factor = |e: Expr, rows: Index, columns: Index| {
+        let Node::Sum(length, inner) = &program.arena[self.value] else { return None };
+        let Some((Op::Mul, &[a, b])) = program.arena.as_apply(*inner) else { return None };
+        // an index, as a position and with its length
+        let [i, j] = [i, j].map(|i| (Affine::from(i), program.length(i)));
+        let k = (Affine::from(Symbol::Bound(0)), length);
+        type Axis<'a> = (Affine, &'a Affine);
+        let run_time = |axes: [&Axis; 2]| axes.iter().any(|a| program.is_run_time(a.1));
+        let factor = |e: Expr, rows: &Axis, columns: &Axis| {
             let Node::Access(tensor, at) = &program.arena[e] else { return None };
             let shape = &program.info(*tensor).shape;
-            let axes = |[r, c]: [Index; 2]| {
-                let lengths = [r, c].map(|i| program.length(i).clone());
-                at[..] == [r, c].map(Affine::from) && shape[..] == lengths && run_time([r, c])
-            };
+            let axes = |axes: [&Axis; 2]| at.iter().zip(shape).eq(axes.map(|a| (&a.0, a.1))) && run_time(axes);
             let transposed = axes([columns, rows]);
             (transposed || axes([rows, columns])).then_some(Factor { tensor: *tensor, transposed })
         };
-        let plain = self.guards.is_empty() && self.at == [i, j].map(Affine::from) && run_time([i, j]);
-        let pair = |a, b| Some([factor(a, i, k)?, factor(b, k, j)?]);
+        let plain = self.guards.is_empty() && self.at == [i.0.clone(), j.0.clone()] && run_time([&i, &j]);
+        let pair = |a, b| Some([factor(a, &i, &k)?, factor(b, &k, &j)?]);
         plain.then(|| pair(a, b).or_else(|| pair(b, a))).flatten()
     }
 
@@ -209,11 +210,7 @@ pub fn recurrences(
     let mut variables: Map<Tensor, Tensor> = Map::default();
     for (tensor, indices, [first, _]) in states().filter(|s| held[&s.0] != Held::Round) {
         let fresh: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
-        let with = |s: Symbol| match s {
-            Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(fresh[k])),
-            Symbol::Size(_) => None,
-        };
-        let first = program.arena.substitute(first, &with);
+        let first = program.arena.substitute(first, &placed(indices, &affines(&fresh)));
         let mut variable = tensor;
         if held[&tensor] == Held::All {
             tree.item(0, Item::Allocate(tensor));
@@ -251,7 +248,7 @@ pub fn recurrences(
         let Body::Recurrence { indices, parts: [_, next], .. } = &definition.body else { continue };
         let (tensor, next) = (definition.tensor, *next);
         if std::mem::replace(&mut reached, level[&tensor]) < level[&tensor] {
-            std::mem::take(&mut together).open_round(program, tree, scope);
+            std::mem::take(&mut together).open(program, tree, scope, &[]);
         }
         if held[&tensor] == Held::Round {
             if indices.is_empty() {
@@ -299,7 +296,7 @@ pub fn recurrences(
             round(program, tree, scope, tensor, after.clone(), &[], value);
         }
     }
-    together.open_round(program, tree, scope);
+    together.open(program, tree, scope, &[]);
     for advance in advances {
         tree.item(scope, advance);
     }
@@ -446,43 +443,10 @@ impl Fused {
             if around != outer || program.length(*innermost) != program.length(*nest.loops.last()?) {
                 return None;
             }
-            let with = |s: Symbol| match s {
-                Symbol::Index(i) => nest.loops.iter().position(|j| *j == i).map(|k| Affine::from(other.loops[k])),
-                Symbol::Size(_) => None,
-            };
-            let value = program.arena.substitute(nest.value, &with);
+            let value = program.arena.substitute(nest.value, &placed(&nest.loops, &affines(&other.loops)));
             let (ours, theirs) = (computed(program, value, *innermost), computed(program, other.value, *innermost));
             ours.iter().any(|e| theirs.contains(e)).then_some(*tensor)
         })
-    }
-
-    /// Sums that differ in their index alone become one, to be computed once.
-    fn share_sums(&mut self, program: &mut Program) {
-        let lengths = &program.indices;
-        let mut known: Vec<(Index, Expr, Expr)> = Vec::new();
-        let values: Vec<Expr> = self.nests.iter().map(|(_, nest, _)| nest.value).collect();
-        let shared = program.arena.map(&values, |arena, e, node| match node {
-            Node::Sum(i, body) => {
-                let same = known.iter().find(|(j, other, _)| {
-                    let with = |s: Symbol| (s == Symbol::Index(i)).then(|| Affine::from(*j));
-                    lengths[i.0 as usize] == lengths[j.0 as usize] && arena.substitute(body, &with) == *other
-                });
-                let sum = same.map_or_else(|| arena.insert(Node::Sum(i, body)), |(_, _, sum)| *sum);
-                known.push((i, body, sum));
-                sum
-            }
-            node if arena[e] == node => e,
-            node => arena.insert(node),
-        });
-        for ((_, nest, _), value) in self.nests.iter_mut().zip(shared) {
-            nest.value = value;
-        }
-    }
-
-    /// Opens the loops of a round.
-    fn open_round(mut self, program: &mut Program, tree: &mut Tree, scope: usize) {
-        self.share_sums(program);
-        self.open(program, tree, scope, &[]);
     }
 
     /// Opens the loops. `later` are the definitions that come after; what only they need is left.
@@ -558,11 +522,7 @@ impl Fused {
         if !indices.iter().zip(&own).all(same) {
             return false;
         }
-        let with = |s: Symbol| match s {
-            Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(own[k])),
-            Symbol::Size(_) => None,
-        };
-        let at_own = program.arena.substitute(*e, &with);
+        let at_own = program.arena.substitute(*e, &placed(indices, &affines(&own)));
         let value = total(program, at_own);
         for (_, nest, _) in &mut self.nests {
             nest.value = program.arena.map(&[nest.value], |arena, e, node| match &node {
@@ -586,7 +546,7 @@ fn fill(program: &mut Program, tree: &mut Tree, definition: &Definition) {
 fn joined(program: &mut Program, terms: Vec<Term>, indices: &[Index]) -> Vec<Nest> {
     let mut nests: Vec<Nest> = Vec::new();
     for term in terms {
-        let nest = nest(program, term, indices);
+        let Some(nest) = nest(program, term, indices) else { continue };
         match nests.iter_mut().find(|n| n.loops == nest.loops && n.at == nest.at && n.guards == nest.guards) {
             Some(same) => same.value = program.arena.add(same.value, nest.value),
             None => nests.push(nest),
@@ -595,10 +555,13 @@ fn joined(program: &mut Program, terms: Vec<Term>, indices: &[Index]) -> Vec<Nes
     nests
 }
 
-/// Solves the deltas of a term for indices of the result, as far as they determine them.
-fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Nest {
+/// Solves the deltas of a term for indices of the result, as far as they determine them; `None` where the
+/// term is 0 everywhere.
+fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Option<Nest> {
     let mut at: Vec<Affine> = indices.iter().map(|i| Affine::from(*i)).collect();
     let mut free: Vec<Index> = indices.to_vec();
+    let sums = term.name_sums(program);
+    term.settle(&program.arena).then_some(())?;
     let mut left = std::mem::take(&mut term.deltas);
     let mut guards = Vec::new();
     while let Some((position, axis)) = left.pop() {
@@ -617,24 +580,25 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Nest {
                     *a = a.substitute(with);
                     *b = b.substitute(with);
                 }
-                term.substitute(program, &with);
+                term.substitute(&mut program.arena, &with);
                 guards = guards.into_iter().map(|c| program.arena.substitute(c, &with)).collect();
             }
             None => {
                 let args = vec![program.arena.integer(position), program.arena.integer(axis)];
-                guards.push(program.arena.apply(Op::Eq, args));
+                guards.push(program.arena.decided(Op::Eq, &args).unwrap_or_else(|| program.arena.apply(Op::Eq, args)));
             }
         }
     }
     guards.append(&mut term.guards);
+    term.guards = guards;
+    term.settle(&program.arena).then_some(())?;
+    let guards = std::mem::take(&mut term.guards);
     // a summed index that a written position or a guard mentions is a loop of its own
-    let outer: Vec<Index> = term
-        .sums
-        .iter()
-        .copied()
-        .filter(|i| at.iter().any(|a| a.coefficient(Symbol::Index(*i)) != 0) || guards.iter().any(|c| program.arena.mentions(*c, *i)))
-        .collect();
-    term.sums.retain(|i| !outer.contains(i));
+    let named = |i: &Index| {
+        at.iter().any(|a| a.coefficient(Symbol::Index(*i)) != 0) || guards.iter().any(|c| program.arena.mentions(*c, *i))
+    };
+    let (outer, inner): (Vec<Index>, Vec<Index>) = sums.into_iter().partition(named);
+    term.sum_over(program, &inner);
     let value = dense(program, &term);
     let mut loops: Vec<Index> = free.into_iter().chain(outer).collect();
     // memory is written in order
@@ -642,14 +606,11 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Nest {
         let axis = |i: Index| at.iter().position(|a| a.coefficient(Symbol::Index(i)) != 0);
         loops.sort_by_key(|i| axis(*i).unwrap_or(usize::MAX));
     }
-    Nest { loops, at, guards, value }.along_rows(program)
+    Some(Nest { loops, at, guards, value }.along_rows(program))
 }
 
 /// A term as a scalar expression; deltas and brackets that are left become branches.
 fn dense(program: &mut Program, term: &Term) -> Expr {
-    // terms in canonical form share their summed indices, and no two loops may
-    let mut term = term.clone();
-    term.refresh(program);
     let e = term.to_expr(program);
     program.arena.map(&[e], |arena, old, node| {
         let condition = match &node {
@@ -670,41 +631,38 @@ fn dense(program: &mut Program, term: &Term) -> Expr {
 /// Puts expensive parts that do not depend on a loop around them into tensors of their own: in
 /// `for i { for j { a[i] * exp(x[j]) } }` the exponentials are computed once for every `j`.
 fn precompute(program: &mut Program, tree: &mut Tree, value: Expr, loops: &[Index]) -> Expr {
-    let mut around: Map<Expr, Vec<Index>> = Map::default();
-    around.insert(value, loops.to_vec());
-    let order = program.arena.reachable([value]);
+    let order = program.arena.outside_sums([value]);
+    // what is inside a part that is moved as a whole, or in the arm of a branch, stays
+    let mut open: Set<Expr> = [value].into_iter().collect();
     let mut moved: Map<Expr, Expr> = Map::default();
     for &e in order.iter().rev() {
-        // inside a part that is moved as a whole, or in the arm of a branch
-        let Some(outer) = around.get(&e).cloned() else { continue };
-        let free = program.arena.free_indices(e);
-        let depth = outer.iter().rposition(|i| free.contains(i)).map_or(0, |k| k + 1);
-        let waste = outer[..depth].iter().filter(|i| !free.contains(*i)).count();
-        let expensive = waste > 0 && price(program, e) >= EXPENSIVE;
-        if expensive || waste > 1 && depth == outer.len() && is_strided(program, e, outer[depth - 1]) {
-            let indices: Vec<Index> = outer.iter().copied().filter(|i| free.contains(i)).collect();
-            let tensor = stored(program, tree, e, &indices);
-            let at = indices.iter().map(|i| Affine::from(*i)).collect();
-            moved.insert(e, program.arena.insert(Node::Access(tensor, at)));
+        if !open.contains(&e) {
             continue;
         }
-        let inner = match &program.arena[e] {
-            Node::Sum(i, _) => outer.iter().copied().chain([*i]).collect(),
-            _ => outer,
-        };
-        let children = match program.arena.as_apply(e) {
-            Some((Op::Select, args)) => args[..1].to_vec(),
-            _ => program.arena[e].children().to_vec(),
-        };
-        for c in children {
-            around.entry(c).or_insert_with(|| inner.clone());
+        let free = program.arena.free_indices(e);
+        let depth = loops.iter().rposition(|i| free.contains(i)).map_or(0, |k| k + 1);
+        let waste = loops[..depth].iter().filter(|i| !free.contains(*i)).count();
+        let expensive = waste > 0 && price(program, e) >= EXPENSIVE;
+        if expensive || waste > 1 && depth == loops.len() && is_strided(program, e, loops[depth - 1]) {
+            let indices: Vec<Index> = loops.iter().copied().filter(|i| free.contains(i)).collect();
+            let tensor = stored(program, tree, e, &indices);
+            moved.insert(e, program.arena.insert(Node::Access(tensor, affines(&indices))));
+            continue;
+        }
+        match program.arena[e].clone() {
+            Node::Sum(length, body) => {
+                let k = program.index(length);
+                let body = program.arena.open(body, &[Affine::from(k)]);
+                let new = precompute(program, tree, body, &[loops, &[k]].concat());
+                if new != body {
+                    moved.insert(e, program.sum_over(k, new));
+                }
+            }
+            Node::Apply(Op::Select, args) => _ = open.insert(args[0]),
+            node => open.extend(node.children()),
         }
     }
-    program.arena.map(&[value], |arena, e, node| match moved.get(&e) {
-        Some(access) => *access,
-        None if arena[e] == node => e,
-        None => arena.insert(node),
-    })[0]
+    program.arena.replace(value, &moved)
 }
 
 /// Whether `e` reads a matrix across its rows as the index runs. A copy of the transpose is read
@@ -736,7 +694,7 @@ fn price(program: &Program, e: Expr) -> u32 {
     if let Node::Sum(..) = program.arena[e] {
         return EXPENSIVE;
     }
-    let operations = program.arena.reachable([e]);
+    let operations = program.arena.outside_sums([e]);
     operations.iter().filter(inner).filter_map(|n| program.arena.as_apply(*n)).map(|(op, _)| op.entry().cost).max().unwrap_or(0)
 }
 
@@ -800,26 +758,20 @@ fn outer_product(program: &mut Program, value: Expr, innermost: Option<&Index>) 
 
 /// The tensor that holds `e` for every position of `indices`; equal parts share one.
 fn stored(program: &mut Program, tree: &mut Tree, e: Expr, indices: &[Index]) -> Tensor {
-    let own: Vec<Index> = indices.iter().map(|i| tree.shared_index(program, *i, indices)).collect();
-    let map: Map<Index, Affine> = indices.iter().copied().zip(own.iter().map(|i| Affine::from(*i))).collect();
-    let key = program.arena.substitute(e, &|s| match s {
-        Symbol::Index(i) => map.get(&i).cloned(),
-        Symbol::Size(_) => None,
-    });
+    let shape: Vec<Affine> = indices.iter().map(|i| program.length(*i).clone()).collect();
+    let key = (shape.clone(), program.arena.bind(indices, e));
     if let Some(tensor) = tree.stored.get(&key) {
         return *tensor;
     }
-    let shape = own.iter().map(|i| program.length(*i).clone()).collect();
     let tensor = program.tensor("part", shape, Role::Defined);
     tree.stored.insert(key, tensor);
     tree.item(0, Item::Allocate(tensor));
-    let nest = Nest { loops: own.clone(), at: own.iter().map(|i| Affine::from(*i)).collect(), guards: Vec::new(), value: key };
+    let fresh: Vec<Index> = indices.iter().map(|i| program.index(program.length(*i).clone())).collect();
+    let nest = Nest { loops: indices.to_vec(), at: affines(indices), guards: Vec::new(), value: e }.over(program, &fresh);
     if let Some(factors) = nest.product(program).filter(|_| tree.products) {
         tree.item(0, Item::Product(tensor, factors));
         return tensor;
     }
-    let fresh: Vec<Index> = own.iter().map(|i| program.index(program.length(*i).clone())).collect();
-    let nest = nest.over(program, &fresh);
     let scope = fresh.iter().fold(0, |scope, i| tree.child(scope, Kind::Loop(*i)));
     tree.item(scope, Item::Store { tensor, at: nest.at, value: nest.value, add: false });
     tensor

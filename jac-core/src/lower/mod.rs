@@ -7,7 +7,7 @@
 mod loops;
 mod schedule;
 
-use crate::ir::{units, Affine, Body, Definition, Expr, Index, Map, Node, Program, Set, Symbol, Tensor};
+use crate::ir::{affines, placed, units, Affine, Body, Definition, Expr, Index, Map, Node, Program, Set, Tensor};
 use crate::ops::{Intrinsic, Op};
 
 /// A program as statements.
@@ -85,7 +85,6 @@ pub struct Factor {
 
 /// Lowers a program. `products` says whether there is a library for products of matrices of its floats.
 pub fn lower(mut program: Program, products: bool) -> Plan {
-    distinct_sums(&mut program);
     let mut tree = schedule::Tree::new(products);
     merge_copies(&mut program);
     let definitions = program.definitions.clone();
@@ -103,7 +102,7 @@ pub fn lower(mut program: Program, products: bool) -> Plan {
             }
         }
     }
-    let (body, locals) = tree.schedule(&program);
+    let (body, locals) = tree.schedule(&mut program);
     let body = together(&program, &locals, body);
     let body = grouped(&program, &locals, body);
     Plan { program, body, locals, carried }
@@ -156,10 +155,7 @@ fn merge_copies(program: &mut Program) {
         else {
             unreachable!("both are recurrences")
         };
-        let first = program.arena.substitute(first, &|s| match s {
-            Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| Affine::from(own[k])),
-            Symbol::Size(_) => None,
-        });
+        let first = program.arena.substitute(first, &placed(&indices, &affines(&own)));
         program.definitions.retain(|d| d.tensor != state);
         if let Some(d) = program.definitions.iter_mut().find(|d| d.tensor == source) {
             *d = Definition { tensor: state, body: Body::Recurrence { over, indices: own, parts: [first, next] } };
@@ -273,7 +269,7 @@ impl Stmt {
             Stmt::Total(e, inner) => (*e, inner),
             _ => return None,
         };
-        let Node::Sum(i, body) = program.arena[e] else { return None };
+        let Node::Named(i, body) = program.arena[e] else { return None };
         let along = |e: &Expr| matches!(&program.arena[*e], Node::Access(_, at) if at.last().and_then(Affine::as_index) == Some(i));
         let is_dot = program.arena.as_apply(body).is_some_and(|(op, args)| op == Op::Mul && args.iter().all(along));
         let simple = inner.iter().all(|s| matches!(s, Stmt::Let(_) | Stmt::SinCos(..)));
@@ -338,22 +334,4 @@ impl Stmt {
         }
         found
     }
-}
-
-/// Gives every sum an index of its own, so that an index belongs to one loop.
-fn distinct_sums(program: &mut Program) {
-    let roots = program.roots();
-    let mut lengths = std::mem::take(&mut program.indices);
-    let built = program.arena.map(&roots, |arena, e, node| match node {
-        Node::Sum(i, body) => {
-            lengths.push(lengths[i.0 as usize].clone());
-            let own = Index(lengths.len() as u32 - 1);
-            let body = arena.substitute(body, &|s| (s == Symbol::Index(i)).then(|| Affine::from(own)));
-            arena.insert(Node::Sum(own, body))
-        }
-        node if arena[e] == node => e,
-        node => arena.insert(node),
-    });
-    program.indices = lengths;
-    program.set_roots(&built);
 }

@@ -52,17 +52,15 @@ pub struct Tree {
     scopes: Vec<Scope>,
     /// Whether there is a library for products of matrices of this program's floats.
     pub products: bool,
-    /// Parts of expressions that have a tensor of their own.
-    pub stored: Map<Expr, Tensor>,
-    /// The indices that stand for others in the keys of `stored`.
-    keys: Vec<Index>,
+    /// Parts of expressions that have a tensor of their own, over axes of the given lengths.
+    pub stored: Map<(Vec<Affine>, Expr), Tensor>,
 }
 
 impl Tree {
     /// A function without statements.
     pub fn new(products: bool) -> Tree {
         let top = Scope { kind: Kind::Top, parent: 0, depth: 0, items: Vec::new() };
-        Tree { scopes: vec![top], products, stored: Map::default(), keys: Vec::new() }
+        Tree { scopes: vec![top], products, stored: Map::default() }
     }
 
     /// Adds a scope inside `parent`.
@@ -89,19 +87,6 @@ impl Tree {
         let depth = self.scopes[parent].depth + 1;
         self.scopes.push(Scope { kind, parent, depth, items: Vec::new() });
         self.scopes.len() - 1
-    }
-
-    /// The index that stands for `i`, one of `among`, in the keys of `stored`: the first ones of
-    /// each length.
-    pub fn shared_index(&mut self, program: &mut Program, i: Index, among: &[Index]) -> Index {
-        let length = program.length(i).clone();
-        let rank = among.iter().take_while(|j| **j != i).filter(|j| *program.length(**j) == length).count();
-        let known = self.keys.iter().copied().filter(|k| *program.length(*k) == length).nth(rank);
-        known.unwrap_or_else(|| {
-            let fresh = program.index(length);
-            self.keys.push(fresh);
-            fresh
-        })
     }
 
     fn common(&self, mut a: usize, mut b: usize) -> usize {
@@ -133,8 +118,32 @@ impl Tree {
         roots
     }
 
+    /// Gives every sum a loop of its own; equal sums share one.
+    fn name_sums(&mut self, program: &mut Program) {
+        let roots: Vec<Expr> = self.expressions().map(|e| *e).collect();
+        let named = program.named_sums(&roots);
+        self.expressions().zip(named).for_each(|(e, named)| *e = named);
+    }
+
+    /// The expressions of all scopes.
+    fn expressions(&mut self) -> impl Iterator<Item = &mut Expr> {
+        self.scopes.iter_mut().flat_map(|scope| {
+            let guard = match &mut scope.kind {
+                Kind::Guard(c) => Some(c),
+                _ => None,
+            };
+            guard.into_iter().chain(scope.items.iter_mut().flat_map(|item| match item {
+                Item::Literal(_, es) => es.as_mut_slice(),
+                Item::Scalar(_, e) | Item::Carry(_, e) | Item::Fill(_, e) | Item::Store { value: e, .. } => std::slice::from_mut(e),
+                _ => &mut [],
+            }))
+        })
+    }
+
     /// Schedules every operation; the tree is used up.
-    pub fn schedule(mut self, program: &Program) -> (Vec<Stmt>, Map<Expr, String>) {
+    pub fn schedule(mut self, program: &mut Program) -> (Vec<Stmt>, Map<Expr, String>) {
+        self.name_sums(program);
+        let program = &*program;
         let roots = self.roots();
         let order = program.arena.reachable(roots.iter().map(|r| r.1));
         let mut scheduler = Scheduler {
@@ -201,7 +210,7 @@ impl Scheduler<'_> {
                     self.use_at(tree, args[2], arms[1]);
                     self.arms.insert(e, arms);
                 }
-                Node::Sum(i, body) => {
+                Node::Named(i, body) => {
                     let inner = tree.scope(at, Kind::Sum(*i));
                     self.use_at(tree, *body, inner);
                     self.arms.insert(e, vec![inner]);
@@ -229,7 +238,7 @@ impl Scheduler<'_> {
             let here = self.place[e.at()];
             for (k, c) in arena[e].children().iter().enumerate() {
                 let used_in = match (&arena[e], self.arms.get(&e)) {
-                    (Node::Sum(..), Some(arms)) => Some(arms[0]),
+                    (Node::Named(..), Some(arms)) => Some(arms[0]),
                     (_, Some(arms)) if k > 0 => Some(arms[k - 1]),
                     _ => here,
                 };
@@ -259,7 +268,7 @@ impl Scheduler<'_> {
             let trivial = match node {
                 Node::Apply(Op::Neg, args) => arena[args[0]].children().is_empty(),
                 Node::Apply(..) => false,
-                Node::Sum(..) => {
+                Node::Named(..) => {
                     self.local[e.at()] = true;
                     occupied.extend(self.place[e.at()]);
                     continue;
@@ -340,7 +349,7 @@ impl Scheduler<'_> {
                     let [then, otherwise] = bodies;
                     Stmt::Branch(e, then, otherwise)
                 }
-                Node::Sum(_, body) => {
+                Node::Named(_, body) => {
                     let inner = self.arms[&e][0];
                     let mut statements = Vec::new();
                     self.before(inner, &[*body], &mut statements);

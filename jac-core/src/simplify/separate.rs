@@ -1,7 +1,7 @@
 //! Products over unrelated indices are never stored: `d[i, j] = a[i]·Σ_k b[j,k]` becomes
 //! `s[j] = Σ_k b[j,k]`, and `a[i]·s[j]` where `d` was read, so that sums over `d` come apart.
 
-use crate::ir::{Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
+use crate::ir::{affines, placed, Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Tensor, Term};
 
 /// Operations that cost this much are not repeated where their result is read.
 const EXPENSIVE: u32 = 10;
@@ -41,52 +41,37 @@ pub fn separate(program: &mut Program) {
     known.read(program);
 }
 
-/// The sums that are defined, each over indices that stand for those of its definition.
+/// The sums that are defined.
 #[derive(Default)]
 struct Known {
-    stand_ins: Vec<Index>,
-    /// The tensor, and the stand-ins for its axes.
-    tensors: Map<Expr, (Tensor, Vec<Index>)>,
+    /// The tensor, by the lengths of its axes and its elements as if these were sums: no index has a name.
+    tensors: Map<(Vec<Affine>, Expr), Tensor>,
 }
 
 impl Known {
-    /// The expression over stand-ins, the operands of commutative operators in one order; and those for
-    /// the given indices.
-    fn key(&mut self, program: &mut Program, e: Expr, indices: &[Index]) -> (Expr, Vec<Index>) {
-        let mut taken: Vec<Index> = Vec::new();
-        for i in indices {
-            let length = program.length(*i).clone();
-            let free = self.stand_ins.iter().copied().find(|k| !taken.contains(k) && *program.length(*k) == length);
-            let stand_in = free.unwrap_or_else(|| {
-                self.stand_ins.push(program.index(length));
-                self.stand_ins[self.stand_ins.len() - 1]
-            });
-            taken.push(stand_in);
-        }
-        let at: Vec<Affine> = taken.iter().map(|i| Affine::from(*i)).collect();
-        let moved = program.arena.substitute(e, &moved(indices, &at));
-        let terms = program.expand(moved);
+    /// The expression over the given indices, without their names, the operands of commutative operators in
+    /// one order.
+    fn key(program: &mut Program, e: Expr, indices: &[Index]) -> (Vec<Affine>, Expr) {
+        let terms = program.expand(e);
         let terms = program.collect(terms);
         let canonical = program.sum(&terms);
-        (program.arena.ordered(canonical), taken)
+        let ordered = program.arena.ordered(canonical);
+        (indices.iter().map(|i| program.length(*i).clone()).collect(), program.arena.bind(indices, ordered))
     }
 
     fn insert(&mut self, program: &mut Program, tensor: Tensor, indices: &[Index], e: Expr) {
-        let (key, axes) = self.key(program, e, indices);
-        if let Node::Sum(..) = program.arena[key] {
-            self.tensors.entry(key).or_insert((tensor, axes));
+        let key = Known::key(program, e, indices);
+        if let Node::Sum(..) = program.arena[key.1] {
+            self.tensors.entry(key).or_insert(tensor);
         }
     }
 
     /// The access to the definition of a sum over the given indices, in some order.
-    fn find(&mut self, program: &mut Program, e: Expr, indices: &[Index]) -> Option<Expr> {
+    fn find(&self, program: &mut Program, e: Expr, indices: &[Index]) -> Option<Expr> {
         let mut own = indices.to_vec();
         for _ in 0..own.len().clamp(1, 2) {
-            let (key, stand_ins) = self.key(program, e, &own);
-            if let Some((t, axes)) = self.tensors.get(&key) {
-                let at: Option<Vec<Affine>> =
-                    axes.iter().map(|axis| Some(Affine::from(own[stand_ins.iter().position(|s| s == axis)?]))).collect();
-                return at.map(|at| program.arena.insert(Node::Access(*t, at)));
+            if let Some(t) = self.tensors.get(&Known::key(program, e, &own)) {
+                return Some(program.arena.insert(Node::Access(*t, affines(&own))));
             }
             own.reverse();
         }
@@ -99,22 +84,7 @@ impl Known {
         let mut defined: Set<Tensor> = program.params().collect();
         for mut definition in definitions {
             if let Body::Each(_, e) = &mut definition.body {
-                let mut sums: Map<Expr, Expr> = Map::default();
-                for s in program.arena.reachable([*e]) {
-                    if matches!(program.arena[s], Node::Sum(..)) {
-                        let free: Vec<Index> = program.arena.free_indices(s).into_iter().collect();
-                        let found = self.find(program, s, &free);
-                        let earlier = |a: &Expr| matches!(&program.arena[*a], Node::Access(t, _) if defined.contains(t));
-                        sums.extend(found.filter(earlier).map(|access| (s, access)));
-                    }
-                }
-                if !sums.is_empty() {
-                    *e = program.arena.map(&[*e], |arena, e, node| match sums.get(&e) {
-                        Some(access) => *access,
-                        None if arena[e] == node => e,
-                        None => arena.insert(node),
-                    })[0];
-                }
+                *e = self.read_in(program, *e, &defined);
             }
             defined.insert(definition.tensor);
             program.definitions.push(definition);
@@ -122,15 +92,33 @@ impl Known {
     }
 }
 
+impl Known {
+    /// The expression with accesses in the place of sums that are defined.
+    fn read_in(&self, program: &mut Program, root: Expr, defined: &Set<Tensor>) -> Expr {
+        let mut read: Map<Expr, Expr> = Map::default();
+        for s in program.arena.outside_sums([root]) {
+            let Node::Sum(length, body) = program.arena[s].clone() else { continue };
+            let free: Vec<Index> = program.arena.free_indices(s).into_iter().collect();
+            let found = self.find(program, s, &free);
+            let earlier = |a: &Expr| matches!(&program.arena[*a], Node::Access(t, _) if defined.contains(t));
+            let new = found.filter(earlier).unwrap_or_else(|| {
+                let k = program.index(length);
+                let body = program.arena.open(body, &[Affine::from(k)]);
+                let body = self.read_in(program, body, defined);
+                program.sum_over(k, body)
+            });
+            if new != s {
+                read.insert(s, new);
+            }
+        }
+        program.arena.replace(root, &read)
+    }
+}
+
 /// Definitions of lower rank, and the products of them that `e` is the sum of.
 fn parts(program: &mut Program, known: &mut Known, indices: &[Index], e: Expr) -> Option<(Vec<Definition>, Vec<Expr>)> {
     let terms = program.expand(e);
-    let separable = |t: &Term| {
-        let used = |t: &Term| t.factors.iter().flat_map(|f| program.arena.free_indices(*f)).collect::<Vec<Index>>();
-        let whole = |t: &Term| indices.iter().all(|i| used(t).contains(i));
-        t.deltas.is_empty() && t.guards.is_empty() && !t.groups(&program.arena, indices).iter().any(|(_, t)| whole(t))
-    };
-    if terms.len() > MOST_TERMS || !terms.iter().all(separable) {
+    if terms.len() > MOST_TERMS || !terms.iter().all(|t| is_separable(program, t, indices)) {
         return None;
     }
     let mut made = Vec::new();
@@ -138,10 +126,20 @@ fn parts(program: &mut Program, known: &mut Known, indices: &[Index], e: Expr) -
     Some((made, products))
 }
 
+/// Whether no group of factors that share an index depends on all of `indices`.
+fn is_separable(program: &mut Program, term: &Term, indices: &[Index]) -> bool {
+    let plain = term.deltas.is_empty() && term.guards.is_empty();
+    plain
+        && term.groups(&mut program.arena, indices).iter().all(|(_, group)| {
+            let used: Vec<Index> = group.factors.iter().flat_map(|f| program.arena.free_indices(*f)).collect();
+            !indices.iter().all(|i| used.contains(i))
+        })
+}
+
 /// A term as a product of definitions of lower rank, which are `made`.
 fn product(program: &mut Program, known: &mut Known, indices: &[Index], term: &Term, made: &mut Vec<Definition>) -> Expr {
     let mut product = program.arena.insert(Node::Const(term.coefficient.clone()));
-    for (group, part) in term.groups(&program.arena, indices) {
+    for (group, part) in term.groups(&mut program.arena, indices) {
         let value = part.to_expr(program);
         let dear = |e: &Expr| match &program.arena[*e] {
             Node::Sum(..) => true,
@@ -157,11 +155,10 @@ fn product(program: &mut Program, known: &mut Known, indices: &[Index], term: &T
             let shape = own.iter().map(|i| program.length(*i).clone()).collect();
             let tensor = program.tensor("part", shape, Role::Defined);
             let fresh: Vec<Index> = own.iter().map(|i| program.index(program.length(*i).clone())).collect();
-            let at: Vec<Affine> = fresh.iter().map(|i| Affine::from(*i)).collect();
-            let body = program.arena.substitute(value, &moved(&own, &at));
+            let body = program.arena.substitute(value, &placed(&own, &affines(&fresh)));
             known.insert(program, tensor, &fresh, body);
             made.push(Definition { tensor, body: Body::Each(fresh, body) });
-            program.arena.insert(Node::Access(tensor, own.iter().map(|i| Affine::from(*i)).collect()))
+            program.arena.insert(Node::Access(tensor, affines(&own)))
         } else {
             value
         };
@@ -187,14 +184,15 @@ fn read(program: &mut Program, tensor: Tensor, indices: &[Index], products: &[Ex
             // every product is a term of its own, so that the sums around it come apart
             for product in products {
                 let mut term = term.clone();
-                term.factors.push(program.arena.substitute(*product, &moved(indices, &at)));
+                term.factors.push(program.arena.substitute(*product, &placed(indices, &at)));
                 terms.push(term);
             }
         }
         let split = program.sum(&terms);
-        let sum = products.iter().copied().reduce(|a, b| program.arena.add(a, b)).expect("a definition has terms");
+        let zero = program.arena.constant(0);
+        let sum = products.iter().fold(zero, |sum, product| program.arena.add(sum, *product));
         let inlined = program.arena.map(&[split], |arena, e, node| match &node {
-            Node::Access(t, at) if *t == tensor => arena.substitute(sum, &moved(indices, at)),
+            Node::Access(t, at) if *t == tensor => arena.substitute(sum, &placed(indices, at)),
             same if arena[e] == *same => e,
             _ => arena.insert(node),
         })[0];
@@ -202,12 +200,4 @@ fn read(program: &mut Program, tensor: Tensor, indices: &[Index], products: &[Ex
         *root = program.sum(&terms);
     }
     program.set_roots(&roots);
-}
-
-/// Positions in the place of indices.
-fn moved<'a>(indices: &'a [Index], at: &'a [Affine]) -> impl Fn(Symbol) -> Option<Affine> + 'a {
-    move |s| match s {
-        Symbol::Index(i) => indices.iter().position(|j| *j == i).map(|k| at[k].clone()),
-        Symbol::Size(_) => None,
-    }
 }
