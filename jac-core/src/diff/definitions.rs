@@ -7,7 +7,7 @@
 //! summed over becomes a definition of its own and is computed once.
 
 use super::{block_name, partial};
-use crate::ir::{affines, rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Tensor, Term};
+use crate::ir::{affines, in_order, rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Tensor, Term};
 use crate::ops::Rule;
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -742,7 +742,8 @@ fn condensed(program: &mut Program, terms: Vec<Term>) -> Vec<Term> {
             for e in t.factors {
                 product = program.arena.mul(product, e);
             }
-            for c in t.guards {
+            // the last is outermost
+            for c in in_order(program, &t.guards).into_iter().rev() {
                 let bracket = program.arena.insert(Node::Bracket(c));
                 product = program.arena.mul(bracket, product);
             }

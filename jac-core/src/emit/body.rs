@@ -286,7 +286,11 @@ impl Emitter<'_> {
                 let name = self.variable(*e);
                 let condition = self.expr(args[0], WEAKEST);
                 let (then, otherwise) = (self.statements(then), self.statements(otherwise));
-                let (a, b) = (self.expr(args[1], WEAKEST), self.expr(args[2], WEAKEST));
+                let (a, b) = match self.program.arena.as_apply(*e) {
+                    Some((Op::And, _)) => (self.expr(args[1], WEAKEST), quote!(false)),
+                    Some((Op::Or, _)) => (quote!(true), self.expr(args[1], WEAKEST)),
+                    _ => (self.expr(args[1], WEAKEST), self.expr(args[2], WEAKEST)),
+                };
                 quote!(let #name = if #condition { #then #a } else { #otherwise #b };)
             }
             Stmt::Total(e, inner) => {

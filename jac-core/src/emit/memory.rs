@@ -109,7 +109,7 @@ impl Emitter<'_> {
 
     /// The lengths of a tensor as ndarray takes them.
     fn nd_shape(&self, t: Tensor) -> TokenStream {
-        let lengths: Vec<TokenStream> = self.shape(t).iter().map(|n| self.affine(n)).collect();
+        let lengths: Vec<TokenStream> = self.shape(t).iter().map(|n| self.count(n)).collect();
         let ndarray = &self.interface.ndarray;
         match lengths.as_slice() {
             [n] => n.clone(),
@@ -304,7 +304,7 @@ impl Emitter<'_> {
     fn borrow(&self, t: Tensor, place: &TokenStream, fill: Option<TokenStream>) -> TokenStream {
         let (runtime, function) = (&self.interface.runtime, format!("{}_jacobian_into", self.program.name));
         let parameter = place.to_string().replace(' ', "");
-        let (shape, lengths) = (self.nd_shape(t), self.shape(t).iter().map(|n| self.affine(n)));
+        let (shape, lengths) = (self.nd_shape(t), self.shape(t).iter().map(|n| self.count(n)));
         let mut out = quote! {
             if #place.dim() != #shape {
                 #runtime::__private::wrong_shape(#function, #parameter, #place.shape(), &[#(#lengths),*]);
@@ -469,7 +469,11 @@ impl Emitter<'_> {
 
     /// The number of elements.
     fn product(&self, lengths: &[Affine]) -> TokenStream {
-        let factors = lengths.iter().map(|n| self.factor(n));
+        let factors = lengths.iter().map(|n| match n.sides().1 == Affine::default() {
+            true => self.factor(n),
+            // a length that would be negative is 0
+            false => self.count(n),
+        });
         factors.reduce(|a, b| quote!(#a * #b)).unwrap_or_else(|| quote!(1))
     }
 

@@ -4,6 +4,7 @@ use super::affine::{placed, Affine, Index, Symbol};
 use super::constant::Constant;
 use super::expr::{Arena, Expr, Map, Node, Set};
 use super::program::Program;
+use super::range::in_order;
 use crate::ops::Op;
 
 /// `coefficient · Σ_sums · Π deltas · Π guards · Π factors`. The indices summed over have no names: of `m`
@@ -171,12 +172,13 @@ impl Term {
     /// The term as an expression; factors that do not depend on a summed index stand outside its
     /// sum, and sums over factors that share no index are a product of sums.
     pub fn to_expr(&self, program: &mut Program) -> Expr {
+        let ordered = Term { guards: in_order(program, &self.guards), ..self.clone() };
         let arena = &mut program.arena;
         let one = arena.constant(1);
         let mut outer = arena.insert(Node::Const(self.coefficient.clone()));
         let mut structure = one;
         let mut sums = Vec::new();
-        for (_, group) in self.groups(arena, &[]) {
+        for (_, group) in ordered.groups(arena, &[]) {
             // structure and dense factors apart, so that the dense ones stay one expression
             let alone = group.sums.is_empty();
             let (mut inner, mut dense) = (one, if alone { outer } else { one });

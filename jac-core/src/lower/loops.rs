@@ -2,7 +2,7 @@
 
 use super::schedule::{Item, Kind, Tree};
 use super::{Factor, Held};
-use crate::ir::{affines, placed, Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
+use crate::ir::{affines, in_order, placed, Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
 use crate::ops::Op;
 
 /// Results of more elements than this are stored one by one, where they are computed, instead of
@@ -592,7 +592,7 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Option<Nest
     guards.append(&mut term.guards);
     term.guards = guards;
     term.settle(&program.arena).then_some(())?;
-    let guards = std::mem::take(&mut term.guards);
+    let guards = in_order(program, &std::mem::take(&mut term.guards));
     // a summed index that a written position or a guard mentions is a loop of its own
     let named = |i: &Index| {
         at.iter().any(|a| a.coefficient(Symbol::Index(*i)) != 0) || guards.iter().any(|c| program.arena.mentions(*c, *i))

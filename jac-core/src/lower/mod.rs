@@ -5,6 +5,7 @@
 //! that alone needs it, and just before its first use. A delta removes a loop.
 
 mod loops;
+mod safety;
 mod schedule;
 
 use crate::ir::{affines, placed, units, Affine, Body, Definition, Expr, Index, Map, Node, Program, Set, Tensor};
@@ -105,7 +106,9 @@ pub fn lower(mut program: Program, products: bool) -> Plan {
     let (body, locals) = tree.schedule(&mut program);
     let body = together(&program, &locals, body);
     let body = grouped(&program, &locals, body);
-    Plan { program, body, locals, carried }
+    let plan = Plan { program, body, locals, carried };
+    debug_assert_eq!(safety::check(&plan), Ok(()), "{}", plan.program.to_text());
+    plan
 }
 
 /// What is held of a recurrence.
@@ -257,6 +260,30 @@ impl Stmt {
             Stmt::Let(e) | Stmt::Branch(e, ..) | Stmt::Total(e, _) => vec![*e],
             Stmt::SinCos(s, c) => vec![*s, *c],
             Stmt::Totals(all) => all.iter().flat_map(Stmt::defined).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The expressions in it and in what is inside.
+    fn expressions(&self) -> Vec<Expr> {
+        let inner = |body: &[Stmt]| body.iter().flat_map(Stmt::expressions).collect::<Vec<Expr>>();
+        match self {
+            Stmt::Let(e) | Stmt::Scalar(_, e) | Stmt::Carry(_, e) | Stmt::Fill(_, e) | Stmt::Store { value: e, .. } => vec![*e],
+            Stmt::SinCos(s, c) => vec![*s, *c],
+            Stmt::Literal(_, es) => es.clone(),
+            Stmt::Branch(e, then, otherwise) => [vec![*e], inner(then), inner(otherwise)].concat(),
+            Stmt::Total(e, body) | Stmt::Guard(e, body) => [vec![*e], inner(body)].concat(),
+            Stmt::Group(body, _) | Stmt::Totals(body) | Stmt::Loop(_, body) => inner(body),
+            Stmt::Allocate(_) | Stmt::Advance(..) | Stmt::Product(..) | Stmt::Factor(..) | Stmt::Intrinsic(..) => Vec::new(),
+        }
+    }
+
+    /// The expressions that it evaluates itself, before what is inside.
+    fn evaluated(&self, program: &Program) -> Vec<Expr> {
+        match self {
+            Stmt::Let(e) | Stmt::SinCos(e, _) | Stmt::Branch(e, ..) => safety::at_once(program, *e).to_vec(),
+            Stmt::Scalar(_, e) | Stmt::Carry(_, e) | Stmt::Fill(_, e) | Stmt::Store { value: e, .. } | Stmt::Guard(e, _) => vec![*e],
+            Stmt::Literal(_, es) => es.clone(),
             _ => Vec::new(),
         }
     }

@@ -1,11 +1,16 @@
 //! Where every operation is computed.
 
+use super::safety;
 use super::{Factor, Stmt};
-use crate::ir::{Affine, Expr, Index, Map, Node, Program, Set, Tensor};
+use crate::ir::{Affine, Arena, Expr, Facts, Index, Map, Needs, Node, Program, Set, Tensor};
 use crate::ops::{Intrinsic, Op};
 
 /// Expressions of more operations are cut into several statements.
 const LONGEST: u32 = 10;
+
+/// Branches within branches could double what each arm computes at every level: what so many scopes need is
+/// computed around them, though an access in it may then be out of range where the function reads nothing.
+const MOST_COPIES: usize = 64;
 
 /// What a scope is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,8 +23,8 @@ pub enum Kind {
     Guard(Expr),
     /// The loop of a sum.
     Sum(Index),
-    /// The arm of a branch.
-    Arm,
+    /// Where a condition is known to hold, or not to: the arm of a branch, or what stands behind `&&` or `||`.
+    Arm(Expr, bool),
 }
 
 /// What a scope holds, besides the operations that are scheduled into it.
@@ -143,16 +148,21 @@ impl Tree {
     /// Schedules every operation; the tree is used up.
     pub fn schedule(mut self, program: &mut Program) -> (Vec<Stmt>, Map<Expr, String>) {
         self.name_sums(program);
+        let roots: Vec<Expr> = self.expressions().map(|e| *e).collect();
+        let entered = safety::enter_sums(program, &roots);
+        self.expressions().zip(entered).for_each(|(e, entered)| *e = entered);
+        self.enter_loops(program);
         let program = &*program;
         let roots = self.roots();
         let order = program.arena.reachable(roots.iter().map(|r| r.1));
         let mut scheduler = Scheduler {
             program,
-            place: vec![None; program.arena.len()],
+            needs: Needs::of(program, &order),
             uses: vec![0; program.arena.len()],
+            places: vec![Vec::new(); program.arena.len()],
             arms: Map::default(),
             local: vec![false; program.arena.len()],
-            done: vec![false; program.arena.len()],
+            done: Set::default(),
             locals: Map::default(),
             taken: program
                 .tensors
@@ -167,18 +177,72 @@ impl Tree {
         let body = scheduler.scope(&self, 0);
         (body, scheduler.locals)
     }
+
+    /// Puts every loop inside `if 0 < n`, where what all iterations read may be read once.
+    fn enter_loops(&mut self, program: &mut Program) {
+        for child in 1..self.scopes.len() {
+            let Scope { kind: Kind::Loop(i), parent, .. } = self.scopes[child] else { continue };
+            let Some(condition) = safety::is_not_empty(program, i) else { continue };
+            let entry = self.scope(parent, Kind::Guard(condition));
+            self.scopes[entry].items.push(Item::Child(child));
+            self.scopes[child].parent = entry;
+            for item in self.scopes[parent].items.iter_mut().filter(|item| **item == Item::Child(child)) {
+                *item = Item::Child(entry);
+            }
+        }
+        // a scope stands one deeper than its parent
+        let mut waiting = vec![0];
+        while let Some(scope) = waiting.pop() {
+            for k in 0..self.scopes[scope].items.len() {
+                if let Item::Child(child) = self.scopes[scope].items[k] {
+                    self.scopes[child].depth = self.scopes[scope].depth + 1;
+                    waiting.push(child);
+                }
+            }
+        }
+    }
+
+    /// What is known in a scope.
+    fn facts(&self, program: &Program, mut scope: usize) -> Facts {
+        let mut facts = Facts::default();
+        loop {
+            match self.scopes[scope].kind {
+                Kind::Top => return facts,
+                Kind::Loop(i) | Kind::Sum(i) => facts.runs(program, i),
+                Kind::Guard(c) => facts.assume(program, c, true),
+                Kind::Arm(c, holds) => facts.assume(program, c, holds),
+            }
+            scope = self.scopes[scope].parent;
+        }
+    }
+
+    fn is_inside(&self, mut scope: usize, outer: usize) -> bool {
+        while self.scopes[scope].depth > self.scopes[outer].depth {
+            scope = self.scopes[scope].parent;
+        }
+        scope == outer
+    }
 }
 
+/// Decides where operations are computed.
+///
+/// An access that is in range only where a condition holds, or where a loop runs at all, is computed only there:
+/// what reads it moves out of a scope only if what it needs is known outside, too. Where two scopes
+/// need it and what is around both does not know that, each computes it.
 struct Scheduler<'a> {
     program: &'a Program,
-    /// The scope in which a node is computed.
-    place: Vec<Option<usize>>,
+    /// What must hold where a node is computed.
+    needs: Needs,
+    /// How often each node is used.
     uses: Vec<u32>,
-    /// The scopes of a branch's arms or of a sum's loop.
-    arms: Map<Expr, Vec<usize>>,
+    /// The scopes in which a node is computed, none of which is inside another; before that is decided, those
+    /// in which it is used.
+    places: Vec<Vec<usize>>,
+    /// The scopes of a branch's arms or of a sum's loop, by where it is computed.
+    arms: Map<(Expr, usize), Vec<usize>>,
     /// Whether a node has a variable of its own.
     local: Vec<bool>,
-    done: Vec<bool>,
+    done: Set<(Expr, usize)>,
     locals: Map<Expr, String>,
     taken: Set<String>,
     fresh: usize,
@@ -192,59 +256,105 @@ impl Scheduler<'_> {
             self.use_at(tree, *e, *scope);
         }
         for &e in order.iter().rev() {
-            let Some(mut at) = self.place[e.at()] else { continue };
-            // out of the loops whose index it does not need
-            while let Kind::Loop(i) | Kind::Sum(i) = tree.scopes[at].kind {
-                if free[&e].contains(&i) {
-                    break;
+            let used = std::mem::take(&mut self.places[e.at()]);
+            let mut places: Vec<usize> = Vec::new();
+            for scope in self.together(tree, e, used) {
+                let at = self.outermost(tree, e, &free[&e], scope);
+                if !places.iter().any(|other| tree.is_inside(at, *other)) {
+                    places.retain(|other| !tree.is_inside(*other, at));
+                    places.push(at);
                 }
-                at = tree.scopes[at].parent;
             }
-            // a guard is passed only together with a loop around it
-            self.place[e.at()] = Some(at);
-            match &arena[e] {
-                Node::Apply(Op::Select, args) => {
-                    let arms = vec![tree.scope(at, Kind::Arm), tree.scope(at, Kind::Arm)];
-                    self.use_at(tree, args[0], at);
-                    self.use_at(tree, args[1], arms[0]);
-                    self.use_at(tree, args[2], arms[1]);
-                    self.arms.insert(e, arms);
-                }
-                Node::Named(i, body) => {
-                    let inner = tree.scope(at, Kind::Sum(*i));
-                    self.use_at(tree, *body, inner);
-                    self.arms.insert(e, vec![inner]);
-                }
-                node => {
-                    for c in node.children() {
-                        self.use_at(tree, *c, at);
+            for &at in &places {
+                self.use_operands(tree, e, at);
+            }
+            self.places[e.at()] = places;
+        }
+    }
+
+    /// The scope around all uses, if the node may be computed there, else the uses.
+    fn together(&self, tree: &Tree, e: Expr, used: Vec<usize>) -> Vec<usize> {
+        let few = 2..=MOST_COPIES;
+        match used.iter().copied().reduce(|a, b| tree.common(a, b)) {
+            Some(common) if few.contains(&used.len()) && !used.contains(&common) && !self.may_move(tree, e, common) => used,
+            common => common.into_iter().collect(),
+        }
+    }
+
+    fn may_move(&self, tree: &Tree, e: Expr, scope: usize) -> bool {
+        self.needs.are_none(e) || self.needs.hold(self.program, e, &tree.facts(self.program, scope))
+    }
+
+    /// The scope out of the loops whose index the node does not need.
+    fn outermost(&self, tree: &Tree, e: Expr, free: &[Index], scope: usize) -> usize {
+        let mut at = scope;
+        loop {
+            // a guard is passed only together with a loop in it
+            at = match tree.scopes[at].kind {
+                Kind::Loop(i) if !free.contains(&i) => {
+                    let parent = tree.scopes[at].parent;
+                    let is_entry = safety::is_entry(self.program, tree.scopes[parent].kind, i);
+                    let outside = if is_entry { tree.scopes[parent].parent } else { parent };
+                    match (self.may_move(tree, e, outside), is_entry) {
+                        (true, _) => outside,
+                        // every iteration computes it, and so does the first
+                        (false, true) => return parent,
+                        (false, false) => return at,
                     }
                 }
-            }
+                Kind::Sum(i) if !free.contains(&i) && self.may_move(tree, e, tree.scopes[at].parent) => tree.scopes[at].parent,
+                _ => return at,
+            };
+        }
+    }
+
+    fn use_operands(&mut self, tree: &mut Tree, e: Expr, at: usize) {
+        let program = self.program;
+        let node = &program.arena[e];
+        let inner: Vec<Kind> = match node {
+            Node::Apply(Op::Select, args) => vec![Kind::Arm(args[0], true), Kind::Arm(args[0], false)],
+            Node::Apply(op @ (Op::And | Op::Or), args) if !self.needs.are_none(args[1]) => vec![Kind::Arm(args[0], *op == Op::And)],
+            Node::Named(i, _) => vec![Kind::Sum(*i)],
+            _ => Vec::new(),
+        };
+        let scopes: Vec<usize> = inner.into_iter().map(|kind| tree.scope(at, kind)).collect();
+        // the first operands are computed here, the last in scopes of their own
+        let here = node.children().len() - scopes.len();
+        for (k, c) in node.children().iter().enumerate() {
+            let scope = k.checked_sub(here).map_or(at, |k| scopes[k]);
+            self.use_at(tree, *c, scope);
+        }
+        if !scopes.is_empty() {
+            self.arms.insert((e, at), scopes);
         }
     }
 
     fn use_at(&mut self, tree: &Tree, e: Expr, scope: usize) {
         self.uses[e.at()] += 1;
-        let place = &mut self.place[e.at()];
-        *place = Some(place.map_or(scope, |known| tree.common(known, scope)));
+        let places = &mut self.places[e.at()];
+        // what may be computed anywhere is computed around all its uses
+        if let (Some(known), true) = (places.first_mut(), self.needs.are_none(e)) {
+            *known = tree.common(*known, scope);
+        } else if !places.contains(&scope) {
+            places.push(scope);
+        }
+    }
+
+    fn is_at(&self, e: Expr, scope: usize) -> bool {
+        self.places[e.at()].contains(&scope)
     }
 
     /// Decides which nodes are computed into a variable; the others stand where they are used.
     fn choose_locals(&mut self, tree: &Tree, order: &[Expr]) {
         let arena = &self.program.arena;
-        let mut users: Map<Expr, usize> = Map::default();
+        let mut moved: Set<Expr> = Set::default();
         for &e in order {
-            let here = self.place[e.at()];
-            for (k, c) in arena[e].children().iter().enumerate() {
-                let used_in = match (&arena[e], self.arms.get(&e)) {
-                    (Node::Named(..), Some(arms)) => Some(arms[0]),
-                    (_, Some(arms)) if k > 0 => Some(arms[k - 1]),
-                    _ => here,
-                };
-                if used_in != self.place[c.at()] {
-                    *users.entry(*c).or_default() += 1;
-                }
+            let children = arena[e].children();
+            for &at in &self.places[e.at()] {
+                let arms = self.arms.get(&(e, at)).map_or(&[][..], Vec::as_slice);
+                let here = children.len() - arms.len();
+                let scopes = (0..children.len()).map(|k| k.checked_sub(here).map_or(at, |k| arms[k]));
+                moved.extend(children.iter().zip(scopes).filter(|(c, scope)| !self.is_at(**c, *scope)).map(|(c, _)| *c));
             }
         }
         for (scope, item) in tree.scopes.iter().enumerate().flat_map(|(k, s)| s.items.iter().map(move |i| (k, i))) {
@@ -253,11 +363,7 @@ impl Scheduler<'_> {
                 Item::Scalar(_, e) | Item::Carry(_, e) | Item::Fill(_, e) | Item::Store { value: e, .. } => std::slice::from_ref(e),
                 _ => &[],
             };
-            for e in es {
-                if self.place[e.at()] != Some(scope) {
-                    *users.entry(*e).or_default() += 1;
-                }
-            }
+            moved.extend(es.iter().copied().filter(|e| !self.is_at(*e, scope)));
         }
         let mut size: Map<Expr, u32> = Map::default();
         let mut occupied: Set<usize> = Set::default();
@@ -267,10 +373,12 @@ impl Scheduler<'_> {
             size.insert(e, inline + u32::from(!node.children().is_empty()));
             let trivial = match node {
                 Node::Apply(Op::Neg, args) => arena[args[0]].children().is_empty(),
+                // lengths are compared as fast as a variable is read
+                Node::Apply(Op::Lt, args) if args.iter().all(|a| is_length(arena, *a)) => true,
                 Node::Apply(..) => false,
                 Node::Named(..) => {
                     self.local[e.at()] = true;
-                    occupied.extend(self.place[e.at()]);
+                    occupied.extend(&self.places[e.at()]);
                     continue;
                 }
                 _ => true,
@@ -278,12 +386,12 @@ impl Scheduler<'_> {
             if trivial {
                 continue;
             }
-            let moved = users.get(&e).is_some();
             let named = self.program.names.contains_key(&e) && !self.is_truth(e);
-            let blocks = self.arms.get(&e).is_some_and(|arms| arms.iter().any(|arm| occupied.contains(arm)));
-            self.local[e.at()] = self.uses[e.at()] > 1 || moved || named || blocks || inline >= LONGEST;
+            let arms = self.places[e.at()].iter().filter_map(|at| self.arms.get(&(e, *at)));
+            let blocks = arms.flatten().any(|arm| occupied.contains(arm));
+            self.local[e.at()] = self.uses[e.at()] > 1 || moved.contains(&e) || named || blocks || inline >= LONGEST;
             if self.local[e.at()] {
-                occupied.extend(self.place[e.at()]);
+                occupied.extend(&self.places[e.at()]);
             }
         }
     }
@@ -296,7 +404,7 @@ impl Scheduler<'_> {
         let mut out = Vec::new();
         for item in &tree.scopes[scope].items {
             let roots = subtree_roots(tree, item);
-            self.before(scope, &roots, &mut out);
+            self.before(tree, scope, &roots, &mut out);
             match item {
                 Item::Allocate(t) => out.push(Stmt::Allocate(*t)),
                 Item::Fill(t, e) => out.push(Stmt::Fill(*t, *e)),
@@ -311,8 +419,10 @@ impl Scheduler<'_> {
                     out.push(Stmt::Store { tensor: *tensor, at: at.clone(), value: *value, add: *add })
                 }
                 Item::Child(child) => {
-                    let body = self.scope(tree, *child);
+                    let mut body = self.scope(tree, *child);
                     out.push(match tree.scopes[*child].kind {
+                        // a loop that does not run needs no guard to say so
+                        Kind::Guard(c) if safety::is_entry_of(self.program, c, &body) => body.swap_remove(0),
                         Kind::Guard(c) => Stmt::Guard(c, body),
                         Kind::Loop(i) => Stmt::Loop(i, body),
                         kind => unreachable!("{kind:?} is no child of its own"),
@@ -324,46 +434,47 @@ impl Scheduler<'_> {
     }
 
     /// The operations of `scope` that `roots` need and that are not computed yet.
-    fn before(&mut self, scope: usize, roots: &[Expr], out: &mut Vec<Stmt>) {
+    fn before(&mut self, tree: &Tree, scope: usize, roots: &[Expr], out: &mut Vec<Stmt>) {
         let arena = &self.program.arena;
         let mut seen: Set<Expr> = Set::default();
         let mut stack: Vec<Expr> = roots.to_vec();
         while let Some(e) = stack.pop() {
-            if !self.done[e.at()] && seen.insert(e) {
+            let is_done = |at: &usize| self.done.contains(&(e, *at)) && tree.is_inside(scope, *at);
+            if !self.places[e.at()].iter().any(is_done) && seen.insert(e) {
                 stack.extend(arena[e].children());
             }
         }
-        let mut needed: Vec<Expr> = seen.into_iter().filter(|e| self.place[e.at()] == Some(scope)).collect();
+        let mut needed: Vec<Expr> = seen.into_iter().filter(|e| self.is_at(*e, scope)).collect();
         needed.sort_unstable();
         for &e in &needed {
-            if std::mem::replace(&mut self.done[e.at()], true) || !self.local[e.at()] {
+            if !self.done.insert((e, scope)) || !self.local[e.at()] {
                 continue;
             }
+            let arms = self.arms.get(&(e, scope)).cloned().unwrap_or_default();
+            let inner = |scheduler: &mut Self, arm: usize, value: Expr| {
+                let mut statements = Vec::new();
+                scheduler.before(tree, arm, &[value], &mut statements);
+                statements
+            };
             let statement = match &arena[e] {
                 Node::Apply(Op::Select, args) => {
-                    let arms = self.arms[&e].clone();
-                    let mut bodies = [Vec::new(), Vec::new()];
-                    for (k, body) in bodies.iter_mut().enumerate() {
-                        self.before(arms[k], &[args[k + 1]], body);
-                    }
-                    let [then, otherwise] = bodies;
+                    let [then, otherwise] = [0, 1].map(|k| inner(self, arms[k], args[k + 1]));
                     Stmt::Branch(e, then, otherwise)
                 }
-                Node::Named(_, body) => {
-                    let inner = self.arms[&e][0];
-                    let mut statements = Vec::new();
-                    self.before(inner, &[*body], &mut statements);
-                    Stmt::Total(e, statements)
-                }
+                Node::Apply(op @ (Op::And | Op::Or), args) if !arms.is_empty() => match (inner(self, arms[0], args[1]), op) {
+                    (behind, _) if behind.is_empty() => Stmt::Let(e),
+                    (behind, Op::And) => Stmt::Branch(e, behind, Vec::new()),
+                    (behind, _) => Stmt::Branch(e, Vec::new(), behind),
+                },
+                Node::Named(_, body) => Stmt::Total(e, inner(self, arms[0], *body)),
                 Node::Apply(op @ (Op::Sin | Op::Cos), args) => {
                     let other = if *op == Op::Sin { Op::Cos } else { Op::Sin };
-                    let twin = needed
-                        .iter()
-                        .copied()
-                        .find(|n| self.local[n.at()] && !self.done[n.at()] && arena.as_apply(*n) == Some((other, args)));
+                    let twin = needed.iter().copied().find(|n| {
+                        self.local[n.at()] && !self.done.contains(&(*n, scope)) && arena.as_apply(*n) == Some((other, args))
+                    });
                     match twin {
                         Some(twin) => {
-                            self.done[twin.at()] = true;
+                            self.done.insert((twin, scope));
                             self.name(twin);
                             let (sin, cos) = if *op == Op::Sin { (e, twin) } else { (twin, e) };
                             Stmt::SinCos(sin, cos)
@@ -378,7 +489,11 @@ impl Scheduler<'_> {
         }
     }
 
+    /// Names the variable of a node; where several scopes compute it, the name is the same.
     fn name(&mut self, e: Expr) {
+        if self.locals.contains_key(&e) {
+            return;
+        }
         let name = match self.program.names.get(&e) {
             Some(user) => {
                 let plain: String = user.trim_start_matches("r#").into();
@@ -393,6 +508,10 @@ impl Scheduler<'_> {
         self.taken.insert(name.clone());
         self.locals.insert(e, name);
     }
+}
+
+fn is_length(arena: &Arena, e: Expr) -> bool {
+    arena.as_position(e).is_some_and(|a| a.indices().next().is_none())
 }
 
 /// The expressions that an item and all that is inside it use.

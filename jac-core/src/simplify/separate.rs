@@ -52,11 +52,12 @@ impl Known {
     /// The expression over the given indices, without their names, the operands of commutative operators in
     /// one order.
     fn key(program: &mut Program, e: Expr, indices: &[Index]) -> (Vec<Affine>, Expr) {
-        let terms = program.expand(e);
+        // an order of operands is the same for all names only where there are none
+        let nameless = program.arena.bind(indices, e);
+        let terms = program.expand(nameless);
         let terms = program.collect(terms);
         let canonical = program.sum(&terms);
-        let ordered = program.arena.ordered(canonical);
-        (indices.iter().map(|i| program.length(*i).clone()).collect(), program.arena.bind(indices, ordered))
+        (indices.iter().map(|i| program.length(*i).clone()).collect(), program.arena.ordered(canonical))
     }
 
     fn insert(&mut self, program: &mut Program, tensor: Tensor, indices: &[Index], e: Expr) {

@@ -1,0 +1,158 @@
+//! Which accesses are in range, and where.
+//!
+//! [`Needs`] is what must hold for an expression to be evaluated, [`Facts`] what is known to hold in a place.
+
+use super::affine::{Affine, Index, Symbol};
+use super::expr::{Expr, Map, Node, Set};
+use super::program::{is_natural, Program, SizeKind};
+use crate::ops::Op;
+
+/// Of expressions, what must be 0 or more for their accesses to be in range, as far as it is not so anyway.
+#[derive(Debug)]
+pub struct Needs {
+    of: Map<Expr, Vec<Affine>>,
+}
+
+/// What is known to be 0 or more.
+#[derive(Clone, Default, Debug)]
+pub struct Facts {
+    natural: Vec<Affine>,
+}
+
+impl Facts {
+    /// A condition holds, or it does not.
+    pub fn assume(&mut self, program: &Program, condition: Expr, holds: bool) {
+        let arena = &program.arena;
+        let mut waiting = vec![(condition, holds)];
+        while let Some((c, holds)) = waiting.pop() {
+            let Some((op, args)) = arena.as_apply(c) else { continue };
+            match (op, holds) {
+                (Op::Not, _) => waiting.push((args[0], !holds)),
+                (Op::And, true) | (Op::Or, false) => waiting.extend(args.iter().map(|a| (*a, holds))),
+                _ => {
+                    let [Some(a), Some(b)] = [0, 1].map(|k| args.get(k).and_then(|e| arena.as_position(*e))) else { continue };
+                    let (above, below) = (b.plus(&a, -1), a.plus(&b, -1));
+                    let one = Affine::from(1);
+                    match (op, holds) {
+                        (Op::Lt, true) => self.natural.push(above.plus(&one, -1)),
+                        (Op::Lt, false) => self.natural.push(below),
+                        (Op::Le, true) => self.natural.push(above),
+                        (Op::Le, false) => self.natural.push(below.plus(&one, -1)),
+                        (Op::Eq, true) => self.natural.extend([above, below]),
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// The loop of an index runs.
+    pub fn runs(&mut self, program: &Program, i: Index) {
+        self.natural.push(program.length(i).plus(&Affine::from(1), -1));
+    }
+
+    /// Whether it follows that an integer is 0 or more.
+    pub fn tell(&self, program: &Program, need: &Affine) -> bool {
+        let follows = |a: Affine| is_certain(program, &program.least(a, &[]));
+        follows(need.clone()) || self.natural.iter().any(|known| follows(need.plus(known, -1)))
+    }
+}
+
+/// Whether an integer over lengths is 0 or more, where integer parameters may be anything.
+fn is_certain(program: &Program, a: &Affine) -> bool {
+    let is_length = |s: &Symbol| matches!(s, Symbol::Size(n) if program.sizes[n.0 as usize].kind != SizeKind::Integer);
+    is_natural(a) && a.terms().iter().all(|(s, _)| is_length(s))
+}
+
+impl Needs {
+    /// Of all nodes of `order`, in which operands come first.
+    pub fn of(program: &Program, order: &[Expr]) -> Needs {
+        let mut needs = Needs { of: Map::default() };
+        for &e in order {
+            let found = needs.find(program, e);
+            if !found.is_empty() {
+                needs.of.insert(e, found.into_iter().collect());
+            }
+        }
+        needs
+    }
+
+    /// Whether all expressions may be evaluated anywhere.
+    pub fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
+    /// Whether an expression may be evaluated anywhere.
+    pub fn are_none(&self, e: Expr) -> bool {
+        !self.of.contains_key(&e)
+    }
+
+    /// Whether an expression may be evaluated where the facts hold.
+    pub fn hold(&self, program: &Program, e: Expr, facts: &Facts) -> bool {
+        self.get(e).iter().all(|need| facts.tell(program, need))
+    }
+
+    /// What an expression needs.
+    pub fn get(&self, e: Expr) -> &[Affine] {
+        self.of.get(&e).map_or(&[], Vec::as_slice)
+    }
+
+    fn find(&self, program: &Program, e: Expr) -> Set<Affine> {
+        let arena = &program.arena;
+        let where_true = |e: Expr, condition: Expr, holds: bool| {
+            let mut facts = Facts::default();
+            facts.assume(program, condition, holds);
+            self.get(e).iter().filter(|need| !facts.tell(program, need)).cloned().collect::<Vec<Affine>>()
+        };
+        match &arena[e] {
+            Node::Access(t, at) => {
+                let axes = at.iter().zip(&program.info(*t).shape);
+                let bounds = axes.flat_map(|(a, n)| [a.clone(), n.plus(&Affine::from(1), -1).plus(a, -1)]);
+                bounds.filter(|bound| !Facts::default().tell(program, bound)).collect()
+            }
+            Node::Apply(Op::Select, args) => {
+                let arms = [(args[1], true), (args[2], false)].map(|(arm, holds)| where_true(arm, args[0], holds));
+                self.get(args[0]).iter().cloned().chain(arms.into_iter().flatten()).collect()
+            }
+            Node::Apply(op @ (Op::And | Op::Or), args) => {
+                self.get(args[0]).iter().cloned().chain(where_true(args[1], args[0], *op == Op::And)).collect()
+            }
+            Node::Named(i, body) => self.of_sum(program, *body, Symbol::Index(*i), program.length(*i)),
+            Node::Sum(length, body) => {
+                let nearer = |s: Symbol| match s {
+                    Symbol::Bound(k) => Some(Affine::from(Symbol::Bound(k - 1))),
+                    Symbol::Index(_) | Symbol::Size(_) => None,
+                };
+                self.of_sum(program, *body, Symbol::Bound(0), length).iter().map(|need| need.substitute(nearer)).collect()
+            }
+            node => node.children().iter().flat_map(|c| self.get(*c).iter().cloned()).collect(),
+        }
+    }
+    /// What the terms of a sum need at all positions of its index: at the one where there is least.
+    fn of_sum(&self, program: &Program, body: Expr, i: Symbol, length: &Affine) -> Set<Affine> {
+        let last = length.plus(&Affine::from(1), -1);
+        let facts = Facts { natural: vec![last.clone()] };
+        let least = |need: &Affine| {
+            let extreme = if need.coefficient(i) > 0 { Affine::default() } else { last.clone() };
+            need.substitute(|s| (s == i).then(|| extreme.clone()))
+        };
+        self.get(body).iter().filter(|need| !facts.tell(program, need)).map(least).filter(|need| !facts.tell(program, need)).collect()
+    }
+}
+
+/// The conditions in an order in which each may be evaluated where those before it hold.
+pub fn in_order(program: &Program, conditions: &[Expr]) -> Vec<Expr> {
+    let mut left = conditions.to_vec();
+    if left.len() < 2 {
+        return left;
+    }
+    let needs = Needs::of(program, &program.arena.reachable(left.iter().copied()));
+    let mut facts = Facts::default();
+    let mut out = Vec::new();
+    while !left.is_empty() {
+        let next = left.remove(left.iter().position(|c| needs.hold(program, *c, &facts)).unwrap_or(0));
+        facts.assume(program, next, true);
+        out.push(next);
+    }
+    out
+}

@@ -1,0 +1,199 @@
+//! Where an access may be evaluated.
+//!
+//! `if 1 <= i { x[i - 1] }` reads `x[i - 1]` only where `i` is not 0, and a loop that does not run reads
+//! nothing. So an operation may leave a branch or a loop only if every access in it is in range outside, too:
+//! if the [`Facts`] there tell what it [`Needs`]. [`check`] is the invariant of
+//! lowering: **no access is evaluated where it is not known to be in range, unless its value is used there
+//! whatever happens.** What is left then are the accesses of the function itself, which panics where they do.
+
+use super::schedule::Kind;
+use super::{Plan, Stmt};
+use crate::ir::{Affine, Expr, Facts, Index, Map, Needs, Node, Program, Set};
+use crate::ops::Op;
+
+/// The condition that a loop runs, of a length that may be 0.
+pub fn is_not_empty(program: &mut Program, i: Index) -> Option<Expr> {
+    let length = program.length(i).clone();
+    if length.known().is_some_and(|n| n > 0) {
+        return None;
+    }
+    let args = vec![program.arena.constant(0), program.arena.integer(length)];
+    Some(program.arena.apply(Op::Lt, args))
+}
+
+/// Whether the scope is that around the loop of `i`, for what all its iterations need.
+pub fn is_entry(program: &Program, kind: Kind, i: Index) -> bool {
+    matches!(kind, Kind::Guard(c) if is_runs(program, c, i))
+}
+
+/// Whether the guarded statements are but a loop that the guard says runs.
+pub fn is_entry_of(program: &Program, condition: Expr, body: &[Stmt]) -> bool {
+    matches!(body, [Stmt::Loop(i, _)] if is_runs(program, condition, *i))
+}
+
+fn is_runs(program: &Program, condition: Expr, i: Index) -> bool {
+    let Some((Op::Lt, &[zero, length])) = program.arena.as_apply(condition) else { return false };
+    program.arena.is(zero, 0) && program.arena.as_position(length).as_ref() == Some(program.length(i))
+}
+
+/// Puts sums inside `if 0 < n` where something that all terms share can be read only then: it is read once.
+pub fn enter_sums(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
+    let order = program.arena.reachable(roots.iter().copied());
+    let needs = Needs::of(program, &order);
+    if needs.is_empty() {
+        return roots.to_vec();
+    }
+    let free = program.arena.free_table(&order);
+    let worth = |program: &Program, i: Index, body: Expr| {
+        let shared = |e: &Expr| !free[e].contains(&i) && !needs.hold(program, *e, &Facts::default());
+        program.arena.reachable([body]).iter().any(shared)
+    };
+    let entered: Set<Expr> = order
+        .iter()
+        .copied()
+        .filter(|e| matches!(program.arena[*e], Node::Named(i, body) if worth(program, i, body)))
+        .collect();
+    let conditions: Map<Index, Option<Expr>> = entered
+        .iter()
+        .filter_map(|e| match program.arena[*e] {
+            Node::Named(i, _) => Some(i),
+            _ => None,
+        })
+        .collect::<Vec<Index>>()
+        .into_iter()
+        .map(|i| (i, is_not_empty(program, i)))
+        .collect();
+    program.arena.map(roots, |arena, e, node| match node {
+        Node::Named(i, _) if entered.contains(&e) => {
+            let sum = arena.insert(node);
+            match conditions[&i] {
+                Some(condition) => {
+                    let zero = arena.constant(0);
+                    arena.apply(Op::Select, vec![condition, sum, zero])
+                }
+                None => sum,
+            }
+        }
+        node if arena[e] == node => e,
+        node => arena.insert(node),
+    })
+}
+
+/// Checks the invariant of lowering.
+///
+/// # Errors
+/// An access that is evaluated where it is not known to be in range, and not used whatever happens.
+pub fn check(plan: &Plan) -> Result<(), String> {
+    let needs = Needs::of(&plan.program, &plan.program.arena.reachable(plan.body.iter().flat_map(Stmt::expressions)));
+    if needs.is_empty() {
+        return Ok(());
+    }
+    Checker { plan, needs }.block(&plan.body, &[], &Facts::default()).map(|_| ())
+}
+
+struct Checker<'a> {
+    plan: &'a Plan,
+    needs: Needs,
+}
+
+impl Checker<'_> {
+    /// Checks statements; returns the variables that they read whatever happens.
+    fn block(&self, body: &[Stmt], results: &[Expr], facts: &Facts) -> Result<Set<Expr>, String> {
+        let program = &self.plan.program;
+        // what is read whatever happens: by what the block returns and stores, and by what computes that
+        let mut certain: Set<Expr> = Set::default();
+        results.iter().for_each(|e| self.read(*e, &mut certain));
+        for statement in flat(body).into_iter().rev() {
+            let defined = statement.defined();
+            if defined.is_empty() || defined.iter().any(|e| certain.contains(e)) {
+                statement.evaluated(program).into_iter().for_each(|e| self.read(e, &mut certain));
+            } else if let Some(e) = statement.evaluated(program).into_iter().find(|e| !self.holds(*e, facts)) {
+                let name = &self.plan.locals[&defined[0]];
+                return Err(format!("`{name}` may not be used, and may read out of range: {:?}", self.needs.get(e)));
+            }
+            let (i, inner, result) = match statement {
+                Stmt::Branch(e, then, otherwise) => {
+                    let args = program.arena[*e].children();
+                    // of `&&` and `||` there is one operand behind the first
+                    let arms = [(then, args[1], true), (otherwise, args[args.len() - 1], false)];
+                    for (arm, value, holds) in arms.into_iter().filter(|(arm, ..)| args.len() > 2 || !arm.is_empty()) {
+                        self.block(arm, &[value], &self.where_true(facts, args[0], holds))?;
+                    }
+                    continue;
+                }
+                Stmt::Guard(c, inner) => {
+                    self.block(inner, &[], &self.where_true(facts, *c, true))?;
+                    continue;
+                }
+                Stmt::Loop(i, inner) => (*i, inner, None),
+                Stmt::Total(e, inner) => match program.arena[*e] {
+                    Node::Named(i, body) => (i, inner, Some(body)),
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            let mut inside = facts.clone();
+            inside.runs(program, i);
+            let read = self.block(inner, result.as_slice(), &inside)?;
+            let runs = facts.tell(program, &program.length(i).plus(&Affine::from(1), -1));
+            if runs && (result.is_none() || defined.iter().any(|e| certain.contains(e))) {
+                certain.extend(read);
+            }
+        }
+        Ok(certain)
+    }
+
+    fn where_true(&self, facts: &Facts, condition: Expr, holds: bool) -> Facts {
+        let mut facts = facts.clone();
+        facts.assume(&self.plan.program, condition, holds);
+        facts
+    }
+
+    /// Adds the variables that an expression reads whatever happens.
+    fn read(&self, e: Expr, certain: &mut Set<Expr>) {
+        let mut waiting = vec![e];
+        while let Some(e) = waiting.pop() {
+            if self.plan.locals.contains_key(&e) {
+                certain.insert(e);
+            } else {
+                waiting.extend(at_once(&self.plan.program, e));
+            }
+        }
+    }
+
+    /// Whether what an expression reads is in range, without the variables that are there already.
+    fn holds(&self, e: Expr, facts: &Facts) -> bool {
+        let program = &self.plan.program;
+        if self.plan.locals.contains_key(&e) || self.needs.hold(program, e, facts) {
+            return true;
+        }
+        let inner = |e: Expr, condition: Expr, holds: bool| self.holds(e, &self.where_true(facts, condition, holds));
+        match program.arena.as_apply(e) {
+            None => false,
+            Some((Op::Select, &[c, a, b])) => self.holds(c, facts) && inner(a, c, true) && inner(b, c, false),
+            Some((op @ (Op::And | Op::Or), &[a, b])) => self.holds(a, facts) && inner(b, a, op == Op::And),
+            Some((_, args)) => args.iter().all(|a| self.holds(*a, facts)),
+        }
+    }
+}
+
+/// The statements that are run one after the other: those of pieces, and each of the totals of a loop.
+fn flat(body: &[Stmt]) -> Vec<&Stmt> {
+    let mut out = Vec::new();
+    for statement in body {
+        match statement {
+            Stmt::Group(inner, _) | Stmt::Totals(inner) => out.extend(flat(inner)),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// The operands that are evaluated whenever the expression is.
+pub fn at_once(program: &Program, e: Expr) -> &[Expr] {
+    match &program.arena[e] {
+        Node::Apply(Op::Select | Op::And | Op::Or, args) => &args[..1],
+        Node::Named(..) => &[],
+        node => node.children(),
+    }
+}
