@@ -7,6 +7,7 @@
 
 use super::body::{Eval, Reader};
 use super::control::{unchanged, Target};
+use super::integers::Int;
 use super::value::{Elements, Stream, Tensor, Value};
 use crate::ir::{self, Affine, Body, Definition, Expr, Index, Node, Role, Symbol};
 use crate::ops::Op;
@@ -49,7 +50,7 @@ impl<'b> Reader<'b> {
             for &slot in &changed {
                 let value = before[slot].clone();
                 self.slots[slot] = match (value, steps.iter().find(|(s, _)| *s == slot)) {
-                    (Value::Int(a), Some((_, step))) => Value::Int(a.plus(&Affine::from(stream.indices[0]), *step)),
+                    (Value::Int(a), Some((_, step))) => Value::Int(Int { at: a.at.plus(&Affine::from(stream.indices[0]), *step), ..a }),
                     (value, _) => self.placeholder(value, stream, &mut states, span)?,
                 };
             }
@@ -64,7 +65,7 @@ impl<'b> Reader<'b> {
                 found = true;
                 changed.push(slot);
                 if let (Value::Int(a), Value::Int(b)) = (was, &self.slots[slot]) {
-                    match b.plus(a, -1).known() {
+                    match b.at.plus(&a.at, -1).known() {
                         Some(step) if stream.indices.len() == 1 => steps.push((slot, step)),
                         _ => {
                             return self.fail(
@@ -78,7 +79,7 @@ impl<'b> Reader<'b> {
             }
             for (slot, step) in &steps {
                 let grown = match (&start[*slot], &self.slots[*slot]) {
-                    (Value::Int(a), Value::Int(b)) => b.plus(a, -1).known() == Some(*step),
+                    (Value::Int(a), Value::Int(b)) => b.at.plus(&a.at, -1).known() == Some(*step),
                     _ => false,
                 };
                 if !found && !grown {
@@ -101,10 +102,11 @@ impl<'b> Reader<'b> {
         let number = self.loops;
         self.loops += 1;
         let labels = std::mem::replace(&mut self.labels, vec![(None, number)]);
-        let from = self.jumps.len();
+        let (from, kept) = (self.jumps.len(), self.slots.len());
         let tail = round(self, (*stream.item).clone()).map(|()| Value::unit());
         self.labels = labels;
-        self.land(Target::Continue(number), from, tail)?;
+        self.land(Target::Continue(number), from, kept, tail)?;
+        self.slots.truncate(kept.max(self.pinned));
         if self.jumps.len() > from {
             return self.fail(
                 span,
@@ -190,7 +192,7 @@ impl<'b> Reader<'b> {
         for &slot in changed {
             let first = next;
             let value = match (&before[slot], steps.iter().find(|(s, _)| *s == slot)) {
-                (Value::Int(a), Some((_, step))) => Value::Int(a.plus(&count, *step)),
+                (Value::Int(a), Some((_, step))) => Value::Int(Int { at: a.at.plus(&count, *step), ..a.clone() }),
                 (value, _) => self.after_loop(value, &states, &finals, &mut next),
             };
             let name = self.scope.iter().find(|(_, s)| *s == slot).map(|(n, _)| n.clone()).unwrap_or_default();

@@ -71,7 +71,7 @@ impl Reader<'_> {
     pub(super) fn changing_method(&mut self, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
         let view = self.view(&call.receiver)?;
         if name == "iter_mut" && view.slices.is_empty() {
-            return self.iterated(Value::Reference(view.place), span);
+            return self.references(&view.place, span);
         }
         let mut arguments = self.arguments(&call.args)?;
         for a in &mut arguments {
@@ -85,6 +85,7 @@ impl Reader<'_> {
                 Value::Array(items)
             }
             ("swap", Some(Value::Int(i)), Some(Value::Int(j)), Value::Array(mut items)) => {
+                let (i, j) = (self.as_position(&i, span)?, self.as_position(&j, span)?);
                 let (i, j) = (self.position(&[i], items.len(), span)?, self.position(&[j], items.len(), span)?);
                 items.swap(i, j);
                 Value::Array(items)
