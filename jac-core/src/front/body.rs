@@ -251,7 +251,7 @@ impl Reader<'_> {
     }
 
     fn output(&mut self, name: &str, ty: &Ty, value: Value, span: Span) -> Eval<ir::Tensor> {
-        let value = match (ty, value) {
+        let value = match (ty, self.read_through(value)?) {
             (Ty::Array(lengths), Value::Generator(f)) => {
                 let length: syn::Expr = syn::parse2(lengths[0].clone()).unwrap_or_else(|_| syn::parse_quote!(0));
                 self.generated(&f, &length)?
@@ -330,6 +330,10 @@ impl Reader<'_> {
                 let e = self.opaque_float(e)?;
                 out.push(e);
                 Ok(())
+            }
+            Value::Reference(place) => {
+                let value = self.load(place, span)?;
+                self.flatten(&value, depth, shape, out, span)
             }
             Value::Poison => Err(Stop::Reported),
             other => self.fail(span, format!("expected floats, found {}", other.kind()), ""),
@@ -520,7 +524,7 @@ impl Reader<'_> {
                 if let syn::Pat::Type(typed) = &local.pat {
                     self.expected = Some((*typed.ty).clone());
                 }
-                match self.argument(&init.expr) {
+                match self.expr(&init.expr) {
                     Ok(value) => self.bind(&local.pat, value).map(|()| None),
                     Err(stop) => {
                         self.poison(&local.pat);
@@ -585,7 +589,7 @@ impl Reader<'_> {
                 self.expected = expected;
                 self.block(&block.block)
             }
-            syn::Expr::Try(e) => match self.expr(&e.expr)? {
+            syn::Expr::Try(e) => match self.referent(&e.expr)? {
                 Value::Option(Truth::Known(false), _) => {
                     self.fail(e.question_token.span(), "nothing as a result", "check for errors outside the function")
                 }
@@ -638,7 +642,7 @@ impl Reader<'_> {
                 if let (Some(slot), false) = (self.array_variable(&index.expr), matches!(at, Value::Range(..))) {
                     return self.element_in(slot, &at, index.index.span());
                 }
-                let base = self.expr(&index.expr)?;
+                let base = self.referent(&index.expr)?;
                 self.index(base, &at, index.index.span())
             }
             syn::Expr::Field(field) => self.field(field),
@@ -742,10 +746,6 @@ impl Reader<'_> {
             if let Some(slot) = self.slot(name) {
                 return match &self.slots[slot] {
                     Value::Poison => Err(Stop::Reported),
-                    Value::Reference(place) => {
-                        let place = place.clone();
-                        self.load(&place, path.span())
-                    }
                     value => Ok(value.clone()),
                 };
             }
@@ -796,20 +796,14 @@ impl Reader<'_> {
         self.float_constant(value, path.span()).map(Value::Float)
     }
 
-    /// An expression whose value may be a mutable reference.
-    pub(super) fn argument(&mut self, e: &syn::Expr) -> Eval {
-        if let syn::Expr::Path(p) = e {
-            if let Some(slot) = p.path.get_ident().and_then(|i| self.slot(&i.to_string())) {
-                if let Value::Reference(_) = &self.slots[slot] {
-                    return Ok(self.slots[slot].clone());
-                }
-            }
-        }
-        self.expr(e)
+    /// An expression, and where it is a mutable reference, what that refers to.
+    pub(super) fn referent(&mut self, e: &syn::Expr) -> Eval {
+        let value = self.expr(e)?;
+        self.read_through(value)
     }
 
     pub(super) fn arguments<'e>(&mut self, es: impl IntoIterator<Item = &'e syn::Expr>) -> Eval<Vec<Value>> {
-        es.into_iter().map(|e| self.argument(e)).collect()
+        es.into_iter().map(|e| self.expr(e)).collect()
     }
 
     /// The variable that an expression is, if it holds a fixed array.
@@ -834,13 +828,13 @@ impl Reader<'_> {
     }
 
     fn unary(&mut self, unary: &syn::ExprUnary) -> Eval {
-        let value = self.expr(&unary.expr)?;
+        let value = self.referent(&unary.expr)?;
         match (&unary.op, value) {
             (UnOp::Deref(_), Value::Opaque(e)) => Ok(Value::Opaque(match &*e {
                 syn::Expr::Reference(r) => Rc::new((*r.expr).clone()),
                 e => Rc::new(syn::parse_quote!(*#e)),
             })),
-            (UnOp::Deref(_), value) => self.read_through(value),
+            (UnOp::Deref(_), value) => Ok(value),
             (UnOp::Neg(_), Value::Opaque(e)) => Ok(Value::Opaque(Rc::new(syn::parse_quote!((-#e))))),
             (UnOp::Not(_), Value::Opaque(e)) => {
                 let truth = self.opaque_truth(&e)?;
@@ -984,8 +978,7 @@ impl Reader<'_> {
     }
 
     fn integer_value(&mut self, e: &syn::Expr) -> Eval<Int> {
-        let value = self.expr(e)?;
-        match self.read_through(value)? {
+        match self.referent(e)? {
             Value::Int(a) => Ok(a),
             Value::Opaque(e) => Ok(Int { at: self.opaque_integer(&e)?, ty: None, cast: false }),
             Value::Poison => Err(Stop::Reported),
@@ -1026,7 +1019,7 @@ impl Reader<'_> {
 
     /// The length of an array type or expression: a literal, a const generic or a `const` item.
     fn array_length(&mut self, e: &syn::Expr) -> Eval<Affine> {
-        match self.expr(e)? {
+        match self.referent(e)? {
             Value::Int(a) => self.as_position(&a, e.span()),
             Value::Opaque(e) => Ok(self.types.item_length(&mut self.program, &e.to_token_stream())),
             other => self.fail(e.span(), format!("expected an integer, found {}", other.kind()), ""),
@@ -1074,7 +1067,7 @@ impl Reader<'_> {
     }
 
     fn repeat(&mut self, repeat: &syn::ExprRepeat) -> Eval {
-        let value = self.expr(&repeat.expr)?;
+        let value = self.referent(&repeat.expr)?;
         let length = self.array_length(&repeat.len)?;
         self.repeated(value, length, repeat.span())
     }
@@ -1102,7 +1095,7 @@ impl Reader<'_> {
     }
 
     fn field(&mut self, field: &syn::ExprField) -> Eval {
-        let base = self.expr(&field.base)?;
+        let base = self.referent(&field.base)?;
         match (&field.member, base) {
             (syn::Member::Unnamed(at), Value::Tuple(mut items)) if (at.index as usize) < items.len() => {
                 let item = items.swap_remove(at.index as usize);
@@ -1138,6 +1131,10 @@ impl Reader<'_> {
         match at {
             Value::Int(a) => Ok(vec![self.as_position(a, span)?]),
             Value::Opaque(e) => Ok(vec![self.opaque_integer(e)?]),
+            Value::Reference(place) => {
+                let at = self.load(place, span)?;
+                self.positions(&at, span)
+            }
             Value::Array(items) | Value::Tuple(items) => {
                 let mut out = Vec::new();
                 for item in items {

@@ -77,6 +77,15 @@ impl Reader<'_> {
             return self.array_iteration(items, name, call, span).map(Some);
         }
         match self.iterated(receiver, span)? {
+            Source::Known(Iter::Counter(from, i64::MAX, ty)) if name == "zip" && call.args.len() == 1 => {
+                match self.iterable(&call.args[0])? {
+                    Source::Known(other) => {
+                        let pairs = Iter::Zip(Box::new(Iter::Counter(from, i64::MAX, ty)), Box::new(other));
+                        Ok(Some(Value::Iter(Box::new(pairs))))
+                    }
+                    Source::Open(stream) => self.numbered(stream, from, ty, span).map(Some),
+                }
+            }
             Source::Open(stream) => self.stream_method(stream, name, call, span).map(Some),
             Source::Known(iter) => match self.adapted(iter.clone(), name, call, span)? {
                 Some(iter) => Ok(Some(Value::Iter(Box::new(iter)))),
@@ -125,7 +134,7 @@ impl Reader<'_> {
                 Ok(items.into_iter().nth(at).map_or_else(Value::none, Value::some))
             }
             ("contains", 1) => {
-                let sought = self.expr(&call.args[0])?;
+                let sought = self.referent(&call.args[0])?;
                 let mut found = Truth::Known(false);
                 for item in items {
                     let equal = self.equal(item, sought.clone(), span)?;
@@ -169,7 +178,7 @@ impl Reader<'_> {
                 n => Iter::StepBy(inner, n, true),
             },
             ("scan", 2) => {
-                let state = self.expr(&call.args[0])?;
+                let state = self.referent(&call.args[0])?;
                 Iter::Scan(inner, self.callable(&call.args[1])?, state, Truth::Known(true))
             }
             ("map", 1) => Iter::Map(inner, self.callable(&call.args[0])?),
@@ -206,7 +215,7 @@ impl Reader<'_> {
             ("sum", 0) => self.accumulated(iter, Op::Add, call, span),
             ("product", 0) => self.accumulated(iter, Op::Mul, call, span),
             ("fold", 2) => {
-                let mut total = self.expr(&call.args[0])?;
+                let mut total = self.referent(&call.args[0])?;
                 let f = self.callable(&call.args[1])?;
                 self.each_item(iter, span, &mut |r, item| {
                     let next = r.with_item(&f, vec![total.clone()], &item, span)?;

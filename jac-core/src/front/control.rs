@@ -157,7 +157,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn truth(&mut self, e: &syn::Expr) -> Eval<Truth> {
-        match self.expr(e)? {
+        match self.referent(e)? {
             Value::Truth(t) => Ok(t),
             Value::Opaque(e) => self.opaque_truth(&e),
             other => self.fail(e.span(), format!("expected a condition, found {}", other.kind()), ""),
@@ -379,7 +379,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn for_loop(&mut self, each: &syn::ExprForLoop) -> Eval {
-        let over = match self.argument(&each.expr)? {
+        let over = match self.expr(&each.expr)? {
             Value::Range(from, Some(to), ty) if to.plus(&from, -1).indices().next().is_some() => {
                 return self.uneven_loop(each, &from, &to, ty);
             }
@@ -392,6 +392,7 @@ impl Reader<'_> {
                     return self.fail(label.span(), "a label on a loop over a run-time length", "write the loop without a label");
                 }
                 return self.open_loop(&stream, each.expr.span(), &mut |r, item| {
+                    let item = r.done_with(&stream.pending, item, each.expr.span())?;
                     r.scoped(|r| {
                         r.bind(&each.pat, item)?;
                         r.block(&each.body).map(drop)

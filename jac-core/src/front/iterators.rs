@@ -511,6 +511,11 @@ impl Reader<'_> {
         if before.iter().zip(&self.slots).all(|(a, b)| unchanged(a, b)) {
             return Ok(value);
         }
+        self.effect(span)
+    }
+
+    /// The error for a closure that changes a variable where it cannot.
+    pub(super) fn effect<T>(&mut self, span: Span) -> Eval<T> {
         let help = "write a `for` loop over the elements";
         self.fail(span, "a closure over a run-time length changes a variable outside it", help)
     }

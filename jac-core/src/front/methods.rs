@@ -166,7 +166,7 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        match self.expr(e)? {
+        match self.referent(e)? {
             Value::Closure(closure) => Ok(Callable::Closure(closure)),
             other => self.fail(e.span(), format!("expected a closure, found {}", other.kind()), ""),
         }
@@ -342,7 +342,7 @@ impl Reader<'_> {
         }
         let receiver = match self.iterator_in_place(&name, &call.receiver)? {
             Some(iter) => iter,
-            None => self.expr(&call.receiver)?,
+            None => self.referent(&call.receiver)?,
         };
         if TRANSPARENT.contains(&name.as_str()) && call.args.is_empty() {
             return Ok(receiver);
@@ -405,7 +405,7 @@ impl Reader<'_> {
         if !stands || !ADVANCING.contains(&name) {
             return Ok(None);
         }
-        let value = self.argument(receiver)?;
+        let value = self.expr(receiver)?;
         let place = match value {
             Value::Reference(place) => place,
             Value::Iter(_) | Value::Range(..) => self.place(receiver)?,
@@ -519,7 +519,7 @@ impl Reader<'_> {
                 let order: Vec<usize> = (0..rank).rev().collect();
                 Ok(Value::Tensor(self.permuted(&t, &order)))
             }
-            ("dot", 1) => match self.expr(&call.args[0])? {
+            ("dot", 1) => match self.referent(&call.args[0])? {
                 Value::Tensor(other) => self.dot(t, other, span),
                 other => self.fail(call.args[0].span(), format!("expected an ndarray, found {}", other.kind()), ""),
             },
@@ -627,7 +627,7 @@ impl Reader<'_> {
             return Ok(Value::Array((0..n).map(|k| self.slice(t.clone(), &part(Affine::from(k)), span)).collect::<Eval<_>>()?));
         }
         let item = self.slice(t, &part(Affine::from(index)), span)?;
-        Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(item) }))
+        Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(item), pending: Vec::new() }))
     }
 
     fn mean(&mut self, t: &Tensor, axis: Option<usize>, span: Span) -> Eval {

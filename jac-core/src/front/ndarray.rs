@@ -23,7 +23,7 @@ impl Reader<'_> {
                 let body = self.where_equal(Affine::from(indices[0]), Affine::from(indices[1]), value);
                 Ok(Value::Tensor(self.tensor(indices, body, true)))
             }
-            ("from_iter" | "from_vec", first, None) => match self.iterated(first, span)? {
+            ("from_iter" | "from_vec", first, None) => match self.settled_source(first, span)? {
                 Source::Open(stream) => {
                     let item = self.read_through(*stream.item)?;
                     let e = self.float(item, span)?;
@@ -173,7 +173,7 @@ impl Reader<'_> {
                 Value::Tensor(self.tensor(indices, body, true))
             }
             ("var" | "std", 1) => {
-                let less = self.argument(&call.args[0])?;
+                let less = self.expr(&call.args[0])?;
                 let less = self.float(less, span)?;
                 let count = self.count(t, None);
                 let total = self.sum(t, None, span)?;
@@ -265,7 +265,7 @@ impl Reader<'_> {
     pub(super) fn zip_method(&mut self, mut parts: Vec<Value>, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
         match (name, call.args.len()) {
             ("and", 1) => {
-                let next = self.argument(&call.args[0])?;
+                let next = self.expr(&call.args[0])?;
                 parts.push(next);
                 Ok(Value::Zip(parts))
             }
@@ -304,7 +304,7 @@ impl Reader<'_> {
         let mut streams: Vec<Stream> = Vec::new();
         let mut lists: Vec<Vec<Value>> = Vec::new();
         for part in parts {
-            match self.iterated(part, span)? {
+            match self.settled_source(part, span)? {
                 Source::Open(stream) => streams.push(stream),
                 Source::Known(iter) => lists.push(self.collected(iter, span)?),
             }
@@ -327,6 +327,6 @@ impl Reader<'_> {
             }
             items.push(self.moved(s, &to));
         }
-        Ok(Value::Stream(Stream { indices, item: Box::new(Value::Tuple(items)) }))
+        Ok(Value::Stream(Stream { indices, item: Box::new(Value::Tuple(items)), pending: Vec::new() }))
     }
 }

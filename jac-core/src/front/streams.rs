@@ -1,6 +1,7 @@
 //! Iterators over the positions of a run-time length: an item for all of them at once.
 
 use super::body::{Eval, Reader, Stop};
+use super::control::unchanged;
 use super::integers::{Int, IntType};
 use super::iterators::{Item, Iter};
 use super::methods::Callable;
@@ -21,8 +22,16 @@ pub(super) enum Source {
 impl Reader<'_> {
     /// What a loop or an adapter goes through.
     pub(super) fn iterable(&mut self, e: &syn::Expr) -> Eval<Source> {
-        let value = self.argument(e)?;
-        self.iterated(value, e.span())
+        let value = self.expr(e)?;
+        self.settled_source(value, e.span())
+    }
+
+    /// What is gone through, where no closure waits for the items.
+    pub(super) fn settled_source(&mut self, value: Value, span: Span) -> Eval<Source> {
+        match self.iterated(value, span)? {
+            Source::Open(stream) if !stream.pending.is_empty() => self.effect(span),
+            source => Ok(source),
+        }
     }
 
     pub(super) fn iterated(&mut self, value: Value, span: Span) -> Eval<Source> {
@@ -36,7 +45,7 @@ impl Reader<'_> {
             Value::Range(from, to, ty) => self.range(&from, to.as_ref(), ty, span),
             Value::Tensor(t) if t.ndarray && t.shape.len() != 1 => {
                 let (indices, e) = self.each(&t);
-                Ok(Source::Open(Stream { indices, item: Box::new(Value::Float(e)) }))
+                Ok(Source::Open(Stream { indices, item: Box::new(Value::Float(e)), pending: Vec::new() }))
             }
             Value::Tensor(t) => {
                 let items = self.outer(t, span)?;
@@ -88,7 +97,7 @@ impl Reader<'_> {
                 let index = self.program.index(length);
                 let at = from.plus(&Affine::from(index), 1);
                 let item = Value::Int(Int { at, ty, cast: false });
-                Ok(Source::Open(Stream { indices: vec![index], item: Box::new(item) }))
+                Ok(Source::Open(Stream { indices: vec![index], item: Box::new(item), pending: Vec::new() }))
             }
         }
     }
@@ -104,7 +113,7 @@ impl Reader<'_> {
         }
         let index = self.program.index(t.shape[0].clone());
         let item = self.element_of(Value::Tensor(t), &[Affine::from(index)], span)?;
-        Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(item) }))
+        Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(item), pending: Vec::new() }))
     }
 
     /// The items of an array that stands in a pattern.
@@ -134,14 +143,14 @@ impl Reader<'_> {
                 }
                 None => {
                     let index = self.program.index(t.shape[0].clone());
-                    Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(part(Affine::from(index))) }))
+                    Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(part(Affine::from(index))), pending: Vec::new() }))
                 }
             },
             Value::Tensor(t) if t.ndarray => {
                 let indices = self.program.axes(&t.shape);
                 let mut part = place.clone();
                 part.path.push(indices.iter().map(|i| Affine::from(*i)).collect());
-                Ok(Value::Stream(Stream { indices, item: Box::new(Value::Reference(part)) }))
+                Ok(Value::Stream(Stream { indices, item: Box::new(Value::Reference(part)), pending: Vec::new() }))
             }
             other => self.fail(span, format!("cannot go through {}", other.kind()), ""),
         }
@@ -190,10 +199,13 @@ impl Reader<'_> {
 
     /// A method of an iterator over a run-time length.
     pub(super) fn stream_method(&mut self, stream: Stream, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
+        if !stream.pending.is_empty() {
+            return self.one_by_one(stream, name, call, span);
+        }
         let single = stream.indices.len() == 1;
         let first = stream.indices[0];
         let length = self.program.length(first).clone();
-        let with = |item: Value| Value::Stream(Stream { indices: stream.indices.clone(), item: Box::new(item) });
+        let with = |item: Value| Value::Stream(Stream { indices: stream.indices.clone(), item: Box::new(item), pending: Vec::new() });
         Ok(match (name, call.args.len()) {
             ("iter" | "into_iter" | "outer_iter", 0) => Value::Stream(stream),
             ("iter_mut", 0) => return self.fail(span, "cannot change these items", "call `iter_mut` on a variable"),
@@ -205,7 +217,7 @@ impl Reader<'_> {
                     let index = if by < 0 { first } else { other.indices[0] };
                     let at = [Affine::from(index)];
                     let (a, b) = (self.moved(&stream, &at), self.moved(&other, &at));
-                    Value::Stream(Stream { indices: vec![index], item: Box::new(Value::Tuple(vec![a, b])) })
+                    Value::Stream(Stream { indices: vec![index], item: Box::new(Value::Tuple(vec![a, b])), pending: Vec::new() })
                 }
                 Source::Open(other) if other.indices.len() == stream.indices.len() => {
                     for (i, j) in stream.indices.iter().zip(&other.indices) {
@@ -231,19 +243,25 @@ impl Reader<'_> {
                 let n = self.integer(&call.args[0])?;
                 let index = self.program.index(length.plus(&n, -1));
                 let item = self.moved(&stream, &[Affine::from(index).plus(&n, 1)]);
-                Value::Stream(Stream { indices: vec![index], item: Box::new(item) })
+                Value::Stream(Stream { indices: vec![index], item: Box::new(item), pending: Vec::new() })
             }
             ("windows", 1) if single => {
                 let n = self.count_argument(call)? as i64;
                 let index = self.program.index(length.plus(&Affine::from(n - 1), -1));
                 let items = (0..n).map(|k| self.moved(&stream, &[Affine::from(index).plus(&Affine::from(k), 1)])).collect();
-                Value::Stream(Stream { indices: vec![index], item: Box::new(Value::Array(items)) })
+                Value::Stream(Stream { indices: vec![index], item: Box::new(Value::Array(items)), pending: Vec::new() })
             }
             ("map", 1) => {
                 let f = self.callable(&call.args[0])?;
-                let item = (*stream.item).clone();
-                let item = self.without_effect(span, |r| r.invoke(&f, vec![item], span))?;
-                with(item)
+                let before = self.slots.clone();
+                self.spend(before.len(), span)?;
+                let item = self.invoke(&f, vec![(*stream.item).clone()], span)?;
+                if before.iter().zip(&self.slots).all(|(a, b)| unchanged(a, b)) {
+                    return Ok(with(item));
+                }
+                // it is to run once an item, in the loop that goes through them
+                self.slots = before;
+                Value::Stream(Stream { pending: vec![f], ..stream })
             }
             ("sum", 0) => {
                 let mut body = self.float_item(&stream, span)?;
@@ -254,7 +272,7 @@ impl Reader<'_> {
             }
             ("product" | "fold", _) => {
                 let (start, f) = match name {
-                    "fold" if call.args.len() == 2 => (self.expr(&call.args[0])?, self.callable(&call.args[1])?),
+                    "fold" if call.args.len() == 2 => (self.referent(&call.args[0])?, self.callable(&call.args[1])?),
                     _ => (Value::Float(self.program.arena.constant(1)), Callable::Operator(Op::Mul)),
                 };
                 let slot = self.hidden(start);
@@ -284,6 +302,58 @@ impl Reader<'_> {
                 );
             }
         })
+    }
+
+    /// A method of an iterator with closures that change variables: they run in the loop that it is.
+    fn one_by_one(&mut self, mut stream: Stream, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
+        let total = match (name, call.args.len()) {
+            ("iter" | "into_iter" | "by_ref", 0) => return Ok(Value::Stream(stream)),
+            ("map", 1) => {
+                stream.pending.push(self.callable(&call.args[0])?);
+                return Ok(Value::Stream(stream));
+            }
+            ("for_each", 1) => {
+                stream.pending.push(self.callable(&call.args[0])?);
+                None
+            }
+            ("count", 0) => None,
+            ("sum", 0) => Some((Value::Float(self.program.arena.constant(0)), Callable::Operator(Op::Add))),
+            ("product", 0) => Some((Value::Float(self.program.arena.constant(1)), Callable::Operator(Op::Mul))),
+            ("fold", 2) => Some((self.referent(&call.args[0])?, self.callable(&call.args[1])?)),
+            _ => return self.effect(span),
+        };
+        let count = self.program.length(stream.indices[0]).clone();
+        let one_axis = stream.indices.len() == 1;
+        let (slot, f) = match total {
+            Some((start, f)) => (self.hidden(start), Some(f)),
+            None => (self.hidden(Value::unit()), None),
+        };
+        self.open_loop(&stream, span, &mut |r, item| {
+            let item = r.done_with(&stream.pending, item, span)?;
+            if let Some(f) = &f {
+                let next = r.invoke(f, vec![r.hidden_value(slot), item], span)?;
+                r.set_hidden(slot, next);
+            }
+            Ok(())
+        })?;
+        Ok(match (f, name) {
+            (Some(_), _) => self.hidden_value(slot),
+            (None, "count") if one_axis => Value::position(count),
+            (None, _) => Value::unit(),
+        })
+    }
+
+    /// An item after the closures that wait for it.
+    pub(super) fn done_with(&mut self, pending: &[Callable], item: Value, span: Span) -> Eval {
+        pending.iter().try_fold(item, |item, f| self.invoke(f, vec![item], span))
+    }
+
+    /// `(from..).zip(stream)`.
+    pub(super) fn numbered(&mut self, stream: Stream, from: i64, ty: Option<IntType>, span: Span) -> Eval {
+        let &[index] = stream.indices.as_slice() else { return self.fail(span, "cannot pair these iterators", "go through them by positions") };
+        let at = Affine::from(from).plus(&Affine::from(index), 1);
+        let item = Value::Tuple(vec![Value::Int(Int { at, ty, cast: false }), *stream.item]);
+        Ok(Value::Stream(Stream { item: Box::new(item), ..stream }))
     }
 
     /// Known items with those of a run-time length beside them, as long as both last.
@@ -328,6 +398,10 @@ impl Reader<'_> {
         match value {
             Value::Float(e) => Ok(e),
             Value::Opaque(e) => self.opaque_float(&e),
+            Value::Reference(place) => {
+                let value = self.load(&place, span)?;
+                self.float(value, span)
+            }
             Value::Poison => Err(Stop::Reported),
             other => self.fail(span, format!("expected a float, found {}", other.kind()), ""),
         }

@@ -2,6 +2,7 @@
 
 use super::integers::{Int, IntType};
 use super::iterators::Iter;
+use super::methods::Callable;
 use crate::ir::{Affine, Expr, Index};
 use std::rc::Rc;
 
@@ -62,6 +63,8 @@ pub struct Stream {
     pub indices: Vec<Index>,
     /// The item there.
     pub item: Box<Value>,
+    /// What is still to be done with each item, in order: closures that change variables.
+    pub pending: Vec<Callable>,
 }
 
 /// A variable or a part of one.

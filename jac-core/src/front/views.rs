@@ -9,7 +9,7 @@ use proc_macro2::Span;
 use syn::spanned::Spanned;
 
 /// The methods that change their receiver.
-pub(super) const CHANGING: [&str; 15] = [
+pub(super) const CHANGING: [&str; 19] = [
     "assign",
     "clone_from",
     "copy_from_slice",
@@ -23,6 +23,10 @@ pub(super) const CHANGING: [&str; 15] = [
     "div_assign",
     "swap",
     "push",
+    "pop",
+    "extend",
+    "extend_from_slice",
+    "clear",
     "iter_mut",
     "reverse",
 ];
@@ -79,9 +83,20 @@ impl Reader<'_> {
         }
         let mut arguments = arguments.into_iter();
         let current = self.load(&view.place, span)?;
+        let mut result = Value::unit();
         let value = match (name, arguments.next(), arguments.next(), current) {
             ("push", Some(item), None, Value::Array(mut items)) => {
                 items.push(item);
+                Value::Array(items)
+            }
+            ("pop", None, None, Value::Array(mut items)) => {
+                result = items.pop().map_or_else(Value::none, Value::some);
+                Value::Array(items)
+            }
+            ("clear", None, None, Value::Array(_)) => Value::Array(Vec::new()),
+            ("extend" | "extend_from_slice", Some(more), None, Value::Array(mut items)) => {
+                let more = self.iter(more, span)?;
+                items.extend(self.collected(more, span)?);
                 Value::Array(items)
             }
             ("swap", Some(Value::Int(i)), Some(Value::Int(j)), Value::Array(mut items)) => {
@@ -142,7 +157,7 @@ impl Reader<'_> {
             (.., other) => return self.fail(span, format!("no method named `{name}` for {}", other.kind()), ""),
         };
         self.store(&view.place, value, span)?;
-        Ok(Value::unit())
+        Ok(result)
     }
 
     /// The tensor with other elements in a part of it: `f(old, new)`, `new` from `value`, which is
