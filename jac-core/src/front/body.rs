@@ -68,12 +68,16 @@ pub(super) struct Reader<'a> {
     pub(super) expected: Option<syn::Type>,
     /// The type that the function or closure around returns, where it is written.
     pub(super) returned: Option<syn::Type>,
+    /// The parameters of other types, which are constants here.
+    pub(super) unread: Vec<(syn::Ident, String)>,
     /// Where `None` stands first.
     nothing: Option<Span>,
     /// The variables before this one stay when a scope ends.
     pub(super) pinned: usize,
     /// The work done so far.
     pub(super) work: usize,
+    /// The values copied that were not counted as work yet.
+    pub(super) copied: usize,
     /// Whether that was too much.
     pub(super) exhausted: bool,
     depth: usize,
@@ -107,8 +111,10 @@ pub(super) fn read(
         expected: None,
         returned: None,
         nothing: None,
+        unread: Vec::new(),
         pinned: 0,
         work: 0,
+        copied: 0,
         exhausted: false,
         depth: 0,
     };
@@ -124,6 +130,7 @@ pub(super) fn read(
         let value = match &param.kind {
             ParamKind::Other => {
                 let ident = &param.ident;
+                reader.unread.push((ident.clone(), param.ty.to_token_stream().to_string()));
                 Value::Opaque(Rc::new(syn::parse_quote!(#ident)))
             }
             kind => {
@@ -744,6 +751,10 @@ impl Reader<'_> {
         let last = segments.last().map_or("", String::as_str);
         if let [name] = segments.as_slice() {
             if let Some(slot) = self.slot(name) {
+                let slots = std::mem::take(&mut self.slots);
+                let counted = self.copy(&slots[slot..=slot], path.span());
+                self.slots = slots;
+                counted?;
                 return match &self.slots[slot] {
                     Value::Poison => Err(Stop::Reported),
                     value => Ok(value.clone()),
@@ -951,10 +962,14 @@ impl Reader<'_> {
             (Value::Poison, _) | (_, Value::Poison) => Err(Stop::Reported),
             (Value::Generator(_), _) | (_, Value::Generator(_)) => self.unknown_length(span),
             (a, b) => {
+                let name = match op.entry().syntax {
+                    Syntax::Infix(symbol, _) => symbol,
+                    _ => op.name(),
+                };
                 let mixed = [&a, &b].iter().any(|v| matches!(v, Value::Int(_)))
                     && [&a, &b].iter().any(|v| matches!(v, Value::Float(_) | Value::Tensor(_)));
                 let help = if mixed { "write an integer literal as a float, `2.0`, and convert others by `as f64`" } else { "" };
-                self.fail(span, format!("cannot apply `{}` to {} and {}", op.name(), a.kind(), b.kind()), help)
+                self.fail(span, format!("cannot apply `{name}` to {} and {}", a.kind(), b.kind()), help)
             }
         }
     }
@@ -1077,7 +1092,7 @@ impl Reader<'_> {
         let length = self.lengths.resolve(&length);
         if let Some(n) = length.known() {
             let n = self.written_out(n, span)?;
-            self.spend(n.saturating_mul(size(&value)), span)?;
+            self.copy(std::iter::repeat_n(&value, n), span)?;
             return Ok(Value::Array(vec![value; n]));
         }
         let (mut shape, inner) = match value {
@@ -1248,14 +1263,6 @@ impl BinaryOp {
             _ => return None,
         };
         Some(BinaryOp { op, swap, not, assign })
-    }
-}
-
-/// How many values stand in one.
-pub(super) fn size(value: &Value) -> usize {
-    match value {
-        Value::Array(items) | Value::Tuple(items) => items.iter().map(size).fold(1, usize::saturating_add),
-        _ => 1,
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) struct Jump {
 impl Reader<'_> {
     /// Leaves for `target`.
     pub(super) fn jump(&mut self, target: Target, value: Value) -> Eval {
+        self.copy_slots(self.here)?;
         self.jumps.push(Jump { target, condition: None, value, slots: self.slots.clone() });
         Err(Stop::Jumped)
     }
@@ -98,7 +99,7 @@ impl Reader<'_> {
     /// The first `kept` variables are those of `slots` where `c` holds.
     fn join_slots(&mut self, c: Expr, slots: Vec<Value>, kept: usize) -> Eval<()> {
         let kept = kept.max(self.pinned).min(self.slots.len());
-        self.spend(kept, self.here)?;
+        self.copy(&slots[..kept.min(slots.len())], self.here)?;
         for (k, jumped) in slots.into_iter().enumerate().take(kept) {
             if !unchanged(&jumped, &self.slots[k]) {
                 let here = self.slots[k].clone();
@@ -203,9 +204,9 @@ impl Reader<'_> {
 
     /// Evaluates both arms on the same state and joins what they left behind.
     pub(super) fn both_arms(&mut self, c: Expr, then: impl FnOnce(&mut Self) -> Eval, otherwise: impl FnOnce(&mut Self) -> Eval) -> Eval {
+        self.copy_slots(self.here)?;
         let before = self.slots.clone();
         let kept = before.len();
-        self.spend(kept, self.here)?;
         let jumps = self.jumps.len();
         let a = then(self);
         let after_then = std::mem::replace(&mut self.slots, before);
@@ -355,6 +356,9 @@ impl Reader<'_> {
         let mut end = Ok(Value::unit());
         for k in 0.. {
             let start = self.jumps.len();
+            if watched {
+                self.copy_slots(span)?;
+            }
             let before = watched.then(|| self.slots.clone());
             let tail = match round(self, k) {
                 Ok(true) => Ok(Value::unit()),

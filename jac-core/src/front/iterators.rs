@@ -84,6 +84,29 @@ impl Iter {
         Iter::Items(items.into_iter().map(Item::from).collect())
     }
 
+    /// How many items it holds.
+    pub fn held(&self) -> usize {
+        match self {
+            Iter::Items(items) => items.len(),
+            Iter::Counter(..) | Iter::Repeat(_) | Iter::Of(_) => 1,
+            Iter::Map(inner, _)
+            | Iter::Inspect(inner, _)
+            | Iter::Filter(inner, _)
+            | Iter::FilterMap(inner, _)
+            | Iter::TakeWhile(inner, ..)
+            | Iter::SkipWhile(inner, ..)
+            | Iter::Scan(inner, ..)
+            | Iter::Enumerate(inner, _)
+            | Iter::Rev(inner)
+            | Iter::Skip(inner, _)
+            | Iter::Take(inner, _)
+            | Iter::StepBy(inner, ..)
+            | Iter::Flat(inner, ..)
+            | Iter::Peekable(inner, _) => inner.held(),
+            Iter::Zip(a, b) | Iter::Chain(a, b) | Iter::Cycle(a, b) => a.held().saturating_add(b.held()),
+        }
+    }
+
     /// Whether the same items are left.
     pub fn same(&self, other: &Iter) -> bool {
         match (self, other) {
@@ -505,8 +528,8 @@ impl Reader<'_> {
     /// Runs what is read once and stands for many elements: it must not change variables, as it would in
     /// Rust once an element.
     pub(super) fn without_effect<T>(&mut self, span: Span, run: impl FnOnce(&mut Self) -> Eval<T>) -> Eval<T> {
+        self.copy_slots(span)?;
         let before = self.slots.clone();
-        self.spend(before.len(), span)?;
         let value = run(self)?;
         if before.iter().zip(&self.slots).all(|(a, b)| unchanged(a, b)) {
             return Ok(value);

@@ -4,12 +4,15 @@
 //! counted, in evaluated expressions and copied values, and bounded: the count is the same on every machine.
 
 use super::body::{Eval, Reader, Stop};
-use super::value::Value;
+use super::value::{Elements, Tensor, Value};
 use proc_macro2::Span;
 
 /// A function may cost this much. It is ten times what the largest function costs whose code is not too long
 /// to be emitted, and takes an unoptimised macro less than a second.
-const MOST_WORK: usize = 300_000;
+const MOST_WORK: usize = 200_000;
+
+/// So many values are copied in the time that an expression takes to be evaluated.
+const COPIES: usize = 16;
 
 /// The expressions of a function may be this many: later passes refuse half as many operations.
 const MOST_EXPRESSIONS: usize = 200_000;
@@ -32,6 +35,21 @@ impl Reader<'_> {
         self.fail(span, "too much to write out: loops of known length are unrolled, and calls written in", help)
     }
 
+    /// Counts the copying of values before it is done.
+    pub(super) fn copy<'v>(&mut self, values: impl IntoIterator<Item = &'v Value>, span: Span) -> Eval<()> {
+        let count = values.into_iter().map(size).fold(self.copied, usize::saturating_add);
+        self.copied = count % COPIES;
+        self.spend(count / COPIES, span)
+    }
+
+    /// Counts the copying of all variables before it is done.
+    pub(super) fn copy_slots(&mut self, span: Span) -> Eval<()> {
+        let slots = std::mem::take(&mut self.slots);
+        let counted = self.copy(&slots, span);
+        self.slots = slots;
+        counted
+    }
+
     /// A length as the number of elements that are written out one by one.
     pub(super) fn written_out(&mut self, length: i64, span: Span) -> Eval<usize> {
         match usize::try_from(length) {
@@ -50,6 +68,17 @@ impl Reader<'_> {
             self.pinned = self.pinned.max(self.slots.len());
         }
         self.slots.truncate(kept.max(self.pinned));
+    }
+}
+
+/// How many values stand in one.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Array(items) | Value::Tuple(items) | Value::Zip(items) => items.iter().map(size).fold(1, usize::saturating_add),
+        Value::Option(_, inner) => size(inner),
+        Value::Tensor(Tensor { elements: Elements::List(es), .. }) => es.len(),
+        Value::Iter(iter) => iter.held(),
+        _ => 1,
     }
 }
 

@@ -59,9 +59,16 @@ impl Reader<'_> {
                 }
             },
             Value::Option(Truth::Known(there), value) => Ok(Source::Known(Iter::of(there.then_some(*value)))),
-            Value::Opaque(e) => {
-                self.fail(e.span(), "cannot go through a constant of unknown type", "bind it with its type first: `let k: &[f64] = &…;`")
-            }
+            Value::Opaque(e) => match self.unread.iter().find(|(name, _)| matches!(&*e, syn::Expr::Path(p) if p.path.is_ident(name))) {
+                Some((name, ty)) => {
+                    let message = format!("cannot go through `{name}`, whose type `{ty}` is not read");
+                    self.fail(span, message, "pass the numbers as `&[f64]`, `&[f64; N]` or an ndarray")
+                }
+                None => {
+                    let help = "bind it with its type first: `let k: &[f64] = &…;`";
+                    self.fail(e.span(), "cannot go through a constant of unknown type", help)
+                }
+            },
             Value::Generator(_) => self.unknown_length(span),
             Value::Poison => Err(Stop::Reported),
             other => self.fail(span, format!("cannot go through {}", other.kind()), "loop over a range, an array or an iterator"),
@@ -253,8 +260,8 @@ impl Reader<'_> {
             }
             ("map", 1) => {
                 let f = self.callable(&call.args[0])?;
+                self.copy_slots(span)?;
                 let before = self.slots.clone();
-                self.spend(before.len(), span)?;
                 let item = self.invoke(&f, vec![(*stream.item).clone()], span)?;
                 if before.iter().zip(&self.slots).all(|(a, b)| unchanged(a, b)) {
                     return Ok(with(item));

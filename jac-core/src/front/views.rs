@@ -82,7 +82,11 @@ impl Reader<'_> {
             *a = self.read_through(std::mem::replace(a, Value::Poison))?;
         }
         let mut arguments = arguments.into_iter();
-        let current = self.load(&view.place, span)?;
+        let current = match view.place.path.is_empty() {
+            // not copied: it is put back below
+            true => std::mem::replace(&mut self.slots[view.place.slot], Value::Poison),
+            false => self.load(&view.place, span)?,
+        };
         let mut result = Value::unit();
         let value = match (name, arguments.next(), arguments.next(), current) {
             ("push", Some(item), None, Value::Array(mut items)) => {
@@ -242,7 +246,7 @@ impl Reader<'_> {
         let (indices, old) = self.each(&t);
         let at: Vec<Affine> = indices.iter().map(|i| Affine::from(*i)).collect();
         let new = new_at(self, &at);
-        let new = f(self, old, new)?;
+        let new = self.without_effect(span, |r| f(r, old, new))?;
         let mut guard: Option<Expr> = None;
         for ((i, (from, n)), length) in indices.iter().zip(&part).zip(&t.shape) {
             let here = self.program.arena.integer(Affine::from(*i));
