@@ -2,12 +2,12 @@
 
 use super::control::{Jump, Target};
 use super::helpers::Helpers;
+use super::integers::{Int, IntType};
 use super::lengths::Lengths;
 use super::opaque::receiver;
-use super::types::Types;
-use super::integers::{Int, IntType};
 use super::streams::Source;
 use super::types::strip;
+use super::types::Types;
 use super::value::{is_constant, Closure, Elements, Slice, Tensor, Truth, Value};
 use crate::diag::{did_you_mean, Diagnostic, Diagnostics, Reported};
 use crate::interface::{Interface, Param, ParamKind, Ty};
@@ -682,7 +682,13 @@ impl Reader<'_> {
                     }
                 }
                 let inputs = closure.inputs.iter().cloned().collect();
-                Ok(Value::Closure(Rc::new(Closure { inputs, output: closure_output(closure), lengths: Vec::new(), body: (*closure.body).clone(), scope })))
+                Ok(Value::Closure(Rc::new(Closure {
+                    inputs,
+                    output: closure_output(closure),
+                    lengths: Vec::new(),
+                    body: (*closure.body).clone(),
+                    scope,
+                })))
             }
             syn::Expr::Macro(m) => self.macro_call(&m.mac),
             syn::Expr::Return(r) => {
@@ -1021,9 +1027,7 @@ impl Reader<'_> {
             (Value::Float(e), None) if same => Ok(Value::Float(e)),
             (Value::Float(e), Some(ty)) => match self.program.arena.as_const(e).map(Constant::to_f64) {
                 Some(x) => self.cast_float(x, ty, cast.span()),
-                None => {
-                    self.fail(cast.ty.span(), format!("cannot cast a float to `{name}`"), "a cast to another type has no derivative")
-                }
+                None => self.fail(cast.ty.span(), format!("cannot cast a float to `{name}`"), "a cast to another type has no derivative"),
             },
             (Value::Float(_), None) => {
                 self.fail(cast.ty.span(), format!("cannot cast a float to `{name}`"), "a cast to another type has no derivative")

@@ -276,9 +276,7 @@ impl Reader<'_> {
                 Ok(Value::Truth(self.not(broken)))
             }
             ("find", 1) => self.searched(iter, call, span, |_, (_, item), holds| (holds, item)).map(|(_, found)| found),
-            ("position", 1) => {
-                self.searched(iter, call, span, |_, (k, _), holds| (holds, Value::position(k))).map(|(_, found)| found)
-            }
+            ("position", 1) => self.searched(iter, call, span, |_, (k, _), holds| (holds, Value::position(k))).map(|(_, found)| found),
             ("find_map", 1) => {
                 let f = self.callable(&call.args[0])?;
                 let mut mapped = Iter::FilterMap(Box::new(iter), f);
@@ -306,7 +304,11 @@ impl Reader<'_> {
             }
             ("contains", 1) => {
                 let (Iter::Counter(from, to, _), Some(k)) = (iter, self.integer(&call.args[0])?.known()) else {
-                    return self.fail(span, "whether this range contains the integer is not known at compile time", "compare with its ends");
+                    return self.fail(
+                        span,
+                        "whether this range contains the integer is not known at compile time",
+                        "compare with its ends",
+                    );
                 };
                 Ok(Value::Truth(Truth::Known((from..to).contains(&k))))
             }
@@ -394,7 +396,9 @@ impl Reader<'_> {
 
     /// The next item of a `peekable`, which stays.
     fn peeked(&mut self, iter: Iter, span: Span) -> Eval<Option<Item>> {
-        let Iter::Of(place) = iter else { return self.fail(span, "`peek` at an iterator that is in no variable", "bind it with `let mut`") };
+        let Iter::Of(place) = iter else {
+            return self.fail(span, "`peek` at an iterator that is in no variable", "bind it with `let mut`");
+        };
         match self.load(&place, span)? {
             Value::Iter(iter) => match *iter {
                 Iter::Peekable(mut inner, peeked) => {

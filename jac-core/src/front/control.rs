@@ -575,7 +575,7 @@ pub(super) fn unchanged(a: &Value, b: &Value) -> bool {
         (Value::Float(a), Value::Float(b)) => a == b,
         (Value::Int(a), Value::Int(b)) => a == b,
         (Value::Truth(a), Value::Truth(b)) => a == b,
-        (Value::Array(a), Value::Array(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
+        (Value::Array(a), Value::Array(b)) | (Value::Tuple(a), Value::Tuple(b)) | (Value::Growing(a), Value::Growing(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| unchanged(a, b))
         }
         (Value::Tensor(a), Value::Tensor(b)) => match (&a.elements, &b.elements) {

@@ -377,10 +377,8 @@ impl Reader<'_> {
         if let Some(truth) = truth {
             return Ok(Value::Truth(Truth::Known(truth)));
         }
-        let (manner, stem) = ["wrapping_", "checked_", "saturating_"]
-            .iter()
-            .find_map(|m| name.strip_prefix(m).map(|stem| (*m, stem)))
-            .unwrap_or(("", name));
+        let (manner, stem) =
+            ["wrapping_", "checked_", "saturating_"].iter().find_map(|m| name.strip_prefix(m).map(|stem| (*m, stem))).unwrap_or(("", name));
         let Some(value) = exact(stem, x, &known) else {
             return self.fail(span, format!("cannot evaluate `{name}` of an integer at compile time"), "compute it outside the function");
         };
@@ -433,4 +431,3 @@ fn exact(name: &str, x: i128, others: &[i128]) -> Option<i128> {
         _ => None,
     }
 }
-

@@ -190,7 +190,8 @@ impl Reader<'_> {
 
     /// Whether a path's owner is the float type.
     fn is_float_type(&self, owner: &str) -> bool {
-        matches!(owner, "f64" | "f32" | "Float") || self.types.generic.as_ref().is_some_and(|g| g.ident == owner)
+        matches!(owner, "f64" | "f32" | "Float" | "NumCast" | "FromPrimitive")
+            || self.types.generic.as_ref().is_some_and(|g| g.ident == owner)
     }
 
     pub(super) fn call(&mut self, call: &syn::ExprCall, expected: Option<&syn::Type>) -> Eval {
@@ -264,9 +265,7 @@ impl Reader<'_> {
             },
             (_, "arr1" | "arr2" | "arr3", [nested]) => self.nested(&nested.clone(), call.args.span()),
             (array, _, [_, ..]) if array.starts_with("Array") => self.constructor(&name, arguments, call),
-            ("Zip", "from", [_]) => {
-                Ok(Value::Zip(arguments))
-            }
+            ("Zip", "from", [_]) => Ok(Value::Zip(arguments)),
             (_, "stack" | "concatenate", [Value::Axis(axis), Value::Array(parts)]) => {
                 let (axis, parts) = (*axis, parts.clone());
                 Ok(Value::some(self.joined(&name, axis, parts, span)?))
@@ -309,11 +308,9 @@ impl Reader<'_> {
             (_, [Value::Float(e)]) if generic && name.starts_with("from") => found(*e),
             // converted where the generated function begins: its type may be any that has a conversion
             (_, [Value::Opaque(e)]) if generic && name.starts_with("from") => {
+                // of a trait's function alone, rustc would not know for which type
                 let (f, float) = (&call.func, self.float_type());
-                let whole = match owner {
-                    "NumCast" => syn::parse_quote!(<#float as #f>(#e).unwrap()),
-                    _ => syn::parse_quote!(#f(#e).unwrap()),
-                };
+                let whole: syn::Expr = syn::parse_quote!({ let converted: ::core::option::Option<#float> = #f(#e); converted.unwrap() });
                 found(self.opaque_float(&whole)?)
             }
             (_, []) if generic => Ok(Value::Opaque(Rc::new(syn::Expr::Call(call.clone())))),
@@ -366,9 +363,7 @@ impl Reader<'_> {
             }
             Value::Zip(parts) => self.zip_method(parts, &name, call, span),
             Value::Generator(_) => self.unknown_length(span),
-            Value::Tuple(_) | Value::Axis(_) | Value::Closure(_) | Value::Slices(_) => {
-                self.no_method(&name, receiver.kind(), [], span)
-            }
+            Value::Tuple(_) | Value::Axis(_) | Value::Closure(_) | Value::Slices(_) => self.no_method(&name, receiver.kind(), [], span),
             Value::Poison => Err(Stop::Reported),
             receiver => {
                 let arguments = self.arguments(&call.args)?;
@@ -643,8 +638,9 @@ impl Reader<'_> {
         let span = mac.path.span();
         match name.as_str() {
             "vec" if repeats(&mac.tokens) => {
-                let parts = (|input: ParseStream| Ok((input.parse::<syn::Expr>()?, input.parse::<Token![;]>()?, input.parse::<syn::Expr>()?)))
-                    .parse2(mac.tokens.clone());
+                let parts =
+                    (|input: ParseStream| Ok((input.parse::<syn::Expr>()?, input.parse::<Token![;]>()?, input.parse::<syn::Expr>()?)))
+                        .parse2(mac.tokens.clone());
                 let (value, _, length) = self.parsed(parts)?;
                 let value = self.expr(&value)?;
                 let at = self.integer(&length)?;
@@ -741,7 +737,9 @@ fn turbofish_length(path: &syn::ExprPath) -> Option<syn::Expr> {
     let syn::PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
     match arguments.args.iter().nth(1)? {
         syn::GenericArgument::Const(length) => Some(length.clone()),
-        syn::GenericArgument::Type(syn::Type::Path(p)) => Some(syn::Expr::Path(syn::ExprPath { attrs: Vec::new(), qself: None, path: p.path.clone() })),
+        syn::GenericArgument::Type(syn::Type::Path(p)) => {
+            Some(syn::Expr::Path(syn::ExprPath { attrs: Vec::new(), qself: None, path: p.path.clone() }))
+        }
         _ => None,
     }
 }

@@ -12,9 +12,7 @@ impl Reader<'_> {
                 self.fail(span, "there is no value here", "where the function panics there is no derivative")
             }
             ("unwrap" | "expect", _) => Ok(inner),
-            ("ok_or" | "ok_or_else" | "ok" | "map_err" | "as_ref" | "copied" | "cloned", _) => {
-                Ok(Value::Option(there, Box::new(inner)))
-            }
+            ("ok_or" | "ok_or_else" | "ok" | "map_err" | "as_ref" | "copied" | "cloned", _) => Ok(Value::Option(there, Box::new(inner))),
             ("is_some" | "is_ok", 0) => Ok(Value::Truth(there)),
             ("is_none" | "is_err", 0) => Ok(Value::Truth(self.not(there))),
             ("unwrap_or", 1) => {

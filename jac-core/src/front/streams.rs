@@ -299,7 +299,10 @@ impl Reader<'_> {
                 let item = self.float_item(&stream, span)?;
                 Value::Tensor(self.tensor(stream.indices, item, true))
             }
-            ("len" | "count", 0) if single => Value::position(length),
+            ("len" | "count", 0) if single => {
+                self.has_rounds(&length, span)?;
+                Value::position(length)
+            }
             _ => {
                 let message = format!("`{name}` of an iterator over a run-time length is not supported");
                 return self.fail(
@@ -345,7 +348,10 @@ impl Reader<'_> {
         })?;
         Ok(match (f, name) {
             (Some(_), _) => self.hidden_value(slot),
-            (None, "count") if one_axis => Value::position(count),
+            (None, "count") if one_axis => {
+                self.has_rounds(&count, span)?;
+                Value::position(count)
+            }
             (None, _) => Value::unit(),
         })
     }
@@ -357,7 +363,9 @@ impl Reader<'_> {
 
     /// `(from..).zip(stream)`.
     pub(super) fn numbered(&mut self, stream: Stream, from: i64, ty: Option<IntType>, span: Span) -> Eval {
-        let &[index] = stream.indices.as_slice() else { return self.fail(span, "cannot pair these iterators", "go through them by positions") };
+        let &[index] = stream.indices.as_slice() else {
+            return self.fail(span, "cannot pair these iterators", "go through them by positions");
+        };
         let at = Affine::from(from).plus(&Affine::from(index), 1);
         let item = Value::Tuple(vec![Value::Int(Int { at, ty, cast: false }), *stream.item]);
         Ok(Value::Stream(Stream { item: Box::new(item), ..stream }))

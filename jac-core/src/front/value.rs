@@ -39,6 +39,8 @@ pub enum Value {
     Stream(Stream),
     /// `Zip::from(a).and(b)`.
     Zip(Vec<Value>),
+    /// A vector to which the rounds of a loop push, and what this round pushed: it is not read there.
+    Growing(Vec<Value>),
     /// `&mut` to a variable or a part of one.
     Reference(Place),
     /// Rust that does not depend on what is differentiated by: a constant, once its type is known.
@@ -182,6 +184,7 @@ impl Value {
             Value::Generator(_) => "an array of unknown length",
             Value::Option(..) => "an option",
             Value::Stream(_) | Value::Iter(_) => "an iterator",
+            Value::Growing(_) => "a vector that grows in a loop over a run-time length",
             Value::Zip(_) => "a `Zip`",
             Value::Reference(_) => "a mutable reference",
             Value::Opaque(_) => "a constant of unknown type",

@@ -93,6 +93,10 @@ impl Reader<'_> {
                 items.push(item);
                 Value::Array(items)
             }
+            ("push", Some(item), None, Value::Growing(mut items)) => {
+                items.push(item);
+                Value::Growing(items)
+            }
             ("pop", None, None, Value::Array(mut items)) => {
                 result = items.pop().map_or_else(Value::none, Value::some);
                 Value::Array(items)
