@@ -190,6 +190,7 @@ pub fn weighted_at_random(x: &[f64; 3]) -> f64 {
     sum
 }
 
+/// differences only
 #[jacobian]
 pub fn narrow_integers(x: &[f64; 4]) -> f64 {
     let mut sum = 0.0;

@@ -8,7 +8,7 @@ use super::opaque::receiver;
 use super::streams::Source;
 use super::types::strip;
 use super::types::Types;
-use super::value::{is_constant, Closure, Elements, Slice, Tensor, Truth, Value};
+use super::value::{is_constant, Closure, Elements, Place, Slice, Tensor, Truth, Value};
 use crate::diag::{did_you_mean, Diagnostic, Diagnostics, Reported};
 use crate::interface::{Interface, Param, ParamKind, Ty};
 use crate::ir::{self, Affine, Body, Constant, Definition, Expr, Float, Node, Program, Role, Symbol};
@@ -586,6 +586,11 @@ impl Reader<'_> {
             syn::Expr::Paren(inner) => self.expr_of(&inner.expr, expected),
             syn::Expr::Group(inner) => self.expr_of(&inner.expr, expected),
             syn::Expr::Reference(inner) => match inner.mutability {
+                Some(_) if is_temporary(&inner.expr) => {
+                    let value = self.expr(&inner.expr)?;
+                    let slot = self.hidden(value);
+                    Ok(Value::Reference(Place { slot, path: Vec::new() }))
+                }
                 Some(_) => self.place(&inner.expr).map(Value::Reference),
                 None => match self.expr_of(&inner.expr, expected.as_ref().map(strip).cloned())? {
                     Value::Opaque(e) => Ok(Value::Opaque(Rc::new(syn::parse_quote!(&#e)))),
@@ -763,6 +768,12 @@ impl Reader<'_> {
                 counted?;
                 return match &self.slots[slot] {
                     Value::Poison => Err(Stop::Reported),
+                    Value::Unjoined(mistake) => {
+                        let mistake = (**mistake).clone();
+                        self.diagnostics.report(mistake);
+                        self.slots[slot] = Value::Poison;
+                        Err(Stop::Reported)
+                    }
                     value => Ok(value.clone()),
                 };
             }
@@ -1267,6 +1278,20 @@ impl BinaryOp {
             _ => return None,
         };
         Some(BinaryOp { op, swap, not, assign })
+    }
+}
+
+/// Whether an expression makes a value that no variable holds.
+fn is_temporary(e: &syn::Expr) -> bool {
+    match e {
+        syn::Expr::Paren(p) => is_temporary(&p.expr),
+        syn::Expr::Array(_) | syn::Expr::Tuple(_) | syn::Expr::Repeat(_) | syn::Expr::Lit(_) | syn::Expr::Call(_) | syn::Expr::Macro(_) => {
+            true
+        }
+        syn::Expr::MethodCall(call) => {
+            matches!(call.method.to_string().as_str(), "clone" | "to_owned" | "to_vec" | "iter" | "map" | "collect")
+        }
+        _ => false,
     }
 }
 

@@ -10,7 +10,7 @@ use proc_macro2::Span;
 use syn::spanned::Spanned;
 
 /// The methods of iterators that the front reads.
-pub(super) const ITERATOR_METHODS: [&str; 50] = [
+pub(super) const ITERATOR_METHODS: [&str; 53] = [
     "iter",
     "iter_mut",
     "into_iter",
@@ -53,6 +53,9 @@ pub(super) const ITERATOR_METHODS: [&str; 50] = [
     "len",
     "last",
     "first",
+    "split_at",
+    "split_first",
+    "split_last",
     "get",
     "nth",
     "next",
@@ -129,6 +132,19 @@ impl Reader<'_> {
             ("len", 0) => Ok(Value::position(items.len() as i64)),
             ("first", 0) => Ok(items.into_iter().next().map_or_else(Value::none, Value::some)),
             ("last", 0) => Ok(items.into_iter().last().map_or_else(Value::none, Value::some)),
+            ("split_at", 1) => {
+                let at = self.count_argument(call)?;
+                match items.split_at_checked(at) {
+                    Some((front, back)) => Ok(Value::Tuple(vec![group(front), group(back)])),
+                    None => self.fail(span, format!("position {at} of an array of length {}", items.len()), ""),
+                }
+            }
+            ("split_first", 0) => Ok(items
+                .split_first()
+                .map_or_else(Value::none, |(first, rest)| Value::some(Value::Tuple(vec![first.clone(), group(rest)])))),
+            ("split_last", 0) => {
+                Ok(items.split_last().map_or_else(Value::none, |(last, rest)| Value::some(Value::Tuple(vec![last.clone(), group(rest)]))))
+            }
             ("get", 1) => {
                 let at = self.count_argument(call)?;
                 Ok(items.into_iter().nth(at).map_or_else(Value::none, Value::some))

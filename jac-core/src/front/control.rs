@@ -103,10 +103,24 @@ impl Reader<'_> {
         for (k, jumped) in slots.into_iter().enumerate().take(kept) {
             if !unchanged(&jumped, &self.slots[k]) {
                 let here = self.slots[k].clone();
-                self.slots[k] = self.branch_value(c, jumped, here)?;
+                self.slots[k] = self.joined_variable(c, jumped, here)?;
             }
         }
         Ok(())
+    }
+
+    /// What a variable holds after a branch: where that is no value, it may still be assigned, or left alone.
+    fn joined_variable(&mut self, c: Expr, a: Value, b: Value) -> Eval {
+        if let (unjoined @ Value::Unjoined(_), _) | (_, unjoined @ Value::Unjoined(_)) = (&a, &b) {
+            return Ok(unjoined.clone());
+        }
+        let found = self.diagnostics.count();
+        match self.branch_value(c, a, b) {
+            Err(Stop::Reported) if !self.exhausted && self.diagnostics.count() == found + 1 => {
+                Ok(self.diagnostics.retract().map_or(Value::Poison, |d| Value::Unjoined(Rc::new(d))))
+            }
+            joined => joined,
+        }
     }
 
     fn and(&mut self, a: Option<Expr>, b: Expr) -> Expr {
@@ -591,7 +605,7 @@ pub(super) fn unchanged(a: &Value, b: &Value) -> bool {
         (Value::Range(a, b, _), Value::Range(c, d, _)) => (a, b) == (c, d),
         (Value::Slices(a), Value::Slices(b)) => a == b,
         (Value::Axis(a), Value::Axis(b)) => a == b,
-        (Value::Poison, Value::Poison) => true,
+        (Value::Unjoined(_), Value::Unjoined(_)) | (Value::Poison, Value::Poison) => true,
         _ => false,
     }
 }

@@ -3,6 +3,7 @@
 use super::integers::{Int, IntType};
 use super::iterators::Iter;
 use super::methods::Callable;
+use crate::diag::Diagnostic;
 use crate::ir::{Affine, Expr, Index};
 use std::rc::Rc;
 
@@ -45,6 +46,8 @@ pub enum Value {
     Reference(Place),
     /// Rust that does not depend on what is differentiated by: a constant, once its type is known.
     Opaque(Rc<syn::Expr>),
+    /// What two arms of a branch left that is no value together: a mistake once it is used.
+    Unjoined(Rc<Diagnostic>),
     /// Follows a mistake that was reported.
     Poison,
 }
@@ -188,6 +191,7 @@ impl Value {
             Value::Zip(_) => "a `Zip`",
             Value::Reference(_) => "a mutable reference",
             Value::Opaque(_) => "a constant of unknown type",
+            Value::Unjoined(_) => "what is not the same in both arms of a branch",
             Value::Poison => "a mistake",
         }
     }
