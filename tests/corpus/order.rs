@@ -3,6 +3,7 @@
 
 use jac_runtime::jacobian;
 
+/// const: N = 3
 #[jacobian]
 pub fn filled_by_map<const N: usize>(a: &[f64; N]) -> [f64; N] {
     let mut out = [0.0; N];

@@ -521,7 +521,13 @@ impl Reader<'_> {
                     return Ok(None);
                 };
                 if let Some((token, otherwise)) = &init.diverge {
-                    let value = self.expr(&init.expr)?;
+                    let value = match self.expr(&init.expr) {
+                        Ok(value) => value,
+                        Err(stop) => {
+                            self.poison(&local.pat);
+                            return Err(stop);
+                        }
+                    };
                     return match self.matches(&local.pat, &value)? {
                         Truth::Known(true) => self.bind(&local.pat, value).map(|()| None),
                         Truth::Known(false) => self.expr(otherwise).map(|_| None),

@@ -7,9 +7,9 @@ use super::body::{Eval, Reader, Stop};
 use super::value::{Elements, Tensor, Value};
 use proc_macro2::Span;
 
-/// A function may cost this much. It is ten times what the largest function costs whose code is not too long
-/// to be emitted, and takes an unoptimised macro less than a second.
-const MOST_WORK: usize = 200_000;
+/// A function may cost this much: several times what the longest function costs whose code may be emitted, which
+/// has 20,000 operations. It takes an unoptimised macro a second.
+const MOST_WORK: usize = 120_000;
 
 /// So many values are copied in the time that an expression takes to be evaluated.
 const COPIES: usize = 16;

@@ -40,6 +40,14 @@ impl Reader<'_> {
                 let value = self.decide(there, |r| r.invoke(&f, vec![inner], span).map(Value::some), |_| Ok(Value::none()))?;
                 Ok(value)
             }
+            ("or", 1) => {
+                let otherwise = self.referent(&call.args[0])?;
+                self.decide(there, |_| Ok(Value::some(inner)), |_| Ok(otherwise))
+            }
+            ("or_else", 1) => {
+                let f = self.callable(&call.args[0])?;
+                self.decide(there, |_| Ok(Value::some(inner)), |r| r.invoke(&f, Vec::new(), span))
+            }
             ("and_then", 1) => {
                 let f = self.callable(&call.args[0])?;
                 self.decide(there, |r| r.invoke(&f, vec![inner], span), |_| Ok(Value::none()))
