@@ -273,6 +273,14 @@ impl VisitMut for Twin {
 
     fn visit_macro_mut(&mut self, m: &mut syn::Macro) {
         if m.path.is_ident("array") || m.path.is_ident("vec") {
+            // `vec![value; length]` reads as an array does
+            let tokens = &m.tokens;
+            if let Ok(mut repeat) = syn::parse2::<syn::ExprRepeat>(quote!([#tokens])) {
+                self.visit_expr_mut(&mut repeat.expr);
+                let (value, length) = (&repeat.expr, &repeat.len);
+                m.tokens = quote!(#value; #length);
+                return;
+            }
             let parser = syn::punctuated::Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated;
             let mut items = syn::parse::Parser::parse2(parser, m.tokens.clone()).unwrap();
             items.iter_mut().for_each(|e| self.visit_expr_mut(e));

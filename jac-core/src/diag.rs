@@ -36,6 +36,21 @@ impl Diagnostics {
         self.found.last_mut().expect("just pushed")
     }
 
+    /// How many were found.
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Takes back the last one.
+    pub fn retract(&mut self) -> Option<Diagnostic> {
+        self.found.pop()
+    }
+
+    /// Records one that was taken back.
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
+    }
+
     /// All that was found.
     pub fn into_vec(self) -> Vec<Diagnostic> {
         self.found

@@ -323,8 +323,14 @@ fn differentiate(primal: &Program, what: What, function: &syn::ItemFn, effort: E
             return Some(derivative);
         }
     }
-    let count = if too_large.is_empty() { format!("more than {LARGEST_LOOPED} operations in loops") } else { too_large };
-    refuse(function, &count, diagnostics);
+    if too_large.is_empty() {
+        // its lengths are open already
+        let message = format!("too large: more than {LARGEST_LOOPED} operations in its loops");
+        let error = diagnostics.error(function.sig.ident.span(), message);
+        error.help("split the function, or ask for less: `jvp` or `vjp` in place of `hessian`, `wrt(…)` of what is needed");
+    } else {
+        refuse(function, &too_large, diagnostics);
+    }
     None
 }
 

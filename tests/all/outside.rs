@@ -205,6 +205,21 @@ fn a_generic_float() {
     assert!((f64::from(single[1][1]) - by_x[1][1]).abs() < 1e-5);
 }
 
+#[jacobian]
+fn circle<T: Float + num_traits::FromPrimitive>(r: T, n: usize) -> T {
+    use std::f64::consts::{PI, SQRT_2, TAU};
+    let whole = r * r * T::from_f64(PI).unwrap();
+    let around = r * T::from(TAU).unwrap() * T::from_usize(n).unwrap();
+    whole + around * <T as num_traits::NumCast>::from(SQRT_2).expect("a number")
+}
+
+#[test]
+fn constants_in_a_generic_function() {
+    use std::f64::consts::{PI, SQRT_2, TAU};
+    assert!((circle_jacobian(0.7, 3) - (1.4 * PI + 3.0 * TAU * SQRT_2)).abs() < 1e-12);
+    assert!((circle_jacobian(0.7_f32, 3) - (1.4 * PI + 3.0 * TAU * SQRT_2) as f32).abs() < 1e-5);
+}
+
 struct Filter<T> {
     gain: T,
 }

@@ -273,8 +273,8 @@ impl Emitter<'_> {
     fn statement(&mut self, statement: &Stmt) -> TokenStream {
         match statement {
             Stmt::Let(e) => {
-                let (name, value) = (self.variable(*e), self.compute(*e, WEAKEST));
-                quote!(let #name = #value;)
+                let (name, ty, value) = (self.variable(*e), self.annotation(*e), self.compute(*e, WEAKEST));
+                quote!(let #name #ty = #value;)
             }
             Stmt::SinCos(sin, cos) => {
                 let (s, c) = (self.variable(*sin), self.variable(*cos));
@@ -283,7 +283,7 @@ impl Emitter<'_> {
             }
             Stmt::Branch(e, then, otherwise) => {
                 let args = self.program.arena[*e].children().to_vec();
-                let name = self.variable(*e);
+                let (name, ty) = (self.variable(*e), self.annotation(*e));
                 let condition = self.expr(args[0], WEAKEST);
                 let (then, otherwise) = (self.statements(then), self.statements(otherwise));
                 let (a, b) = match self.program.arena.as_apply(*e) {
@@ -291,7 +291,7 @@ impl Emitter<'_> {
                     Some((Op::Or, _)) => (quote!(true), self.expr(args[1], WEAKEST)),
                     _ => (self.expr(args[1], WEAKEST), self.expr(args[2], WEAKEST)),
                 };
-                quote!(let #name = if #condition { #then #a } else { #otherwise #b };)
+                quote!(let #name #ty = if #condition { #then #a } else { #otherwise #b };)
             }
             Stmt::Total(e, inner) => {
                 let Node::Named(i, body) = self.program.arena[*e].clone() else { unreachable!("the sums of a plan are loops") };

@@ -160,7 +160,41 @@ impl Emitter<'_> {
                 let float = self.interface.float.clone();
                 quote!((#number as #float))
             }
-            None => self.expr(e, ATOM),
+            None if self.tells_type(e) => self.expr(e, ATOM),
+            None => {
+                let (value, float) = (self.expr(e, ATOM), self.interface.float.clone());
+                quote!((#value as #float))
+            }
+        }
+    }
+
+    /// Whether rustc sees the type of an expression where it stands: literals alone have none, and a method
+    /// of such a value is an error.
+    fn tells_type(&self, e: Expr) -> bool {
+        self.plan.locals.contains_key(&e) || self.computes_typed(e)
+    }
+
+    /// As `tells_type`, of what is computed into a variable.
+    fn computes_typed(&self, e: Expr) -> bool {
+        match &self.program.arena[e] {
+            Node::Const(_) => self.interface.generic.is_some(),
+            Node::Integer(a) => !a.terms().is_empty(),
+            Node::Apply(Op::Select, args) => args[1..].iter().any(|a| self.tells_type(*a)),
+            Node::Apply(op, args) => {
+                op.entry().truth || matches!(op.entry().syntax, Syntax::Method) || args.iter().any(|a| self.tells_type(*a))
+            }
+            Node::Access(..) | Node::Delta(..) | Node::Bracket(_) | Node::Sum(..) | Node::Named(..) => true,
+        }
+    }
+
+    /// `: f64`, where the value of a variable does not tell its type.
+    pub(super) fn annotation(&self, e: Expr) -> TokenStream {
+        match self.computes_typed(e) {
+            true => TokenStream::new(),
+            false => {
+                let float = self.interface.float.clone();
+                quote!(: #float)
+            }
         }
     }
 

@@ -100,7 +100,7 @@ fn signature(interface: &Interface, kind: Kind, docs: &[TokenStream], body: &Tok
     let name = format_ident!("{}_{}", item.sig.ident, kind.suffix());
     let vis = &item.vis;
     let (impl_generics, _, where_clause) = item.sig.generics.split_for_impl();
-    let cfgs = cfgs(interface);
+    let attributes = attributes(interface);
     let receiver = interface.receiver.iter().map(|r| quote!(#r));
     // out-parameters are results
     let params = interface.params.iter().filter(|p| !matches!(p.kind, ParamKind::Out(..))).map(|p| {
@@ -116,7 +116,7 @@ fn signature(interface: &Interface, kind: Kind, docs: &[TokenStream], body: &Tok
     let must_use = (!output.is_empty()).then(|| quote!(#[must_use]));
     quote! {
         #(#docs)*
-        #(#cfgs)*
+        #(#attributes)*
         #[allow(unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
         #must_use
         #[inline]
@@ -130,11 +130,11 @@ fn ir_signature(interface: &Interface, text: &TokenStream) -> TokenStream {
     let item = &interface.item;
     let name = format_ident!("{}_jacobian_ir", item.sig.ident);
     let vis = &item.vis;
-    let cfgs = cfgs(interface);
+    let attributes = attributes(interface);
     let doc = format!(" The derivative of [`{0}`] in jac's intermediate representation, for snapshot tests.", item.sig.ident);
     quote! {
         #[doc = #doc]
-        #(#cfgs)*
+        #(#attributes)*
         #[must_use]
         #[allow(dead_code)]
         #vis const fn #name() -> &'static ::core::primitive::str {
@@ -143,8 +143,18 @@ fn ir_signature(interface: &Interface, text: &TokenStream) -> TokenStream {
     }
 }
 
-fn cfgs(interface: &Interface) -> impl Iterator<Item = &syn::Attribute> {
-    interface.item.attrs.iter().filter(|a| a.path().is_ident("cfg"))
+/// The attributes of the user's function that hold for what is generated, too: conditions, and lints that
+/// are switched off.
+fn attributes(interface: &Interface) -> impl Iterator<Item = TokenStream> + '_ {
+    interface.item.attrs.iter().filter_map(|a| match &a.meta {
+        meta if meta.path().is_ident("cfg") || meta.path().is_ident("allow") => Some(quote!(#a)),
+        // nothing need be there to be expected
+        syn::Meta::List(list) if list.path.is_ident("expect") => {
+            let lints = &list.tokens;
+            Some(quote!(#[allow(#lints)]))
+        }
+        _ => None,
+    })
 }
 
 /// A generated variable.

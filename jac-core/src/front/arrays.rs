@@ -1,13 +1,11 @@
 //! Operations on whole arrays, as index patterns.
 
 use super::body::{Eval, Reader, Stop};
-use super::value::{Elements, Slice, Tensor, Value};
+use super::limits::MOST_ELEMENTS;
+use super::value::{Elements, Slice, Tensor, Truth, Value};
 use crate::ir::{positions, Affine, Expr, Index, Node, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
-
-/// Arrays with more elements are not written out.
-const MOST_ELEMENTS: usize = 20_000;
 
 impl Reader<'_> {
     /// The element of `t` at the given positions.
@@ -117,7 +115,7 @@ impl Reader<'_> {
             }
             Value::Tensor(t) => {
                 let (indices, body) = self.each(&t);
-                let body = f(self, body)?;
+                let body = self.without_effect(span, |r| f(r, body))?;
                 Ok(Value::Tensor(self.tensor(indices, body, t.ndarray)))
             }
             Value::Poison => Err(Stop::Reported),
@@ -368,6 +366,29 @@ impl Reader<'_> {
             None => self.program.arena.constant(empty),
             Some((first, rest)) => rest.iter().fold(*first, |sum, e| self.folded(op, vec![sum, *e])),
         }
+    }
+
+    /// Whether an axis has elements.
+    pub(super) fn is_filled(&mut self, length: &Affine) -> Truth {
+        let length = self.lengths.resolve(length);
+        match length.known() {
+            Some(n) => Truth::Known(n > 0),
+            None => {
+                let args = vec![self.program.arena.integer(Affine::from(0)), self.program.arena.integer(length)];
+                Truth::Open(self.program.arena.apply(Op::Lt, args))
+            }
+        }
+    }
+
+    /// Whether there are elements along an axis, or along all.
+    pub(super) fn is_filled_along(&mut self, t: &Tensor, axis: Option<usize>) -> Truth {
+        let axes = axis.map_or(0..t.shape.len(), |k| k..k + 1);
+        let mut filled = Truth::Known(true);
+        for n in &t.shape[axes] {
+            let here = self.is_filled(n);
+            filled = self.both(Op::And, filled, here);
+        }
+        filled
     }
 
     /// The number of elements along one axis, or of all, as a float.

@@ -110,7 +110,16 @@ fn option(
         "wrt" => {
             let content;
             parenthesized!(content in input);
-            let names: Vec<Ident> = Punctuated::<Ident, Token![,]>::parse_terminated(&content)?.into_iter().collect();
+            // read whole, so that a part that is no name is one mistake
+            let tokens: TokenStream = content.parse()?;
+            let names: Vec<Ident> = match Punctuated::<Ident, Token![,]>::parse_terminated.parse2(tokens.clone()) {
+                Ok(names) => names.into_iter().collect(),
+                Err(_) => {
+                    let error = diagnostics.error(span, format!("`wrt({tokens})` does not name parameters"));
+                    error.help("name whole parameters, `wrt(x, y)`; a field is passed as a parameter of its own");
+                    return Ok(());
+                }
+            };
             if names.is_empty() {
                 diagnostics.error(span, "`wrt()` names no parameter").help("leave it out to differentiate by every parameter of floats");
             }

@@ -2,10 +2,13 @@
 
 use super::control::{Jump, Target};
 use super::helpers::Helpers;
+use super::integers::{Int, IntType};
 use super::lengths::Lengths;
 use super::opaque::receiver;
+use super::streams::Source;
+use super::types::strip;
 use super::types::Types;
-use super::value::{is_constant, Closure, Elements, Slice, Tensor, Truth, Value};
+use super::value::{is_constant, Closure, Elements, Place, Slice, Tensor, Truth, Value};
 use crate::diag::{did_you_mean, Diagnostic, Diagnostics, Reported};
 use crate::interface::{Interface, Param, ParamKind, Ty};
 use crate::ir::{self, Affine, Body, Constant, Definition, Expr, Float, Node, Program, Role, Symbol};
@@ -61,6 +64,22 @@ pub(super) struct Reader<'a> {
     pub(super) calls: usize,
     /// The statement that is read.
     pub(super) here: Span,
+    /// The type that is expected of the next expression, where it is written.
+    pub(super) expected: Option<syn::Type>,
+    /// The type that the function or closure around returns, where it is written.
+    pub(super) returned: Option<syn::Type>,
+    /// The parameters of other types, which are constants here.
+    pub(super) unread: Vec<(syn::Ident, String)>,
+    /// Where `None` stands first.
+    nothing: Option<Span>,
+    /// The variables before this one stay when a scope ends.
+    pub(super) pinned: usize,
+    /// The work done so far.
+    pub(super) work: usize,
+    /// The values copied that were not counted as work yet.
+    pub(super) copied: usize,
+    /// Whether that was too much.
+    pub(super) exhausted: bool,
     depth: usize,
 }
 
@@ -89,6 +108,14 @@ pub(super) fn read(
         loops: 0,
         calls: 0,
         here: interface.item.sig.ident.span(),
+        expected: None,
+        returned: None,
+        nothing: None,
+        unread: Vec::new(),
+        pinned: 0,
+        work: 0,
+        copied: 0,
+        exhausted: false,
         depth: 0,
     };
     if interface.receiver.is_some() {
@@ -103,9 +130,13 @@ pub(super) fn read(
         let value = match &param.kind {
             ParamKind::Other => {
                 let ident = &param.ident;
+                reader.unread.push((ident.clone(), param.ty.to_token_stream().to_string()));
                 Value::Opaque(Rc::new(syn::parse_quote!(#ident)))
             }
-            kind => reader.param(kind),
+            kind => {
+                let value = reader.param(kind, pattern.span()).ok()?;
+                reader.typed(value, &param.ty).ok()?
+            }
         };
         reader.bind(pattern, value).ok()?;
         if let ParamKind::Out(_, old) = &param.kind {
@@ -113,7 +144,14 @@ pub(super) fn read(
             reader.outs.push(*old);
         }
     }
-    let value = match reader.body(|r| r.block(&interface.item.block)) {
+    let value = reader.body(|r| {
+        if let syn::ReturnType::Type(_, ty) = &interface.item.sig.output {
+            r.returned = Some((**ty).clone());
+        }
+        r.expected.clone_from(&r.returned);
+        r.block(&interface.item.block)
+    });
+    let value = match value {
         Ok(value) => value,
         Err(stop) => {
             if stop == Stop::Jumped && reader.diagnostics.is_empty() {
@@ -124,7 +162,12 @@ pub(super) fn read(
     };
     let span = interface.item.block.stmts.last().map_or_else(|| interface.item.sig.ident.span(), Spanned::span);
     let value = match value {
-        Value::Some(inner) if interface.wrapper.is_some() => *inner,
+        Value::Option(Truth::Known(true), inner) if interface.wrapper.is_some() => *inner,
+        Value::Option(..) if interface.wrapper.is_some() => {
+            let span = reader.nothing.unwrap_or(span);
+            reader.error(span, "nothing as a result").help("check the arguments before the call: `Some(…)` at the end is fine");
+            return None;
+        }
         _ if interface.wrapper.is_some() => {
             reader.error(span, "the result must be an `Ok` or `Some` at the end").help("check for errors outside the function");
             return None;
@@ -171,21 +214,25 @@ impl Reader<'_> {
         Err(Stop::Reported)
     }
 
-    pub(super) fn param(&mut self, kind: &ParamKind) -> Value {
-        match kind {
+    pub(super) fn param(&mut self, kind: &ParamKind, span: Span) -> Eval {
+        Ok(match kind {
             ParamKind::Float(ty, tensor, _) | ParamKind::Out(ty, tensor) => {
                 let shape = self.program.info(*tensor).shape.clone();
                 let known: Option<Vec<usize>> = shape.iter().map(|n| n.known().map(|n| n as usize)).collect();
                 match (ty, known) {
-                    (Ty::Array(_), Some(known)) => self.array_param(*tensor, &known, &mut Vec::new()),
+                    (Ty::Array(_), Some(known)) => {
+                        let count = known.iter().try_fold(1, |count: i64, n| count.checked_mul(*n as i64));
+                        self.written_out(count.unwrap_or(i64::MAX), span)?;
+                        self.array_param(*tensor, &known, &mut Vec::new())
+                    }
                     (Ty::Scalar, _) => Value::Float(self.program.arena.insert(Node::Access(*tensor, Vec::new()))),
                     _ => Value::Tensor(self.whole(*tensor, matches!(ty, Ty::Nd(_)))),
                 }
             }
             ParamKind::Truth(tensor, _) => Value::Truth(Truth::Open(self.program.arena.insert(Node::Access(*tensor, Vec::new())))),
-            ParamKind::Integer(size, _) => Value::Int(Affine::from(*size)),
+            ParamKind::Integer(size, _) => Value::Int(Int { at: Affine::from(*size), ty: None, cast: false }),
             ParamKind::Other => Value::Poison,
-        }
+        })
     }
 
     fn array_param(&mut self, tensor: ir::Tensor, shape: &[usize], at: &mut Vec<Affine>) -> Value {
@@ -211,7 +258,7 @@ impl Reader<'_> {
     }
 
     fn output(&mut self, name: &str, ty: &Ty, value: Value, span: Span) -> Eval<ir::Tensor> {
-        let value = match (ty, value) {
+        let value = match (ty, self.read_through(value)?) {
             (Ty::Array(lengths), Value::Generator(f)) => {
                 let length: syn::Expr = syn::parse2(lengths[0].clone()).unwrap_or_else(|_| syn::parse_quote!(0));
                 self.generated(&f, &length)?
@@ -290,6 +337,10 @@ impl Reader<'_> {
                 let e = self.opaque_float(e)?;
                 out.push(e);
                 Ok(())
+            }
+            Value::Reference(place) => {
+                let value = self.load(place, span)?;
+                self.flatten(&value, depth, shape, out, span)
             }
             Value::Poison => Err(Stop::Reported),
             other => self.fail(span, format!("expected floats, found {}", other.kind()), ""),
@@ -404,7 +455,9 @@ impl Reader<'_> {
     // ---- statements ----
 
     pub(super) fn block(&mut self, block: &Block) -> Eval {
-        self.scoped(|r| {
+        let kept = self.slots.len();
+        let expected = self.expected.take();
+        let value = self.scoped(|r| {
             let mut failed = false;
             // items are seen from the whole block
             let items = r.scope.len();
@@ -431,6 +484,9 @@ impl Reader<'_> {
             let mut value = Value::unit();
             for (k, stmt) in block.stmts.iter().enumerate() {
                 let last = k + 1 == block.stmts.len();
+                if last {
+                    r.expected.clone_from(&expected);
+                }
                 match r.statement(stmt) {
                     Ok(Some(tail)) if last => value = tail,
                     Ok(_) => {}
@@ -443,7 +499,9 @@ impl Reader<'_> {
             } else {
                 Ok(value)
             }
-        })
+        });
+        self.forget(kept, &value);
+        value
     }
 
     /// Evaluates a statement; `Some` is the value of an expression without a semicolon.
@@ -463,14 +521,23 @@ impl Reader<'_> {
                     return Ok(None);
                 };
                 if let Some((token, otherwise)) = &init.diverge {
-                    let value = self.expr(&init.expr)?;
+                    let value = match self.expr(&init.expr) {
+                        Ok(value) => value,
+                        Err(stop) => {
+                            self.poison(&local.pat);
+                            return Err(stop);
+                        }
+                    };
                     return match self.matches(&local.pat, &value)? {
                         Truth::Known(true) => self.bind(&local.pat, value).map(|()| None),
                         Truth::Known(false) => self.expr(otherwise).map(|_| None),
                         Truth::Open(_) => self.fail(token.span(), "`let … else` on a condition on floats", "use an `if`"),
                     };
                 }
-                match self.argument(&init.expr) {
+                if let syn::Pat::Type(typed) = &local.pat {
+                    self.expected = Some((*typed.ty).clone());
+                }
+                match self.expr(&init.expr) {
                     Ok(value) => self.bind(&local.pat, value).map(|()| None),
                     Err(stop) => {
                         self.poison(&local.pat);
@@ -495,37 +562,61 @@ impl Reader<'_> {
 
     // ---- expressions ----
 
+    /// Evaluates an expression of which a type is expected.
+    pub(super) fn expr_of(&mut self, e: &syn::Expr, expected: Option<syn::Type>) -> Eval {
+        self.expected = expected;
+        self.expr(e)
+    }
+
     pub(super) fn expr(&mut self, e: &syn::Expr) -> Eval {
         if self.depth == DEEPEST {
-            return self.fail(e.span(), format!("expressions nest deeper than {DEEPEST}"), "bind parts of it with `let`");
+            let help = match self.calls {
+                0 => "bind parts of it with `let`",
+                _ => "recursive functions are not supported: write a loop",
+            };
+            return self.fail(e.span(), format!("expressions nest deeper than {DEEPEST}"), help);
         }
+        self.spend(1, e.span())?;
         self.depth += 1;
-        let value = self.expression(e);
+        let expected = self.expected.take();
+        let value = self.expression(e, expected);
         self.depth -= 1;
         value
     }
 
-    fn expression(&mut self, e: &syn::Expr) -> Eval {
+    /// Evaluates an expression; the type that is expected of it is passed on to its last parts.
+    fn expression(&mut self, e: &syn::Expr, expected: Option<syn::Type>) -> Eval {
         match e {
             syn::Expr::Lit(lit) => self.literal(&lit.lit),
             syn::Expr::Path(path) => self.path(path),
-            syn::Expr::Paren(inner) => self.expr(&inner.expr),
-            syn::Expr::Group(inner) => self.expr(&inner.expr),
+            syn::Expr::Paren(inner) => self.expr_of(&inner.expr, expected),
+            syn::Expr::Group(inner) => self.expr_of(&inner.expr, expected),
             syn::Expr::Reference(inner) => match inner.mutability {
+                Some(_) if is_temporary(&inner.expr) => {
+                    let value = self.expr(&inner.expr)?;
+                    let slot = self.hidden(value);
+                    Ok(Value::Reference(Place { slot, path: Vec::new() }))
+                }
                 Some(_) => self.place(&inner.expr).map(Value::Reference),
-                None => match self.expr(&inner.expr)? {
+                None => match self.expr_of(&inner.expr, expected.as_ref().map(strip).cloned())? {
                     Value::Opaque(e) => Ok(Value::Opaque(Rc::new(syn::parse_quote!(&#e)))),
                     value => Ok(value),
                 },
             },
-            syn::Expr::Block(block) if block.label.is_none() => self.block(&block.block),
-            syn::Expr::Try(e) => match self.expr(&e.expr)? {
-                Value::Some(inner) => Ok(*inner),
+            syn::Expr::Block(block) if block.label.is_none() => {
+                self.expected = expected;
+                self.block(&block.block)
+            }
+            syn::Expr::Try(e) => match self.referent(&e.expr)? {
+                Value::Option(Truth::Known(false), _) => {
+                    self.fail(e.question_token.span(), "nothing as a result", "check for errors outside the function")
+                }
+                Value::Option(_, inner) => Ok(*inner),
                 other => self.fail(e.question_token.span(), format!("`?` on {}", other.kind()), "check for errors outside the function"),
             },
             syn::Expr::Match(m) => {
                 let value = self.expr(&m.expr)?;
-                self.match_value(&value, &m.arms, m.span())
+                self.match_value(&value, &m.arms, expected.as_ref(), m.span())
             }
             syn::Expr::While(each) => self.while_loop(each),
             syn::Expr::Loop(each) => self.endless_loop(each),
@@ -542,36 +633,56 @@ impl Reader<'_> {
             syn::Expr::Binary(binary) => self.binary(binary),
             syn::Expr::Assign(assign) => {
                 let value = self.expr(&assign.right)?;
+                let value = self.generated_like(value, &assign.left)?;
                 self.here = assign.span();
                 self.assign(&assign.left, value)?;
                 Ok(Value::unit())
             }
-            syn::Expr::If(branch) => self.branch(branch),
+            syn::Expr::If(branch) => self.branch(branch, expected.as_ref()),
             syn::Expr::ForLoop(each) => self.for_loop(each),
-            syn::Expr::Array(array) => Ok(Value::Array(array.elems.iter().map(|e| self.expr(e)).collect::<Eval<_>>()?)),
-            syn::Expr::Tuple(tuple) => Ok(Value::Tuple(tuple.elems.iter().map(|e| self.expr(e)).collect::<Eval<_>>()?)),
+            syn::Expr::Array(array) => {
+                let element = match &expected {
+                    Some(syn::Type::Array(ty)) => Some((*ty.elem).clone()),
+                    _ => None,
+                };
+                Ok(Value::Array(array.elems.iter().map(|e| self.expr_of(e, element.clone())).collect::<Eval<_>>()?))
+            }
+            syn::Expr::Tuple(tuple) => {
+                let part = |k: usize| match &expected {
+                    Some(syn::Type::Tuple(ty)) => ty.elems.get(k).cloned(),
+                    _ => None,
+                };
+                Ok(Value::Tuple(tuple.elems.iter().enumerate().map(|(k, e)| self.expr_of(e, part(k))).collect::<Eval<_>>()?))
+            }
             syn::Expr::Repeat(repeat) => self.repeat(repeat),
             syn::Expr::Index(index) => {
                 let at = self.expr(&index.index)?;
                 if let (Some(slot), false) = (self.array_variable(&index.expr), matches!(at, Value::Range(..))) {
                     return self.element_in(slot, &at, index.index.span());
                 }
-                let base = self.expr(&index.expr)?;
+                let base = self.referent(&index.expr)?;
                 self.index(base, &at, index.index.span())
             }
             syn::Expr::Field(field) => self.field(field),
             syn::Expr::Range(range) => {
-                let from = range.start.as_ref().map_or(Ok(Affine::from(0)), |e| self.integer(e))?;
-                let Some(end) = &range.end else {
-                    return self.fail(range.span(), "this range has no end", "write both ends");
-                };
-                let to = self.integer(end)?;
+                let zero = Int { at: Affine::from(0), ty: None, cast: false };
+                let from = range.start.as_ref().map_or(Ok(zero), |e| self.integer_value(e))?;
+                let to = range.end.as_ref().map(|e| self.integer_value(e)).transpose()?;
+                let ty = from.ty.or(to.as_ref().and_then(|to| to.ty));
+                let from = self.as_position(&from, range.span())?;
+                let to = to.map(|to| self.as_position(&to, range.span())).transpose()?;
                 let inclusive = matches!(range.limits, syn::RangeLimits::Closed(_));
-                Ok(Value::Range(from, to.plus(&Affine::from(1), i64::from(inclusive))))
+                let to = to.map(|to| to.plus(&Affine::from(1), i64::from(inclusive)));
+                Ok(Value::Range(from, to, ty))
             }
             syn::Expr::Cast(cast) => self.cast(cast),
-            syn::Expr::Call(call) => self.call(call),
-            syn::Expr::MethodCall(call) => self.method_call(call),
+            syn::Expr::Call(call) => self.call(call, expected.as_ref()),
+            syn::Expr::MethodCall(call) => {
+                if is_length_preserving(call) {
+                    self.expected = expected;
+                }
+                self.method_call(call)
+            }
             syn::Expr::Closure(closure) => {
                 let mut scope = self.scope.clone();
                 if closure.capture.is_some() {
@@ -582,11 +693,18 @@ impl Reader<'_> {
                     }
                 }
                 let inputs = closure.inputs.iter().cloned().collect();
-                Ok(Value::Closure(Rc::new(Closure { inputs, output: None, body: (*closure.body).clone(), scope })))
+                Ok(Value::Closure(Rc::new(Closure {
+                    inputs,
+                    output: closure_output(closure),
+                    lengths: Vec::new(),
+                    body: (*closure.body).clone(),
+                    scope,
+                })))
             }
             syn::Expr::Macro(m) => self.macro_call(&m.mac),
             syn::Expr::Return(r) => {
-                let value = r.expr.as_ref().map_or(Ok(Value::unit()), |e| self.expr(e))?;
+                let returned = self.returned.clone();
+                let value = r.expr.as_ref().map_or(Ok(Value::unit()), |e| self.expr_of(e, returned))?;
                 self.jump(Target::Return, value)
             }
             other => {
@@ -611,7 +729,7 @@ impl Reader<'_> {
                 float(self, l.base10_digits().parse().map_err(|_| syn::Error::new(l.span(), "")), l.span())
             }
             Lit::Int(l) => match l.base10_parse::<i64>() {
-                Ok(n) => Ok(Value::Int(Affine::from(n))),
+                Ok(n) => Ok(Value::Int(Int { at: Affine::from(n), ty: IntType::named(l.suffix()), cast: false })),
                 Err(_) => self.fail(l.span(), "this integer is too large", ""),
             },
             Lit::Bool(l) => Ok(Value::Truth(Truth::Known(l.value))),
@@ -650,11 +768,17 @@ impl Reader<'_> {
         let last = segments.last().map_or("", String::as_str);
         if let [name] = segments.as_slice() {
             if let Some(slot) = self.slot(name) {
+                let slots = std::mem::take(&mut self.slots);
+                let counted = self.copy(&slots[slot..=slot], path.span());
+                self.slots = slots;
+                counted?;
                 return match &self.slots[slot] {
                     Value::Poison => Err(Stop::Reported),
-                    Value::Reference(place) => {
-                        let place = place.clone();
-                        self.load(&place, path.span())
+                    Value::Unjoined(mistake) => {
+                        let mistake = (**mistake).clone();
+                        self.diagnostics.report(mistake);
+                        self.slots[slot] = Value::Poison;
+                        Err(Stop::Reported)
                     }
                     value => Ok(value.clone()),
                 };
@@ -666,10 +790,11 @@ impl Reader<'_> {
                 return value;
             }
             if let Some(size) = self.types.named.get(name).filter(|size| self.types.items.contains_key(*size)) {
-                return Ok(Value::Int(Affine::from(*size)));
+                return Ok(Value::position(*size));
             }
             if name == "None" {
-                return self.fail(path.span(), "nothing as a result", "check the arguments before the call: `Some(…)` at the end is fine");
+                self.nothing.get_or_insert(path.span());
+                return Ok(Value::none());
             }
             if !is_constant(name) {
                 let known: Vec<&str> = self.scope.iter().map(|(n, _)| n.as_str()).collect();
@@ -679,6 +804,9 @@ impl Reader<'_> {
             }
         }
         let owner = segments.len().checked_sub(2).map_or("", |k| segments[k].as_str());
+        if let Some(value) = self.integer_constant(owner, last, path.span())? {
+            return Ok(value);
+        }
         let float_type = matches!(owner, "f64" | "f32");
         let single = self.program.float == Float::F32;
         let value = match last {
@@ -702,20 +830,14 @@ impl Reader<'_> {
         self.float_constant(value, path.span()).map(Value::Float)
     }
 
-    /// An expression whose value may be a mutable reference.
-    pub(super) fn argument(&mut self, e: &syn::Expr) -> Eval {
-        if let syn::Expr::Path(p) = e {
-            if let Some(slot) = p.path.get_ident().and_then(|i| self.slot(&i.to_string())) {
-                if let Value::Reference(_) = &self.slots[slot] {
-                    return Ok(self.slots[slot].clone());
-                }
-            }
-        }
-        self.expr(e)
+    /// An expression, and where it is a mutable reference, what that refers to.
+    pub(super) fn referent(&mut self, e: &syn::Expr) -> Eval {
+        let value = self.expr(e)?;
+        self.read_through(value)
     }
 
     pub(super) fn arguments<'e>(&mut self, es: impl IntoIterator<Item = &'e syn::Expr>) -> Eval<Vec<Value>> {
-        es.into_iter().map(|e| self.argument(e)).collect()
+        es.into_iter().map(|e| self.expr(e)).collect()
     }
 
     /// The variable that an expression is, if it holds a fixed array.
@@ -730,7 +852,7 @@ impl Reader<'_> {
         let at = self.positions(at, span)?;
         let Value::Array(items) = &self.slots[slot] else { return self.fail(span, "cannot index this", "") };
         let length = items.len();
-        let k = self.position(&at[..1], length, span)?;
+        let k = self.position(&at[..at.len().min(1)], length, span)?;
         let Value::Array(items) = &self.slots[slot] else { return self.fail(span, "cannot index this", "") };
         let item = items[k].clone();
         if at.len() > 1 {
@@ -740,19 +862,20 @@ impl Reader<'_> {
     }
 
     fn unary(&mut self, unary: &syn::ExprUnary) -> Eval {
-        let value = self.expr(&unary.expr)?;
+        let value = self.referent(&unary.expr)?;
         match (&unary.op, value) {
             (UnOp::Deref(_), Value::Opaque(e)) => Ok(Value::Opaque(match &*e {
                 syn::Expr::Reference(r) => Rc::new((*r.expr).clone()),
                 e => Rc::new(syn::parse_quote!(*#e)),
             })),
-            (UnOp::Deref(_), value) => self.read_through(value),
+            (UnOp::Deref(_), value) => Ok(value),
             (UnOp::Neg(_), Value::Opaque(e)) => Ok(Value::Opaque(Rc::new(syn::parse_quote!((-#e))))),
             (UnOp::Not(_), Value::Opaque(e)) => {
                 let truth = self.opaque_truth(&e)?;
                 Ok(Value::Truth(self.not(truth)))
             }
-            (UnOp::Neg(_), Value::Int(a)) => Ok(Value::Int(a.times(-1))),
+            (UnOp::Neg(_), Value::Int(a)) => self.negated(&a, unary.span()),
+            (UnOp::Not(_), Value::Int(a)) => self.complement(&a, unary.span()),
             (UnOp::Neg(_), value) => self.elementwise(Op::Neg, value, unary.span()),
             (UnOp::Not(_), Value::Truth(t)) => Ok(Value::Truth(self.not(t))),
             (_, other) => self.fail(unary.op.span(), format!("cannot apply this operator to {}", other.kind()), ""),
@@ -790,7 +913,12 @@ impl Reader<'_> {
 
     fn binary_link(&mut self, left: Value, binary: &syn::ExprBinary) -> Eval {
         let Some(BinaryOp { op, swap, not, assign }) = BinaryOp::of(&binary.op) else {
-            return self.fail(binary.op.span(), "bit operations are not supported", "");
+            let right = self.expr(&binary.right)?;
+            let value = self.bit_op(&binary.op, left, right, binary.op.span())?;
+            return match binary.op {
+                BinOp::BitAnd(_) | BinOp::BitOr(_) | BinOp::BitXor(_) | BinOp::Shl(_) | BinOp::Shr(_) => Ok(value),
+                _ => self.assign(&binary.left, value).map(|()| Value::unit()),
+            };
         };
         let right = match (op, &left) {
             // what is short-circuited is not looked at
@@ -854,7 +982,18 @@ impl Reader<'_> {
             (a @ (Value::Tensor(_) | Value::Float(_)), b @ (Value::Tensor(_) | Value::Float(_))) if !op.entry().truth => {
                 self.broadcast(op, a, b, span)
             }
-            (a, b) => self.fail(span, format!("cannot apply `{}` to {} and {}", op.name(), a.kind(), b.kind()), ""),
+            (Value::Poison, _) | (_, Value::Poison) => Err(Stop::Reported),
+            (Value::Generator(_), _) | (_, Value::Generator(_)) => self.unknown_length(span),
+            (a, b) => {
+                let name = match op.entry().syntax {
+                    Syntax::Infix(symbol, _) => symbol,
+                    _ => op.name(),
+                };
+                let mixed = [&a, &b].iter().any(|v| matches!(v, Value::Int(_)))
+                    && [&a, &b].iter().any(|v| matches!(v, Value::Float(_) | Value::Tensor(_)));
+                let help = if mixed { "write an integer literal as a float, `2.0`, and convert others by `as f64`" } else { "" };
+                self.fail(span, format!("cannot apply `{name}` to {} and {}", a.kind(), b.kind()), help)
+            }
         }
     }
 
@@ -870,42 +1009,17 @@ impl Reader<'_> {
         self.program.arena.apply(op, args)
     }
 
-    fn integer_op(&mut self, op: Op, a: &Affine, b: &Affine, span: Span) -> Eval {
-        if op.entry().truth {
-            let a = self.lengths.resolve(a);
-            let b = self.lengths.resolve(b);
-            let known = a.plus(&b, -1).known().map(|d| (op.entry().value)(&[d as f64, 0.0]) != 0.0);
-            return Ok(Value::Truth(match known {
-                Some(k) => Truth::Known(k),
-                None => {
-                    let args = vec![self.program.arena.integer(a), self.program.arena.integer(b)];
-                    Truth::Open(self.program.arena.apply(op, args))
-                }
-            }));
-        }
-        let value = match (op, a.known(), b.known()) {
-            (Op::Add, ..) => Some(a.plus(b, 1)),
-            (Op::Sub, ..) => Some(a.plus(b, -1)),
-            (Op::Mul, Some(k), _) => Some(b.times(k)),
-            (Op::Mul, _, Some(k)) => Some(a.times(k)),
-            (Op::Div, Some(a), Some(b)) => a.checked_div(b).map(Affine::from),
-            (Op::Rem, Some(a), Some(b)) => a.checked_rem(b).map(Affine::from),
-            _ => None,
-        };
-        match value {
-            Some(v) => Ok(Value::Int(v)),
-            None => self.fail(
-                span,
-                "this integer is not linear in lengths and parameters",
-                "positions are sums of indices and lengths, times literals",
-            ),
-        }
+    /// An expression that is a position or length.
+    pub(super) fn integer(&mut self, e: &syn::Expr) -> Eval<Affine> {
+        let int = self.integer_value(e)?;
+        self.as_position(&int, e.span())
     }
 
-    pub(super) fn integer(&mut self, e: &syn::Expr) -> Eval<Affine> {
-        match self.expr(e)? {
+    fn integer_value(&mut self, e: &syn::Expr) -> Eval<Int> {
+        match self.referent(e)? {
             Value::Int(a) => Ok(a),
-            Value::Opaque(e) => self.opaque_integer(&e),
+            Value::Opaque(e) => Ok(Int { at: self.opaque_integer(&e)?, ty: None, cast: false }),
+            Value::Poison => Err(Stop::Reported),
             other => self.fail(e.span(), format!("expected an integer, found {}", other.kind()), ""),
         }
     }
@@ -917,33 +1031,32 @@ impl Reader<'_> {
         };
         let name = ty.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
         let same = self.program.float.name() == name;
-        match value {
-            Value::Opaque(e) => {
+        let ty = IntType::named(&name);
+        match (self.read_through(value)?, ty) {
+            (Value::Opaque(e), _) => {
                 let ty = &cast.ty;
                 let e = Value::Opaque(Rc::new(syn::parse_quote!((#e as #ty))));
                 self.typed(e, ty)
             }
-            Value::Truth(Truth::Known(b)) => Ok(Value::Int(Affine::from(i64::from(b)))),
-            Value::Int(a) if same => {
-                let a = self.lengths.resolve(&a);
-                Ok(Value::Float(self.program.arena.integer(a)))
-            }
-            Value::Float(e) if same => Ok(Value::Float(e)),
-            Value::Int(a) if a.known().is_some_and(|k| !fits(k, &name)) => {
-                self.fail(cast.span(), format!("the value does not fit `{name}`"), "")
-            }
-            Value::Int(a) if name.starts_with(['u', 'i']) => Ok(Value::Int(a)),
-            Value::Float(_) => {
+            (Value::Truth(Truth::Known(b)), Some(ty)) => self.int(i128::from(b), Some(ty), cast.span()).map(Value::Int),
+            (Value::Int(a), Some(ty)) => self.cast_integer(&a, ty, cast.span()),
+            (Value::Int(a), None) if same => self.integer_as_float(&a, cast.span()).map(Value::Float),
+            (Value::Float(e), None) if same => Ok(Value::Float(e)),
+            (Value::Float(e), Some(ty)) => match self.program.arena.as_const(e).map(Constant::to_f64) {
+                Some(x) => self.cast_float(x, ty, cast.span()),
+                None => self.fail(cast.ty.span(), format!("cannot cast a float to `{name}`"), "a cast to another type has no derivative"),
+            },
+            (Value::Float(_), None) => {
                 self.fail(cast.ty.span(), format!("cannot cast a float to `{name}`"), "a cast to another type has no derivative")
             }
-            other => self.fail(cast.ty.span(), format!("cannot cast {} to `{name}`", other.kind()), ""),
+            (other, _) => self.fail(cast.ty.span(), format!("cannot cast {} to `{name}`", other.kind()), ""),
         }
     }
 
     /// The length of an array type or expression: a literal, a const generic or a `const` item.
     fn array_length(&mut self, e: &syn::Expr) -> Eval<Affine> {
-        match self.expr(e)? {
-            Value::Int(a) => Ok(a),
+        match self.referent(e)? {
+            Value::Int(a) => self.as_position(&a, e.span()),
             Value::Opaque(e) => Ok(self.types.item_length(&mut self.program, &e.to_token_stream())),
             other => self.fail(e.span(), format!("expected an integer, found {}", other.kind()), ""),
         }
@@ -952,33 +1065,65 @@ impl Reader<'_> {
     /// `std::array::from_fn(f)` of a length.
     pub(super) fn generated(&mut self, f: &Closure, length: &syn::Expr) -> Eval {
         let length = self.array_length(length)?;
-        let over = self.iterated(Value::Range(Affine::from(0), length), self.here)?;
-        match over {
-            Value::Array(items) => {
-                Ok(Value::Array(items.into_iter().map(|k| self.call_closure(f, vec![k], self.here)).collect::<Eval<_>>()?))
+        match self.iterated(Value::Range(Affine::from(0), Some(length), Some(IntType::usize())), self.here)? {
+            Source::Known(positions) => {
+                let count = self.left(&positions, self.here)?;
+                self.written_out(count as i64, self.here)?;
+                let mut items = Vec::new();
+                self.each_item(positions, self.here, &mut |r, k| {
+                    items.push(r.call_closure(f, vec![k.value], r.here)?);
+                    Ok(())
+                })?;
+                Ok(Value::Array(items))
             }
-            Value::Stream(stream) => {
-                let item = self.call_closure(f, vec![*stream.item], self.here)?;
+            Source::Open(stream) => {
+                let item = self.without_effect(self.here, |r| r.call_closure(f, vec![*stream.item], r.here))?;
                 let item = self.float(item, self.here)?;
                 Ok(Value::Tensor(self.tensor(stream.indices, item, false)))
             }
-            other => self.fail(self.here, format!("cannot go through {}", other.kind()), ""),
+        }
+    }
+
+    /// The error for `array::from_fn` where nothing tells its length.
+    pub(super) fn unknown_length<T>(&mut self, span: Span) -> Eval<T> {
+        self.fail(span, "an array of unknown length", "write it: `std::array::from_fn::<_, 3, _>(…)`, or `let a: [f64; 3] = …`")
+    }
+
+    /// `a = array::from_fn(f)`: as long as what was there.
+    fn generated_like(&mut self, value: Value, target: &syn::Expr) -> Eval {
+        let Value::Generator(f) = value else { return Ok(value) };
+        let place = self.place(target)?;
+        match self.load(&place, target.span())? {
+            Value::Array(items) => {
+                let n = items.len();
+                self.generated(&f, &syn::parse_quote!(#n))
+            }
+            _ => self.unknown_length(target.span()),
         }
     }
 
     fn repeat(&mut self, repeat: &syn::ExprRepeat) -> Eval {
-        let value = self.expr(&repeat.expr)?;
+        let value = self.referent(&repeat.expr)?;
         let length = self.array_length(&repeat.len)?;
+        self.repeated(value, length, repeat.span())
+    }
+
+    /// `[value; length]`.
+    pub(super) fn repeated(&mut self, value: Value, length: Affine, span: Span) -> Eval {
+        let length = self.lengths.resolve(&length);
         if let Some(n) = length.known() {
-            return Ok(Value::Array(vec![value; usize::try_from(n).unwrap_or(0)]));
+            let n = self.written_out(n, span)?;
+            self.copy(std::iter::repeat_n(&value, n), span)?;
+            return Ok(Value::Array(vec![value; n]));
         }
         let (mut shape, inner) = match value {
             Value::Float(e) => (Vec::new(), Elements::Each(Vec::new(), e)),
             Value::Tensor(t) => (t.shape, t.elements),
-            other => return self.fail(repeat.span(), format!("cannot repeat {}", other.kind()), ""),
+            Value::Opaque(e) => (Vec::new(), Elements::Each(Vec::new(), self.opaque_float(&e)?)),
+            other => return self.fail(span, format!("cannot repeat {} over a run-time length", other.kind()), ""),
         };
         let Elements::Each(mut indices, body) = inner else {
-            return self.fail(repeat.span(), "cannot repeat this array", "");
+            return self.fail(span, "cannot repeat this array", "");
         };
         indices.insert(0, self.program.index(length.clone()));
         shape.insert(0, length);
@@ -986,7 +1131,7 @@ impl Reader<'_> {
     }
 
     fn field(&mut self, field: &syn::ExprField) -> Eval {
-        let base = self.expr(&field.base)?;
+        let base = self.referent(&field.base)?;
         match (&field.member, base) {
             (syn::Member::Unnamed(at), Value::Tuple(mut items)) if (at.index as usize) < items.len() => {
                 let item = items.swap_remove(at.index as usize);
@@ -1020,8 +1165,12 @@ impl Reader<'_> {
     /// Positions along the axes of a tensor: `i`, `[i, j]` or `(i, j)`.
     pub(super) fn positions(&mut self, at: &Value, span: Span) -> Eval<Vec<Affine>> {
         match at {
-            Value::Int(a) => Ok(vec![a.clone()]),
+            Value::Int(a) => Ok(vec![self.as_position(a, span)?]),
             Value::Opaque(e) => Ok(vec![self.opaque_integer(e)?]),
+            Value::Reference(place) => {
+                let at = self.load(place, span)?;
+                self.positions(&at, span)
+            }
             Value::Array(items) | Value::Tuple(items) => {
                 let mut out = Vec::new();
                 for item in items {
@@ -1067,15 +1216,19 @@ impl Reader<'_> {
                     self.fail(span, "a position that is not known in a constant of unknown type", help)
                 }
             },
-            (Value::Array(items), Value::Range(from, to)) => match (from.known(), to.known()) {
-                (Some(a), Some(b)) if 0 <= a && a <= b && b <= items.len() as i64 => {
-                    Ok(Value::Array(items[a as usize..b as usize].to_vec()))
+            (Value::Array(items), Value::Range(from, to, _)) => {
+                let (from, to) = (self.lengths.resolve(from), to.as_ref().map(|to| self.lengths.resolve(to)));
+                match (from.known(), to.map_or(Some(items.len() as i64), |to| to.known())) {
+                    (Some(a), Some(b)) if 0 <= a && a <= b && b <= items.len() as i64 => {
+                        Ok(Value::Array(items[a as usize..b as usize].to_vec()))
+                    }
+                    _ => self.fail(span, "this range is not inside the array", ""),
                 }
-                _ => self.fail(span, "this range is not inside the array", ""),
-            },
-            (Value::Tensor(t), Value::Range(from, to)) if !t.ndarray => {
-                self.slice(t, &[Slice::Range(from.clone(), Some(to.clone()), 1)], span)
             }
+            (Value::Tensor(t), Value::Range(from, to, _)) if !t.ndarray => {
+                self.slice(t, &[Slice::Range(from.clone(), to.clone(), 1)], span)
+            }
+            (Value::Generator(_), _) => self.unknown_length(span),
             (Value::Tensor(t), at) => {
                 let at = self.positions(at, span)?;
                 if t.ndarray && at.len() != t.shape.len() {
@@ -1134,18 +1287,31 @@ impl BinaryOp {
     }
 }
 
-/// Whether an integer is in the range of a type.
-fn fits(k: i64, ty: &str) -> bool {
-    match ty {
-        "u8" => u8::try_from(k).is_ok(),
-        "u16" => u16::try_from(k).is_ok(),
-        "u32" => u32::try_from(k).is_ok(),
-        "i8" => i8::try_from(k).is_ok(),
-        "i16" => i16::try_from(k).is_ok(),
-        "i32" => i32::try_from(k).is_ok(),
-        "u64" | "u128" | "usize" => k >= 0,
-        _ => true,
+/// Whether an expression makes a value that no variable holds.
+fn is_temporary(e: &syn::Expr) -> bool {
+    match e {
+        syn::Expr::Paren(p) => is_temporary(&p.expr),
+        syn::Expr::Array(_) | syn::Expr::Tuple(_) | syn::Expr::Repeat(_) | syn::Expr::Lit(_) | syn::Expr::Call(_) | syn::Expr::Macro(_) => {
+            true
+        }
+        syn::Expr::MethodCall(call) => {
+            matches!(call.method.to_string().as_str(), "clone" | "to_owned" | "to_vec" | "iter" | "map" | "collect")
+        }
+        _ => false,
     }
+}
+
+/// The type that a closure says it returns.
+fn closure_output(closure: &syn::ExprClosure) -> Option<syn::Type> {
+    match &closure.output {
+        syn::ReturnType::Type(_, ty) => Some((**ty).clone()),
+        syn::ReturnType::Default => None,
+    }
+}
+
+/// Whether the array that a method makes is as long as its receiver.
+fn is_length_preserving(call: &syn::ExprMethodCall) -> bool {
+    matches!(call.method.to_string().as_str(), "map" | "clone" | "to_owned" | "to_vec")
 }
 
 /// Whether tokens begin with an attribute that may leave them out.

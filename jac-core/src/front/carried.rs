@@ -7,6 +7,7 @@
 
 use super::body::{Eval, Reader};
 use super::control::{unchanged, Target};
+use super::integers::Int;
 use super::value::{Elements, Stream, Tensor, Value};
 use crate::ir::{self, Affine, Body, Definition, Expr, Index, Node, Role, Symbol};
 use crate::ops::Op;
@@ -49,7 +50,7 @@ impl<'b> Reader<'b> {
             for &slot in &changed {
                 let value = before[slot].clone();
                 self.slots[slot] = match (value, steps.iter().find(|(s, _)| *s == slot)) {
-                    (Value::Int(a), Some((_, step))) => Value::Int(a.plus(&Affine::from(stream.indices[0]), *step)),
+                    (Value::Int(a), Some((_, step))) => Value::Int(Int { at: a.at.plus(&Affine::from(stream.indices[0]), *step), ..a }),
                     (value, _) => self.placeholder(value, stream, &mut states, span)?,
                 };
             }
@@ -64,7 +65,7 @@ impl<'b> Reader<'b> {
                 found = true;
                 changed.push(slot);
                 if let (Value::Int(a), Value::Int(b)) = (was, &self.slots[slot]) {
-                    match b.plus(a, -1).known() {
+                    match b.at.plus(&a.at, -1).known() {
                         Some(step) if stream.indices.len() == 1 => steps.push((slot, step)),
                         _ => {
                             return self.fail(
@@ -78,7 +79,7 @@ impl<'b> Reader<'b> {
             }
             for (slot, step) in &steps {
                 let grown = match (&start[*slot], &self.slots[*slot]) {
-                    (Value::Int(a), Value::Int(b)) => b.plus(a, -1).known() == Some(*step),
+                    (Value::Int(a), Value::Int(b)) => b.at.plus(&a.at, -1).known() == Some(*step),
                     _ => false,
                 };
                 if !found && !grown {
@@ -101,10 +102,11 @@ impl<'b> Reader<'b> {
         let number = self.loops;
         self.loops += 1;
         let labels = std::mem::replace(&mut self.labels, vec![(None, number)]);
-        let from = self.jumps.len();
+        let (from, kept) = (self.jumps.len(), self.slots.len());
         let tail = round(self, (*stream.item).clone()).map(|()| Value::unit());
         self.labels = labels;
-        self.land(Target::Continue(number), from, tail)?;
+        self.land(Target::Continue(number), from, kept, tail)?;
+        self.slots.truncate(kept.max(self.pinned));
         if self.jumps.len() > from {
             return self.fail(
                 span,
@@ -120,6 +122,8 @@ impl<'b> Reader<'b> {
         let time = stream.indices[0];
         let rounds = self.program.length(time).after();
         match value {
+            // what is pushed to it is a map over the rounds
+            Value::Array(items) if items.is_empty() => Ok(Value::Growing(Vec::new())),
             Value::Opaque(e) => {
                 let e = self.opaque_float(&e)?;
                 self.placeholder(Value::Float(e), stream, states, span)
@@ -168,18 +172,25 @@ impl<'b> Reader<'b> {
             let value = self.slots[slot].clone();
             self.take_after(&value, &before[slot], &mut states, &mut next, span)?;
         }
+        let count = self.program.length(stream.indices[0]).clone();
+        let mut grown: Vec<(usize, Expr)> = Vec::new();
+        for &slot in changed {
+            if let Value::Growing(pushed) = self.slots[slot].clone() {
+                grown.push((slot, self.pushed(pushed, stream, span)?));
+            }
+        }
         let tensors: Vec<ir::Tensor> = states.iter().map(|s| s.tensor).collect();
         let mut finals: Vec<Option<Expr>> = Vec::new();
         for k in 0..states.len() {
             let others = (0..states.len()).filter(|j| *j != k).map(|j| states[j].after);
-            let seen = self.mentioned(others.collect(), &tensors).contains(&states[k].tensor);
+            let readers = others.chain(grown.iter().map(|(_, e)| *e)).collect();
+            let seen = self.mentioned(readers, &tensors).contains(&states[k].tensor);
             finals.push(if seen { None } else { self.closed_form(stream, &states[k], &tensors)? });
         }
         let carried: Vec<usize> = (0..states.len()).filter(|k| finals[*k].is_none()).collect();
         if !carried.is_empty() {
             self.recurrence(stream, &states, &carried, span)?;
         }
-        let count = self.program.length(stream.indices[0]).clone();
         for &k in &carried {
             let s = &states[k];
             let at = std::iter::once(count.clone()).chain(s.axes.iter().map(|i| Affine::from(*i))).collect();
@@ -190,7 +201,11 @@ impl<'b> Reader<'b> {
         for &slot in changed {
             let first = next;
             let value = match (&before[slot], steps.iter().find(|(s, _)| *s == slot)) {
-                (Value::Int(a), Some((_, step))) => Value::Int(a.plus(&count, *step)),
+                (Value::Int(a), Some((_, step))) => {
+                    self.has_rounds(&count, span)?;
+                    Value::Int(Int { at: a.at.plus(&count, *step), ..a.clone() })
+                }
+                (Value::Array(was), _) if was.is_empty() => self.grown(&grown, slot, stream),
                 (value, _) => self.after_loop(value, &states, &finals, &mut next),
             };
             let name = self.scope.iter().find(|(_, s)| *s == slot).map(|(n, _)| n.clone()).unwrap_or_default();
@@ -207,6 +222,7 @@ impl<'b> Reader<'b> {
     fn take_after(&mut self, value: &Value, before: &Value, states: &mut [State], next: &mut usize, span: Span) -> Eval<()> {
         match (value, before) {
             (Value::Int(_), Value::Int(_)) => Ok(()),
+            (Value::Growing(_), Value::Array(was)) if was.is_empty() => Ok(()),
             (Value::Array(items), Value::Array(was)) | (Value::Tuple(items), Value::Tuple(was)) if items.len() == was.len() => {
                 items.iter().zip(was).try_for_each(|(v, w)| self.take_after(v, w, states, next, span))
             }
@@ -232,6 +248,40 @@ impl<'b> Reader<'b> {
                 self.fail(span, message, "a variable keeps its shape from round to round")
             }
         }
+    }
+
+    /// The number of rounds as an integer: it is none where the range is the other way round, which the
+    /// difference of its ends is not.
+    pub(super) fn has_rounds(&mut self, count: &Affine, span: Span) -> Eval<()> {
+        if self.lengths.resolve(count).sides().1 == Affine::default() {
+            return Ok(());
+        }
+        let help = "count from 0, or write the number itself, as in `x.len() - 1`";
+        self.fail(span, "what is counted here may be less than none", help)
+    }
+
+    /// What a round pushes to a vector.
+    fn pushed(&mut self, pushed: Vec<Value>, stream: &Stream, span: Span) -> Eval<Expr> {
+        let mut pushed = pushed.into_iter();
+        match (pushed.next(), pushed.next(), stream.indices.len()) {
+            (Some(item), None, 1) => {
+                self.has_rounds(&self.program.length(stream.indices[0]).clone(), span)?;
+                self.float(item, span)
+            }
+            _ => {
+                let help = "push one float in every round, or make it of its length first: `vec![0.0; n]`";
+                self.fail(span, "the length of a vector changes otherwise than by one in this loop", help)
+            }
+        }
+    }
+
+    /// A vector after the loop that pushed to it.
+    fn grown(&mut self, grown: &[(usize, Expr)], slot: usize, stream: &Stream) -> Value {
+        let Some((_, item)) = grown.iter().find(|(s, _)| *s == slot) else { return Value::Array(Vec::new()) };
+        let time = stream.indices[0];
+        let index = self.program.index(self.program.length(time).clone());
+        let body = self.program.arena.substitute(*item, &|s| (s == Symbol::Index(time)).then(|| Affine::from(index)));
+        Value::Tensor(self.tensor(vec![index], body, false))
     }
 
     /// The value of a variable after the loop.

@@ -6,18 +6,18 @@
 //! it is joined with what goes on without it.
 
 use super::body::{Eval, Reader, Stop};
-use super::value::{Closure, Elements, Truth, Value};
+use super::integers::IntType;
+use super::streams::Source;
+use super::types::strip;
+use super::value::{Closure, Elements, Tensor, Truth, Value};
 use crate::ir::{Affine, Expr, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
 use std::rc::Rc;
 use syn::spanned::Spanned;
 
-/// Unrolled loops may not make more expressions than this.
-const LARGEST: usize = 400_000;
-
-/// A loop may not have more rounds than this.
-const MOST_ROUNDS: usize = 100_000;
+/// Calls may not nest deeper.
+const DEEPEST_CALL: usize = 64;
 
 /// Where a jump lands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,12 +45,14 @@ pub(super) struct Jump {
 impl Reader<'_> {
     /// Leaves for `target`.
     pub(super) fn jump(&mut self, target: Target, value: Value) -> Eval {
+        self.copy_slots(self.here)?;
         self.jumps.push(Jump { target, condition: None, value, slots: self.slots.clone() });
         Err(Stop::Jumped)
     }
 
-    /// Joins the jumps to `target`, of those since `from`, with what is left when none is taken.
-    pub(super) fn land(&mut self, target: Target, from: usize, tail: Eval) -> Eval {
+    /// Joins the jumps to `target`, of those since `from`, with what is left when none is taken. Only
+    /// the first `kept` variables are seen from there: the others belong to what was left.
+    pub(super) fn land(&mut self, target: Target, from: usize, kept: usize, tail: Eval) -> Eval {
         let mut landed: Vec<Jump> = Vec::new();
         let mut pending: Vec<Jump> = Vec::new();
         for mut jump in self.jumps.split_off(from) {
@@ -82,7 +84,7 @@ impl Reader<'_> {
         for jump in landed.into_iter().rev() {
             match jump.condition {
                 Some(c) => {
-                    self.join_slots(c, jump.slots)?;
+                    self.join_slots(c, jump.slots, kept)?;
                     value = self.branch_value(c, jump.value, value)?;
                 }
                 None => {
@@ -94,15 +96,31 @@ impl Reader<'_> {
         Ok(value)
     }
 
-    /// The variables are those of `slots` where `c` holds.
-    fn join_slots(&mut self, c: Expr, slots: Vec<Value>) -> Eval<()> {
-        for (k, jumped) in slots.into_iter().enumerate().take(self.slots.len()) {
+    /// The first `kept` variables are those of `slots` where `c` holds.
+    fn join_slots(&mut self, c: Expr, slots: Vec<Value>, kept: usize) -> Eval<()> {
+        let kept = kept.max(self.pinned).min(self.slots.len());
+        self.copy(&slots[..kept.min(slots.len())], self.here)?;
+        for (k, jumped) in slots.into_iter().enumerate().take(kept) {
             if !unchanged(&jumped, &self.slots[k]) {
                 let here = self.slots[k].clone();
-                self.slots[k] = self.branch_value(c, jumped, here)?;
+                self.slots[k] = self.joined_variable(c, jumped, here)?;
             }
         }
         Ok(())
+    }
+
+    /// What a variable holds after a branch: where that is no value, it may still be assigned, or left alone.
+    fn joined_variable(&mut self, c: Expr, a: Value, b: Value) -> Eval {
+        if let (unjoined @ Value::Unjoined(_), _) | (_, unjoined @ Value::Unjoined(_)) = (&a, &b) {
+            return Ok(unjoined.clone());
+        }
+        let found = self.diagnostics.count();
+        match self.branch_value(c, a, b) {
+            Err(Stop::Reported) if !self.exhausted && self.diagnostics.count() == found + 1 => {
+                Ok(self.diagnostics.retract().map_or(Value::Poison, |d| Value::Unjoined(Rc::new(d))))
+            }
+            joined => joined,
+        }
     }
 
     fn and(&mut self, a: Option<Expr>, b: Expr) -> Expr {
@@ -116,19 +134,27 @@ impl Reader<'_> {
     pub(super) fn body(&mut self, run: impl FnOnce(&mut Self) -> Eval) -> Eval {
         let outer = std::mem::take(&mut self.jumps);
         let labels = std::mem::take(&mut self.labels);
+        let returned = self.returned.take();
+        let kept = self.slots.len();
         let tail = run(self);
-        let value = self.land(Target::Return, 0, tail);
+        let value = self.land(Target::Return, 0, kept, tail);
         self.jumps = outer;
         self.labels = labels;
+        self.returned = returned;
+        self.forget(kept, &value);
         value
     }
 
     // ---- branches ----
 
-    pub(super) fn branch(&mut self, branch: &syn::ExprIf) -> Eval {
+    pub(super) fn branch(&mut self, branch: &syn::ExprIf, expected: Option<&syn::Type>) -> Eval {
         let otherwise = |r: &mut Self| match &branch.else_branch {
-            Some((_, e)) => r.expr(e),
+            Some((_, e)) => r.expr_of(e, expected.cloned()),
             None => Ok(Value::unit()),
+        };
+        let block = |r: &mut Self| {
+            r.expected = expected.cloned();
+            r.block(&branch.then_branch)
         };
         if let syn::Expr::Let(condition) = &*branch.cond {
             let value = self.expr(&condition.expr)?;
@@ -136,24 +162,24 @@ impl Reader<'_> {
             let then = |r: &mut Self| {
                 r.scoped(|r| {
                     r.bind(&condition.pat, value)?;
-                    r.block(&branch.then_branch)
+                    block(r)
                 })
             };
             return self.decide(truth, then, otherwise);
         }
         let truth = self.truth(&branch.cond)?;
-        self.decide(truth, |r| r.block(&branch.then_branch), otherwise)
+        self.decide(truth, block, otherwise)
     }
 
     pub(super) fn truth(&mut self, e: &syn::Expr) -> Eval<Truth> {
-        match self.expr(e)? {
+        match self.referent(e)? {
             Value::Truth(t) => Ok(t),
             Value::Opaque(e) => self.opaque_truth(&e),
             other => self.fail(e.span(), format!("expected a condition, found {}", other.kind()), ""),
         }
     }
 
-    fn decide(&mut self, truth: Truth, then: impl FnOnce(&mut Self) -> Eval, otherwise: impl FnOnce(&mut Self) -> Eval) -> Eval {
+    pub(super) fn decide(&mut self, truth: Truth, then: impl FnOnce(&mut Self) -> Eval, otherwise: impl FnOnce(&mut Self) -> Eval) -> Eval {
         match truth {
             Truth::Known(true) => then(self),
             Truth::Known(false) => otherwise(self),
@@ -161,7 +187,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn match_value(&mut self, value: &Value, arms: &[syn::Arm], span: Span) -> Eval {
+    pub(super) fn match_value(&mut self, value: &Value, arms: &[syn::Arm], expected: Option<&syn::Type>, span: Span) -> Eval {
         let Some((arm, rest)) = arms.split_first() else {
             return self.fail(span, "no arm of this `match` is taken", "");
         };
@@ -180,19 +206,21 @@ impl Reader<'_> {
         let taken = |r: &mut Self| {
             r.scoped(|r| {
                 r.bind(pattern, value.clone())?;
-                r.expr(&arm.body)
+                r.expr_of(&arm.body, expected.cloned())
             })
         };
         if rest.is_empty() && truth != Truth::Known(false) {
             // rustc has seen that the arms are exhaustive
             return taken(self);
         }
-        self.decide(truth, taken, |r| r.match_value(value, rest, span))
+        self.decide(truth, taken, |r| r.match_value(value, rest, expected, span))
     }
 
     /// Evaluates both arms on the same state and joins what they left behind.
-    fn both_arms(&mut self, c: Expr, then: impl FnOnce(&mut Self) -> Eval, otherwise: impl FnOnce(&mut Self) -> Eval) -> Eval {
+    pub(super) fn both_arms(&mut self, c: Expr, then: impl FnOnce(&mut Self) -> Eval, otherwise: impl FnOnce(&mut Self) -> Eval) -> Eval {
+        self.copy_slots(self.here)?;
         let before = self.slots.clone();
+        let kept = before.len();
         let jumps = self.jumps.len();
         let a = then(self);
         let after_then = std::mem::replace(&mut self.slots, before);
@@ -210,7 +238,7 @@ impl Reader<'_> {
                 Ok(value)
             }
             (Ok(a), Ok(b)) => {
-                self.join_slots(c, after_then)?;
+                self.join_slots(c, after_then, kept)?;
                 self.branch_value(c, a, b)
             }
         }
@@ -245,7 +273,19 @@ impl Reader<'_> {
                 let (x, y) = (self.both(Op::And, open, a), self.both(Op::And, not, b));
                 Ok(Value::Truth(self.both(Op::Or, x, y)))
             }
-            (Value::Some(a), Value::Some(b)) => Ok(Value::Some(Box::new(self.branch_value(c, *a, *b)?))),
+            (Value::Option(there, a), Value::Option(here, b)) => {
+                let either = self.branch_value(c, Value::Truth(there), Value::Truth(here))?;
+                let Value::Truth(either) = either else { return Ok(either) };
+                let value = match (there, here) {
+                    (Truth::Known(false), _) => *b,
+                    (_, Truth::Known(false)) => *a,
+                    _ => self.branch_value(c, *a, *b)?,
+                };
+                Ok(Value::Option(either, Box::new(value)))
+            }
+            (Value::Int(a), Value::Int(b)) if a.at == b.at && a.ty.is_none_or(|ty| b.ty.is_none_or(|other| ty == other)) => {
+                Ok(Value::Int(super::integers::Int { ty: a.ty.or(b.ty), cast: a.cast || b.cast, ..a }))
+            }
             (Value::Opaque(a), Value::Opaque(b)) => {
                 let (a, b) = (self.opaque_float(&a)?, self.opaque_float(&b)?);
                 self.branch_value(c, Value::Float(a), Value::Float(b))
@@ -283,72 +323,123 @@ impl Reader<'_> {
         }
     }
 
-    /// Runs the rounds of a loop of known length; `round` says whether there was one.
-    fn rounds(&mut self, label: Option<&syn::Label>, span: Span, mut round: impl FnMut(&mut Self, usize) -> Eval<bool>) -> Eval {
+    /// The error for a loop of which no round differs from the one before in what decides when it ends.
+    fn endless(&mut self, left_on_floats: bool, span: Span) -> Eval {
+        if left_on_floats {
+            let help = "write `for _ in 0..N`, with the most rounds there may be, and `break` in it";
+            return self.fail(span, "this loop is left on a condition on floats, so its rounds cannot be counted", help);
+        }
+        let help = "change what its condition reads in every round, as in `k += 1`, or leave it by `break`";
+        self.fail(span, "this loop never ends", help)
+    }
+
+    /// Whether what is read under two values takes the same way: they are equal where they are known at
+    /// compile time, and differ only in floats and conditions that are not.
+    fn decides_alike(&self, a: &Value, b: &Value) -> bool {
+        let floats = |a: Expr, b: Expr| a == b || [a, b].iter().all(|e| self.program.arena.as_const(*e).is_none());
+        match (a, b) {
+            (Value::Float(a), Value::Float(b)) => floats(*a, *b),
+            (Value::Truth(Truth::Open(_)), Value::Truth(Truth::Open(_))) => true,
+            (Value::Array(a), Value::Array(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.decides_alike(a, b))
+            }
+            (Value::Option(s, a), Value::Option(t, b)) => {
+                self.decides_alike(&Value::Truth(*s), &Value::Truth(*t)) && self.decides_alike(a, b)
+            }
+            (Value::Tensor(a), Value::Tensor(b)) if a.shape == b.shape => match (&a.elements, &b.elements) {
+                (Elements::List(a), Elements::List(b)) => a.iter().zip(b).all(|(a, b)| floats(*a, *b)),
+                _ => true,
+            },
+            _ => unchanged(a, b),
+        }
+    }
+
+    /// Runs the rounds of a loop of known length; `round` says whether there was one. Those of
+    /// a loop that is `watched` must change what decides when it ends.
+    fn rounds(
+        &mut self,
+        label: Option<&syn::Label>,
+        watched: bool,
+        span: Span,
+        mut round: impl FnMut(&mut Self, usize) -> Eval<bool>,
+    ) -> Eval {
         let number = self.loops;
         self.loops += 1;
         self.labels.push((label.map(|l| l.name.ident.to_string()), number));
-        let from = self.jumps.len();
+        let (from, kept) = (self.jumps.len(), self.slots.len());
         let mut end = Ok(Value::unit());
         for k in 0.. {
             let start = self.jumps.len();
+            if watched {
+                self.copy_slots(span)?;
+            }
+            let before = watched.then(|| self.slots.clone());
             let tail = match round(self, k) {
                 Ok(true) => Ok(Value::unit()),
                 Ok(false) => break,
                 Err(stop) => Err(stop),
             };
-            end = self.land(Target::Continue(number), start, tail);
+            end = self.land(Target::Continue(number), start, kept, tail);
+            self.slots.truncate(kept.max(self.pinned));
+            if end.is_ok() {
+                end = self.spend(1, span).map(|()| Value::unit());
+            }
             if end.is_err() {
                 break;
             }
-            if self.program.arena.len() > LARGEST || k >= MOST_ROUNDS {
-                let message = format!("this loop makes more than {LARGEST} expressions, or {MOST_ROUNDS} rounds");
-                let help = "its rounds are written out: if it ends on a condition on floats, write `for _ in 0..N` with few rounds, \
-                            else loop over a run-time length";
-                end = self.fail(span, message, help);
+            if before.is_some_and(|before| before.iter().zip(&self.slots).all(|(a, b)| self.decides_alike(a, b))) {
+                end = self.endless(self.jumps.len() > from, span);
                 break;
             }
         }
         self.labels.pop();
-        self.land(Target::Break(number), from, end)
+        self.land(Target::Break(number), from, kept, end)
     }
 
     pub(super) fn for_loop(&mut self, each: &syn::ExprForLoop) -> Eval {
-        let over = match self.argument(&each.expr)? {
-            Value::Range(from, to) if to.plus(&from, -1).indices().next().is_some() => return self.uneven_loop(each, &from, &to),
+        let over = match self.expr(&each.expr)? {
+            Value::Range(from, Some(to), ty) if to.plus(&from, -1).indices().next().is_some() => {
+                return self.uneven_loop(each, &from, &to, ty);
+            }
             over => self.iterated(over, each.expr.span())?,
         };
-        let items = match over {
-            Value::Array(items) => items,
-            Value::Stream(stream) => {
+        let mut iter = match over {
+            Source::Known(iter) => iter,
+            Source::Open(stream) => {
                 if let Some(label) = &each.label {
                     return self.fail(label.span(), "a label on a loop over a run-time length", "write the loop without a label");
                 }
                 return self.open_loop(&stream, each.expr.span(), &mut |r, item| {
+                    let item = r.done_with(&stream.pending, item, each.expr.span())?;
                     r.scoped(|r| {
                         r.bind(&each.pat, item)?;
                         r.block(&each.body).map(drop)
                     })
                 });
             }
-            other => return self.fail(each.expr.span(), format!("cannot loop over {}", other.kind()), "loop over a range or an array"),
         };
-        let mut items = items.into_iter();
-        self.rounds(each.label.as_ref(), each.expr.span(), |r, _| {
-            let Some(item) = items.next() else { return Ok(false) };
-            r.scoped(|r| {
-                r.bind(&each.pat, item)?;
-                r.block(&each.body).map(|_| true)
-            })
+        self.rounds(each.label.as_ref(), false, each.expr.span(), |r, _| {
+            let Some(item) = r.next(&mut iter, each.expr.span())? else { return Ok(false) };
+            let run = |r: &mut Self| {
+                r.scoped(|r| {
+                    r.bind(&each.pat, item.value)?;
+                    r.block(&each.body)
+                })
+            };
+            match item.when {
+                None => run(r),
+                Some(c) => r.both_arms(c, run, |_| Ok(Value::unit())),
+            }
+            .map(|_| true)
         })
     }
 
     /// `for j in i + 1..n`, inside a loop over `i`: over all `j` there may be, where the range has them.
-    fn uneven_loop(&mut self, each: &syn::ExprForLoop, from: &Affine, to: &Affine) -> Eval {
+    fn uneven_loop(&mut self, each: &syn::ExprForLoop, from: &Affine, to: &Affine, ty: Option<IntType>) -> Eval {
         let (first, end) = (self.bound(from, -1), self.bound(to, 1));
-        let stream = match self.iterated(Value::Range(first.clone(), end), each.expr.span())? {
-            Value::Stream(stream) => stream,
-            other => return self.fail(each.expr.span(), format!("cannot go through {}", other.kind()), "loop over a range"),
+        let stream = match self.iterated(Value::Range(first.clone(), Some(end), ty), each.expr.span())? {
+            Source::Open(stream) => stream,
+            Source::Known(_) => return self.fail(each.expr.span(), "how long this loop is depends on the index of another", ""),
         };
         let at = first.plus(&Affine::from(stream.indices[0]), 1);
         let (here, low, high) =
@@ -382,19 +473,39 @@ impl Reader<'_> {
         self.lengths.resolve(&out)
     }
 
-    pub(super) fn while_loop(&mut self, each: &syn::ExprWhile) -> Eval {
-        self.rounds(each.label.as_ref(), each.cond.span(), |r, _| match r.truth(&each.cond)? {
-            Truth::Known(true) => r.block(&each.body).map(|_| true),
-            Truth::Known(false) => Ok(false),
-            Truth::Open(_) => {
-                let help = "write `for _ in 0..N`, with the most rounds there may be, and `break` in it";
-                r.fail(each.cond.span(), "how long this loop runs is not known at compile time", help)
+    fn unbounded<T>(&mut self, span: Span) -> Eval<T> {
+        let help = "write `for _ in 0..N`, with the most rounds there may be, and `break` in it";
+        self.fail(span, "how long this loop runs is not known at compile time", help)
+    }
+
+    /// `while let`.
+    fn while_matched(&mut self, each: &syn::ExprWhile, condition: &syn::ExprLet) -> Eval {
+        self.rounds(each.label.as_ref(), true, each.cond.span(), |r, _| {
+            let value = r.expr(&condition.expr)?;
+            match r.matches(&condition.pat, &value)? {
+                Truth::Known(true) => r.scoped(|r| {
+                    r.bind(&condition.pat, value)?;
+                    r.block(&each.body).map(|_| true)
+                }),
+                Truth::Known(false) => Ok(false),
+                Truth::Open(_) => r.unbounded(each.cond.span()),
             }
         })
     }
 
+    pub(super) fn while_loop(&mut self, each: &syn::ExprWhile) -> Eval {
+        if let syn::Expr::Let(condition) = &*each.cond {
+            return self.while_matched(each, condition);
+        }
+        self.rounds(each.label.as_ref(), true, each.cond.span(), |r, _| match r.truth(&each.cond)? {
+            Truth::Known(true) => r.block(&each.body).map(|_| true),
+            Truth::Known(false) => Ok(false),
+            Truth::Open(_) => r.unbounded(each.cond.span()),
+        })
+    }
+
     pub(super) fn endless_loop(&mut self, each: &syn::ExprLoop) -> Eval {
-        self.rounds(each.label.as_ref(), each.loop_token.span, |r, _| r.block(&each.body).map(|_| true))
+        self.rounds(each.label.as_ref(), true, each.loop_token.span, |r, _| r.block(&each.body).map(|_| true))
     }
 
     // ---- calls ----
@@ -404,16 +515,19 @@ impl Reader<'_> {
         if closure.inputs.len() != arguments.len() {
             return self.fail(span, format!("expected {} arguments, found {}", closure.inputs.len(), arguments.len()), "");
         }
-        self.calls += 1;
-        if self.calls > 64 {
-            self.calls = 0;
-            return self.fail(span, "calls nest too deeply", "recursive functions are not supported");
+        if self.calls == DEEPEST_CALL {
+            let help = "recursive functions are not supported: write a loop";
+            return self.fail(span, format!("calls nest deeper than {DEEPEST_CALL}"), help);
         }
+        self.calls += 1;
         let outer = std::mem::replace(&mut self.scope, closure.scope.clone());
         let value = self.body(|r| {
+            r.argument_lengths(closure, &arguments);
             for (pattern, argument) in closure.inputs.iter().zip(arguments) {
                 r.bind(pattern, argument)?;
             }
+            r.returned.clone_from(&closure.output);
+            r.expected.clone_from(&closure.output);
             let value = r.expr(&closure.body)?;
             match &closure.output {
                 Some(ty) => r.typed(value, ty),
@@ -421,8 +535,43 @@ impl Reader<'_> {
             }
         });
         self.scope = outer;
-        self.calls = self.calls.saturating_sub(1);
+        self.calls -= 1;
         value
+    }
+
+    /// Const generics of a function are lengths of its arguments.
+    fn argument_lengths(&mut self, closure: &Closure, arguments: &[Value]) {
+        for ident in &closure.lengths {
+            let found = closure.inputs.iter().zip(arguments).find_map(|(pattern, value)| match pattern {
+                syn::Pat::Type(typed) => self.length_in(&typed.ty, value, ident),
+                _ => None,
+            });
+            if let Some(length) = found {
+                self.declare(ident.to_string(), Value::position(length));
+            }
+        }
+    }
+
+    /// The length that `name` stands for in a type, of which a value is.
+    fn length_in(&mut self, ty: &syn::Type, value: &Value, name: &syn::Ident) -> Option<Affine> {
+        let syn::Type::Array(array) = strip(ty) else { return None };
+        let (length, first) = match value {
+            Value::Array(items) => (Affine::from(items.len() as i64), items.first().cloned()),
+            Value::Tensor(t) => {
+                let rest = t.shape.get(1..).filter(|rest| !rest.is_empty());
+                let inner = rest.map(|rest| Value::Tensor(Tensor { shape: rest.to_vec(), ..t.clone() }));
+                (t.shape.first()?.clone(), inner)
+            }
+            Value::Reference(place) => {
+                let value = self.load(&place.clone(), Span::call_site()).ok()?;
+                return self.length_in(ty, &value, name);
+            }
+            _ => return None,
+        };
+        match &array.len {
+            syn::Expr::Path(p) if p.path.is_ident(name) => Some(length),
+            _ => self.length_in(&array.elem, &first?, name),
+        }
     }
 
     pub(super) fn closure(&mut self, name: &str) -> Option<Rc<Closure>> {
@@ -440,7 +589,7 @@ pub(super) fn unchanged(a: &Value, b: &Value) -> bool {
         (Value::Float(a), Value::Float(b)) => a == b,
         (Value::Int(a), Value::Int(b)) => a == b,
         (Value::Truth(a), Value::Truth(b)) => a == b,
-        (Value::Array(a), Value::Array(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
+        (Value::Array(a), Value::Array(b)) | (Value::Tuple(a), Value::Tuple(b)) | (Value::Growing(a), Value::Growing(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| unchanged(a, b))
         }
         (Value::Tensor(a), Value::Tensor(b)) => match (&a.elements, &b.elements) {
@@ -449,13 +598,14 @@ pub(super) fn unchanged(a: &Value, b: &Value) -> bool {
             _ => false,
         },
         (Value::Closure(a), Value::Closure(b)) => Rc::ptr_eq(a, b),
-        (Value::Some(a), Value::Some(b)) => unchanged(a, b),
+        (Value::Option(s, a), Value::Option(t, b)) => s == t && unchanged(a, b),
+        (Value::Iter(a), Value::Iter(b)) => a.same(b),
         (Value::Opaque(a), Value::Opaque(b)) => Rc::ptr_eq(a, b),
         (Value::Reference(a), Value::Reference(b)) => a == b,
-        (Value::Range(a, b), Value::Range(c, d)) => (a, b) == (c, d),
+        (Value::Range(a, b, _), Value::Range(c, d, _)) => (a, b) == (c, d),
         (Value::Slices(a), Value::Slices(b)) => a == b,
         (Value::Axis(a), Value::Axis(b)) => a == b,
-        (Value::Poison, Value::Poison) => true,
+        (Value::Unjoined(_), Value::Unjoined(_)) | (Value::Poison, Value::Poison) => true,
         _ => false,
     }
 }

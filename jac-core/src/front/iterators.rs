@@ -1,421 +1,553 @@
-//! Iterators: over items that are known one by one, or over the positions of a run-time length.
+//! Iterators over items that are known one by one.
+//!
+//! They are lazy, as Rust's are: an adapter computes an item when it is asked for it, so that what closures
+//! change happens in Rust's order and as often, and what cuts an iteration short leaves the rest alone. An item
+//! may be there under a condition on floats (behind a `filter`): then what is done with it is done there only.
 
 use super::body::{Eval, Reader, Stop};
+use super::control::unchanged;
+use super::integers::IntType;
 use super::methods::Callable;
-use super::value::{Elements, Place, Stream, Tensor, Truth, Value};
-use crate::ir::{Affine, Expr, Symbol};
+use super::value::{Place, Truth, Value};
+use crate::ir::Expr;
 use crate::ops::Op;
 use proc_macro2::Span;
-use syn::spanned::Spanned;
+use std::collections::VecDeque;
 
-/// The methods of iterators that the front reads.
-pub(super) const ITERATOR_METHODS: [&str; 31] = [
-    "iter",
-    "iter_mut",
-    "into_iter",
-    "enumerate",
-    "zip",
-    "rev",
-    "skip",
-    "take",
-    "step_by",
-    "chain",
-    "windows",
-    "chunks",
-    "chunks_exact",
-    "map",
-    "flat_map",
-    "for_each",
-    "sum",
-    "product",
-    "fold",
-    "collect",
-    "all",
-    "any",
-    "count",
-    "len",
-    "last",
-    "first",
-    "nth",
-    "next",
-    "min",
-    "max",
-    "outer_iter",
-];
+/// An iterator over items that are known one by one.
+#[derive(Clone, Debug)]
+pub enum Iter {
+    /// Items that are there.
+    Items(VecDeque<Item>),
+    /// Integers from one up to, and without, another.
+    Counter(i64, i64, Option<IntType>),
+    /// `repeat(value)`.
+    Repeat(Value),
+    /// What is left of the iterator in a variable.
+    Of(Place),
+    /// `map(f)`.
+    Map(Box<Iter>, Callable),
+    /// `inspect(f)`.
+    Inspect(Box<Iter>, Callable),
+    /// `filter(f)`.
+    Filter(Box<Iter>, Callable),
+    /// `filter_map(f)`.
+    FilterMap(Box<Iter>, Callable),
+    /// `take_while(f)`, and when the items up to now were taken.
+    TakeWhile(Box<Iter>, Callable, Truth),
+    /// `skip_while(f)`, and when the items up to now were skipped.
+    SkipWhile(Box<Iter>, Callable, Truth),
+    /// `scan(state, f)`, and when it has not ended.
+    Scan(Box<Iter>, Callable, Value, Truth),
+    /// `enumerate()`, and the number of the next item.
+    Enumerate(Box<Iter>, i64),
+    /// `zip(other)`.
+    Zip(Box<Iter>, Box<Iter>),
+    /// `chain(other)`.
+    Chain(Box<Iter>, Box<Iter>),
+    /// `rev()`.
+    Rev(Box<Iter>),
+    /// `skip(n)`.
+    Skip(Box<Iter>, usize),
+    /// `take(n)`.
+    Take(Box<Iter>, usize),
+    /// `step_by(n)`, and whether the first item is to come.
+    StepBy(Box<Iter>, usize, bool),
+    /// `flat_map(f)` or `flatten()`, and what is left of the inner iterator.
+    Flat(Box<Iter>, Option<Callable>, Option<Box<Iter>>),
+    /// `peekable()`, and the item that was looked at.
+    Peekable(Box<Iter>, Option<Option<Item>>),
+    /// `cycle()`: the iterator as it was, and what is left of this round.
+    Cycle(Box<Iter>, Box<Iter>),
+}
+
+/// An item.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its value.
+    pub value: Value,
+    /// The condition under which it is there; `None` is always.
+    pub when: Option<Expr>,
+    /// Whether others may follow where it is not there, so that they have other numbers.
+    pub sparse: bool,
+}
+
+impl From<Value> for Item {
+    fn from(value: Value) -> Self {
+        Item { value, when: None, sparse: false }
+    }
+}
+
+impl Iter {
+    /// An iterator over values.
+    pub fn of(items: impl IntoIterator<Item = Value>) -> Iter {
+        Iter::Items(items.into_iter().map(Item::from).collect())
+    }
+
+    /// How many items it holds.
+    pub fn held(&self) -> usize {
+        match self {
+            Iter::Items(items) => items.len(),
+            Iter::Counter(..) | Iter::Repeat(_) | Iter::Of(_) => 1,
+            Iter::Map(inner, _)
+            | Iter::Inspect(inner, _)
+            | Iter::Filter(inner, _)
+            | Iter::FilterMap(inner, _)
+            | Iter::TakeWhile(inner, ..)
+            | Iter::SkipWhile(inner, ..)
+            | Iter::Scan(inner, ..)
+            | Iter::Enumerate(inner, _)
+            | Iter::Rev(inner)
+            | Iter::Skip(inner, _)
+            | Iter::Take(inner, _)
+            | Iter::StepBy(inner, ..)
+            | Iter::Flat(inner, ..)
+            | Iter::Peekable(inner, _) => inner.held(),
+            Iter::Zip(a, b) | Iter::Chain(a, b) | Iter::Cycle(a, b) => a.held().saturating_add(b.held()),
+        }
+    }
+
+    /// Whether the same items are left.
+    pub fn same(&self, other: &Iter) -> bool {
+        match (self, other) {
+            (Iter::Items(a), Iter::Items(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.when == b.when && unchanged(&a.value, &b.value))
+            }
+            (Iter::Counter(a, b, _), Iter::Counter(c, d, _)) => (a, b) == (c, d),
+            (Iter::Repeat(a), Iter::Repeat(b)) => unchanged(a, b),
+            (Iter::Of(a), Iter::Of(b)) => a == b,
+            (Iter::Map(a, f), Iter::Map(b, g))
+            | (Iter::Inspect(a, f), Iter::Inspect(b, g))
+            | (Iter::Filter(a, f), Iter::Filter(b, g))
+            | (Iter::FilterMap(a, f), Iter::FilterMap(b, g)) => f.same(g) && a.same(b),
+            (Iter::Rev(a), Iter::Rev(b)) => a.same(b),
+            (Iter::Zip(a, c), Iter::Zip(b, d)) | (Iter::Chain(a, c), Iter::Chain(b, d)) | (Iter::Cycle(a, c), Iter::Cycle(b, d)) => {
+                a.same(b) && c.same(d)
+            }
+            (Iter::Enumerate(a, m), Iter::Enumerate(b, n)) => m == n && a.same(b),
+            (Iter::Skip(a, m), Iter::Skip(b, n)) | (Iter::Take(a, m), Iter::Take(b, n)) => m == n && a.same(b),
+            (Iter::StepBy(a, m, first), Iter::StepBy(b, n, other)) => m == n && first == other && a.same(b),
+            (Iter::Peekable(a, None), Iter::Peekable(b, None)) => a.same(b),
+            _ => false,
+        }
+    }
+}
+
+type Next = Eval<Option<Item>>;
 
 impl Reader<'_> {
-    /// What a loop or an adaptor goes through: items, or a stream.
-    pub(super) fn iterable(&mut self, e: &syn::Expr) -> Eval {
-        let value = self.argument(e)?;
-        self.iterated(value, e.span())
-    }
-
-    pub(super) fn iterated(&mut self, value: Value, span: Span) -> Eval {
-        match value {
-            Value::Range(from, to) => {
-                let (from, to) = (self.lengths.resolve(&from), self.lengths.resolve(&to));
-                if let (Some(from), Some(to)) = (from.known(), to.known()) {
-                    if to - from > 1_000_000 {
-                        return self.fail(span, format!("{} rounds are too many to write out", to - from), "loop over a run-time length");
-                    }
-                    return Ok(Value::Array((from..to).map(|k| Value::Int(Affine::from(k))).collect()));
+    /// The next item.
+    pub(super) fn next(&mut self, iter: &mut Iter, span: Span) -> Next {
+        self.spend(1, span)?;
+        match iter {
+            Iter::Items(items) => Ok(items.pop_front()),
+            Iter::Counter(at, end, ty) => {
+                let here = *at;
+                *at += i64::from(here < *end);
+                Ok((here < *end).then_some(Item::from(self.counted(here, *ty, span)?)))
+            }
+            Iter::Repeat(value) => Ok(Some(value.clone().into())),
+            Iter::Of(place) => {
+                let place = place.clone();
+                self.advance(&place, span, Self::next)
+            }
+            Iter::Map(..) | Iter::Inspect(..) | Iter::Filter(..) | Iter::FilterMap(..) => self.next_mapped(iter, span, Self::next),
+            Iter::TakeWhile(inner, f, taken) => {
+                if *taken == Truth::Known(false) {
+                    return Ok(None);
                 }
-                if to.plus(&from, -1).indices().next().is_some() {
-                    let help = "write it as a `for` loop";
-                    return self.fail(span, "how long this iterator is depends on the index of another", help);
+                let Some(item) = self.next(inner, span)? else { return Ok(None) };
+                let asked = self.under(item.clone(), *taken);
+                let holds = self.question(f, &asked, span)?;
+                let holds = self.or_absent(&item, holds);
+                *taken = self.both(Op::And, *taken, holds);
+                Ok((*taken != Truth::Known(false)).then(|| self.under(item, *taken)))
+            }
+            Iter::SkipWhile(inner, f, skipped) => loop {
+                let Some(item) = self.next(inner, span)? else { return Ok(None) };
+                if *skipped == Truth::Known(false) {
+                    return Ok(Some(item));
                 }
-                let index = self.program.index(to.plus(&from, -1));
-                let item = Box::new(Value::Int(from.plus(&Affine::from(index), 1)));
-                Ok(Value::Stream(Stream { indices: vec![index], item }))
-            }
-            Value::Tensor(t) if t.ndarray && t.shape.len() != 1 => {
-                let (indices, e) = self.each(&t);
-                Ok(Value::Stream(Stream { indices, item: Box::new(Value::Float(e)) }))
-            }
-            Value::Tensor(t) => self.outer(t, span),
-            Value::Reference(place) => self.references(&place, span),
-            Value::Opaque(e) => {
-                self.fail(e.span(), "cannot go through a constant of unknown type", "bind it with its type first: `let k: &[f64] = &…;`")
-            }
-            other => Ok(other),
-        }
-    }
-
-    /// The items along the first axis.
-    fn outer(&mut self, t: Tensor, span: Span) -> Eval {
-        if let Some(n) = self.lengths.resolve(&t.shape[0]).known() {
-            if let Elements::List(_) = t.elements {
-                let at = |k| vec![Affine::from(k)];
-                return Ok(Value::Array((0..n).map(|k| self.element_of(Value::Tensor(t.clone()), &at(k), span)).collect::<Eval<_>>()?));
-            }
-        }
-        let index = self.program.index(t.shape[0].clone());
-        let item = self.element_of(Value::Tensor(t), &[Affine::from(index)], span)?;
-        Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(item) }))
-    }
-
-    /// The items of an array that stands in a pattern.
-    pub(super) fn rows(&mut self, t: &Tensor, span: Span) -> Eval<Vec<Value>> {
-        match self.lengths.resolve(&t.shape[0]).known() {
-            Some(n) => (0..n).map(|k| self.element_of(Value::Tensor(t.clone()), &[Affine::from(k)], span)).collect(),
-            None => self.fail(span, "the length of this array is not known at compile time", ""),
-        }
-    }
-
-    /// Mutable references to the items of a place.
-    pub(super) fn references(&mut self, place: &Place, span: Span) -> Eval {
-        let part = |at: Affine| {
-            let mut part = place.clone();
-            part.path.push(vec![at]);
-            Value::Reference(part)
-        };
-        match self.load(place, span)? {
-            Value::Array(items) | Value::Tuple(items) => Ok(Value::Array((0..items.len()).map(|k| part(Affine::from(k as i64))).collect())),
-            Value::Tensor(t) if t.shape.len() == 1 => match self.lengths.resolve(&t.shape[0]).known() {
-                Some(n) => Ok(Value::Array((0..n).map(|k| part(Affine::from(k))).collect())),
-                None => {
-                    let index = self.program.index(t.shape[0].clone());
-                    Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(part(Affine::from(index))) }))
+                let asked = self.under(item.clone(), *skipped);
+                let holds = self.question(f, &asked, span)?;
+                let holds = self.or_absent(&item, holds);
+                *skipped = self.both(Op::And, *skipped, holds);
+                if *skipped != Truth::Known(true) {
+                    let kept = self.not(*skipped);
+                    return Ok(Some(self.sparse(item, kept)));
                 }
             },
-            Value::Tensor(t) if t.ndarray => {
-                let indices = self.program.axes(&t.shape);
-                let mut part = place.clone();
-                part.path.push(indices.iter().map(|i| Affine::from(*i)).collect());
-                Ok(Value::Stream(Stream { indices, item: Box::new(Value::Reference(part)) }))
+            Iter::Scan(inner, f, state, goes_on) => self.next_scanned(inner, f, state, goes_on, span),
+            Iter::Enumerate(inner, at) => {
+                let Some(item) = self.next(inner, span)? else { return Ok(None) };
+                self.countable(&item, span)?;
+                *at += 1;
+                Ok(Some(Item { value: Value::Tuple(vec![Value::position(*at - 1), item.value]), ..item }))
+            }
+            Iter::Zip(a, b) => {
+                let Some(first) = self.next(a, span)? else { return Ok(None) };
+                let second = match first.when {
+                    None => self.next(b, span)?,
+                    Some(c) => self.where_open(c, |r| r.next(b, span))?,
+                };
+                let Some(second) = second else { return Ok(None) };
+                self.paired(first, second, span).map(Some)
+            }
+            Iter::Chain(a, b) => match self.next(a, span)? {
+                Some(item) => Ok(Some(item)),
+                None => self.next(b, span),
+            },
+            Iter::Rev(inner) => self.next_back(inner, span),
+            Iter::Skip(inner, n) => {
+                for _ in 0..std::mem::take(n) {
+                    let Some(item) = self.next(inner, span)? else { return Ok(None) };
+                    self.countable(&item, span)?;
+                }
+                self.next(inner, span)
+            }
+            Iter::Take(_, 0) => Ok(None),
+            Iter::Take(inner, n) => {
+                *n -= 1;
+                let Some(item) = self.next(inner, span)? else { return Ok(None) };
+                self.countable(&item, span)?;
+                Ok(Some(item))
+            }
+            Iter::StepBy(inner, n, first) => {
+                let skipped = if std::mem::take(first) { 0 } else { *n - 1 };
+                for _ in 0..skipped {
+                    let Some(item) = self.next(inner, span)? else { return Ok(None) };
+                    self.countable(&item, span)?;
+                }
+                self.next(inner, span)
+            }
+            Iter::Flat(outer, f, inner) => self.next_flat(outer, f.as_ref(), inner, span),
+            Iter::Peekable(inner, peeked) => match peeked.take() {
+                Some(item) => Ok(item),
+                None => self.next(inner, span),
+            },
+            Iter::Cycle(whole, left) => match self.next(left, span)? {
+                Some(item) => Ok(Some(item)),
+                None => {
+                    left.clone_from(whole);
+                    self.next(left, span)
+                }
+            },
+        }
+    }
+
+    /// The last item that is left.
+    pub(super) fn next_back(&mut self, iter: &mut Iter, span: Span) -> Next {
+        self.spend(1, span)?;
+        match iter {
+            Iter::Items(items) => Ok(items.pop_back().map(|item| Item { sparse: item.when.is_some(), ..item })),
+            Iter::Counter(at, end, ty) if *end < i64::MAX => {
+                let some = at < end;
+                *end -= i64::from(some);
+                Ok(some.then_some(Item::from(self.counted(*end, *ty, span)?)))
+            }
+            Iter::Of(place) => {
+                let place = place.clone();
+                self.advance(&place, span, Self::next_back)
+            }
+            Iter::Map(..) | Iter::Inspect(..) | Iter::Filter(..) | Iter::FilterMap(..) => self.next_mapped(iter, span, Self::next_back),
+            Iter::Enumerate(inner, at) => {
+                let left = self.left(inner, span)?;
+                let Some(item) = self.next_back(inner, span)? else { return Ok(None) };
+                let number = *at + left as i64 - 1;
+                Ok(Some(Value::Tuple(vec![Value::position(number), item.value]).into()))
+            }
+            Iter::Zip(a, b) => {
+                let (m, n) = (self.left(a, span)?, self.left(b, span)?);
+                for _ in n..m {
+                    self.next_back(a, span)?;
+                }
+                for _ in m..n {
+                    self.next_back(b, span)?;
+                }
+                let Some(first) = self.next_back(a, span)? else { return Ok(None) };
+                let Some(second) = self.next_back(b, span)? else { return Ok(None) };
+                self.paired(first, second, span).map(Some)
+            }
+            Iter::Chain(a, b) => match self.next_back(b, span)? {
+                Some(item) => Ok(Some(item)),
+                None => self.next_back(a, span),
+            },
+            Iter::Rev(inner) => self.next(inner, span),
+            Iter::Skip(inner, n) => match self.left(inner, span)? > *n {
+                true => self.next_back(inner, span),
+                false => Ok(None),
+            },
+            Iter::Take(inner, n) => {
+                for _ in *n..self.left(inner, span)? {
+                    self.next_back(inner, span)?;
+                }
+                *n = n.saturating_sub(1);
+                self.next_back(inner, span)
+            }
+            Iter::StepBy(inner, n, first) => {
+                let left = self.left(inner, span)?;
+                let beyond = if *first { left.saturating_sub(1) % *n } else { left % *n };
+                if !*first && left < *n {
+                    return Ok(None);
+                }
+                for _ in 0..beyond {
+                    self.next_back(inner, span)?;
+                }
+                self.next_back(inner, span)
+            }
+            _ => self.fail(span, "this iterator cannot be gone through from its end", "write it as a `for` loop over positions"),
+        }
+    }
+
+    /// How many items are left, for adapters that count from the end.
+    pub(super) fn left(&mut self, iter: &Iter, span: Span) -> Eval<usize> {
+        Ok(match iter {
+            Iter::Items(items) if items.iter().all(|i| i.when.is_none()) => items.len(),
+            Iter::Counter(at, end, _) if *end < i64::MAX => usize::try_from(end - at).unwrap_or(0),
+            Iter::Of(place) => match self.load(place, span)? {
+                Value::Iter(inner) => self.left(&inner, span)?,
+                other => return self.fail(span, format!("cannot go through {}", other.kind()), ""),
+            },
+            Iter::Map(inner, _) | Iter::Inspect(inner, _) | Iter::Enumerate(inner, _) | Iter::Rev(inner) => self.left(inner, span)?,
+            Iter::Zip(a, b) => match (&**a, &**b) {
+                (a, Iter::Repeat(_) | Iter::Counter(_, i64::MAX, _)) | (Iter::Repeat(_) | Iter::Counter(_, i64::MAX, _), a) => {
+                    self.left(a, span)?
+                }
+                (a, b) => self.left(a, span)?.min(self.left(b, span)?),
+            },
+            Iter::Chain(a, b) => self.left(a, span)?.saturating_add(self.left(b, span)?),
+            Iter::Skip(inner, n) => self.left(inner, span)?.saturating_sub(*n),
+            Iter::Take(inner, n) => match &**inner {
+                Iter::Repeat(_) | Iter::Counter(_, i64::MAX, _) | Iter::Cycle(..) => *n,
+                inner => self.left(inner, span)?.min(*n),
+            },
+            Iter::StepBy(inner, n, first) => {
+                let left = self.left(inner, span)?;
+                if *first {
+                    left.div_ceil(*n)
+                } else {
+                    left / *n
+                }
+            }
+            Iter::Peekable(inner, peeked) => match peeked {
+                None => self.left(inner, span)?,
+                Some(None) => 0,
+                Some(Some(_)) => self.left(inner, span)?.saturating_add(1),
+            },
+            _ => return self.fail(span, "how long this iterator is is not known before it is gone through", "write it as a `for` loop"),
+        })
+    }
+
+    fn counted(&mut self, at: i64, ty: Option<IntType>, span: Span) -> Eval {
+        self.int(i128::from(at), ty, span).map(Value::Int)
+    }
+
+    /// Items may be counted only if nothing follows one that is not there.
+    fn countable(&mut self, item: &Item, span: Span) -> Eval<()> {
+        if !item.sparse {
+            return Ok(());
+        }
+        self.fail(span, "how many items there are before this one depends on floats", "go through all of them and guard with an `if`")
+    }
+
+    /// Advances the iterator in a variable.
+    fn advance(&mut self, place: &Place, span: Span, step: fn(&mut Self, &mut Iter, Span) -> Next) -> Next {
+        let current = match place.path.is_empty() {
+            true => std::mem::replace(&mut self.slots[place.slot], Value::Poison),
+            false => self.load(place, span)?,
+        };
+        match current {
+            Value::Iter(mut inner) => {
+                let item = step(self, &mut inner, span)?;
+                self.store(place, Value::Iter(inner), span)?;
+                Ok(item)
             }
             other => self.fail(span, format!("cannot go through {}", other.kind()), ""),
         }
     }
 
-    /// The item of a stream at another position.
-    pub(super) fn moved(&mut self, stream: &Stream, to: &[Affine]) -> Value {
-        let from = stream.indices.clone();
-        self.substituted(&stream.item, &|s| match s {
-            Symbol::Index(i) => from.iter().position(|j| *j == i).map(|k| to[k].clone()),
-            Symbol::Bound(_) | Symbol::Size(_) => None,
-        })
+    /// An item that is there only where a further condition holds.
+    pub(super) fn under(&mut self, item: Item, condition: Truth) -> Item {
+        let when = match (item.when, open(condition)) {
+            (Some(a), Some(b)) if a != b => Some(self.program.arena.apply(Op::And, vec![a, b])),
+            (a, b) => a.or(b),
+        };
+        Item { when, ..item }
     }
 
-    /// A value with other affine expressions for some symbols.
-    pub(super) fn substituted(&mut self, value: &Value, with: &dyn Fn(Symbol) -> Option<Affine>) -> Value {
-        match value {
-            Value::Float(e) => Value::Float(self.program.arena.substitute(*e, &with)),
-            Value::Truth(Truth::Open(e)) => Value::Truth(Truth::Open(self.program.arena.substitute(*e, &with))),
-            Value::Int(a) => Value::Int(a.substitute(with)),
-            Value::Array(items) => Value::Array(items.iter().map(|v| self.substituted(v, with)).collect()),
-            Value::Tuple(items) => Value::Tuple(items.iter().map(|v| self.substituted(v, with)).collect()),
-            Value::Some(v) => Value::Some(Box::new(self.substituted(v, with))),
-            Value::Range(a, b) => Value::Range(a.substitute(with), b.substitute(with)),
-            Value::Reference(place) => Value::Reference(Place {
-                slot: place.slot,
-                path: place.path.iter().map(|at| at.iter().map(|a| a.substitute(with)).collect()).collect(),
-            }),
-            Value::Tensor(t) => {
-                let elements = match &t.elements {
-                    Elements::List(es) => Elements::List(es.iter().map(|e| self.program.arena.substitute(*e, &with)).collect()),
-                    Elements::Each(indices, e) => Elements::Each(indices.clone(), self.program.arena.substitute(*e, &with)),
-                };
-                let shape = t.shape.iter().map(|n| n.substitute(with)).collect();
-                Value::Tensor(Tensor { shape, elements, ndarray: t.ndarray })
-            }
-            other => other.clone(),
+    /// As `under`, where others may follow.
+    fn sparse(&mut self, item: Item, condition: Truth) -> Item {
+        let sparse = item.sparse || open(condition).is_some();
+        Item { sparse, ..self.under(item, condition) }
+    }
+
+    /// A condition on an item, which one that is not there cannot break.
+    fn or_absent(&mut self, item: &Item, holds: Truth) -> Truth {
+        let Some(when) = item.when else { return holds };
+        let absent = self.not(Truth::Open(when));
+        self.both(Op::Or, absent, holds)
+    }
+
+    /// Both items, where both are there.
+    fn paired(&mut self, a: Item, b: Item, span: Span) -> Eval<Item> {
+        self.countable(&a, span)?;
+        self.countable(&b, span)?;
+        let there = a.when.map_or(Truth::Known(true), Truth::Open);
+        let pair = Item { value: Value::Tuple(vec![a.value, b.value]), ..b };
+        Ok(self.under(pair, there))
+    }
+
+    /// Calls a closure with an item, where the item is there.
+    pub(super) fn with_item(&mut self, f: &Callable, before: Vec<Value>, item: &Item, span: Span) -> Eval {
+        let mut arguments = before;
+        arguments.push(item.value.clone());
+        match item.when {
+            None => self.invoke(f, arguments, span),
+            Some(c) => self.where_open(c, |r| r.invoke(f, arguments, span)),
         }
     }
 
-    /// A method of an iterator, a range or a fixed array; `None` if there is none of this name.
-    pub(super) fn iterator_method(&mut self, receiver: &Value, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval<Option<Value>> {
-        if !ITERATOR_METHODS.contains(&name) {
+    /// Does something where a condition holds; what it changes is changed there only.
+    pub(super) fn where_open<T>(&mut self, c: Expr, run: impl FnOnce(&mut Self) -> Eval<T>) -> Eval<T> {
+        let mut value = None;
+        let then = |r: &mut Self| {
+            value = Some(run(r)?);
+            Ok(Value::unit())
+        };
+        self.both_arms(c, then, |_| Ok(Value::unit()))?;
+        value.ok_or(Stop::Jumped)
+    }
+
+    /// What a closure answers about an item.
+    pub(super) fn question(&mut self, f: &Callable, item: &Item, span: Span) -> Eval<Truth> {
+        match self.with_item(f, Vec::new(), item, span)? {
+            Value::Truth(t) => Ok(t),
+            Value::Opaque(e) => self.opaque_truth(&e),
+            other => self.fail(span, format!("expected a condition, found {}", other.kind()), ""),
+        }
+    }
+
+    /// The next item of an adapter that treats each item alone.
+    fn next_mapped(&mut self, iter: &mut Iter, span: Span, step: fn(&mut Self, &mut Iter, Span) -> Next) -> Next {
+        match iter {
+            Iter::Map(inner, f) => {
+                let Some(item) = step(self, inner, span)? else { return Ok(None) };
+                let value = self.with_item(f, Vec::new(), &item, span)?;
+                Ok(Some(Item { value, ..item }))
+            }
+            Iter::Inspect(inner, f) => {
+                let Some(item) = step(self, inner, span)? else { return Ok(None) };
+                self.with_item(f, Vec::new(), &item, span)?;
+                Ok(Some(item))
+            }
+            Iter::Filter(inner, f) => loop {
+                let Some(item) = step(self, inner, span)? else { return Ok(None) };
+                let kept = self.question(f, &item, span)?;
+                if kept != Truth::Known(false) {
+                    return Ok(Some(self.sparse(item, kept)));
+                }
+            },
+            Iter::FilterMap(inner, f) => loop {
+                let Some(item) = step(self, inner, span)? else { return Ok(None) };
+                match self.with_item(f, Vec::new(), &item, span)? {
+                    Value::Option(Truth::Known(false), _) => {}
+                    Value::Option(there, value) => return Ok(Some(self.sparse(Item { value: *value, ..item }, there))),
+                    other => return self.fail(span, format!("expected an option, found {}", other.kind()), ""),
+                }
+            },
+            _ => self.fail(span, "cannot go through this", ""),
+        }
+    }
+
+    fn next_scanned(&mut self, inner: &mut Iter, f: &Callable, state: &mut Value, goes_on: &mut Truth, span: Span) -> Next {
+        if *goes_on == Truth::Known(false) {
             return Ok(None);
         }
-        let value = self.iterated(receiver.clone(), span)?;
-        match value {
-            Value::Array(items) => self.list_method(items, name, call, span).map(Some),
-            Value::Stream(stream) => self.stream_method(stream, name, call, span).map(Some),
-            other => self.fail(span, format!("no method named `{name}` for {}", other.kind()), ""),
+        let Some(item) = self.next(inner, span)? else { return Ok(None) };
+        let asked = self.under(item.clone(), *goes_on);
+        let slot = self.hidden(state.clone());
+        let reference = Value::Reference(Place { slot, path: Vec::new() });
+        let made = self.with_item(f, vec![reference], &asked, span)?;
+        *state = self.hidden_value(slot);
+        match made {
+            Value::Option(there, value) => {
+                let there = self.or_absent(&item, there);
+                *goes_on = self.both(Op::And, *goes_on, there);
+                let item = self.under(Item { value: *value, ..item }, *goes_on);
+                Ok((*goes_on != Truth::Known(false)).then_some(item))
+            }
+            other => self.fail(span, format!("expected an option, found {}", other.kind()), ""),
         }
     }
 
-    fn count_argument(&mut self, call: &syn::ExprMethodCall) -> Eval<usize> {
-        let Some(e) = call.args.first() else { return self.fail(call.span(), "this method takes an argument", "") };
-        let n = self.integer(e)?;
-        match self.lengths.resolve(&n).known() {
-            Some(n) if n >= 0 => Ok(n as usize),
-            _ => self.fail(e.span(), "this number is not known at compile time", "write a literal"),
+    fn next_flat(&mut self, outer: &mut Iter, f: Option<&Callable>, inner: &mut Option<Box<Iter>>, span: Span) -> Next {
+        loop {
+            if let Some(current) = inner {
+                if let Some(item) = self.next(current, span)? {
+                    return Ok(Some(item));
+                }
+            }
+            let Some(item) = self.next(outer, span)? else { return Ok(None) };
+            if item.when.is_some() {
+                return self.fail(span, "items of which each makes several depend on floats", "write it as a `for` loop");
+            }
+            let made = match f {
+                Some(f) => self.invoke(f, vec![item.value], span)?,
+                None => item.value,
+            };
+            *inner = Some(Box::new(match made {
+                Value::Option(Truth::Known(there), value) => Iter::of(there.then_some(*value)),
+                Value::Option(Truth::Open(c), value) => Iter::Items(VecDeque::from([Item { value: *value, when: Some(c), sparse: true }])),
+                made => self.iter(made, span)?,
+            }));
         }
     }
 
-    fn list_method(&mut self, mut items: Vec<Value>, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
-        let mut f = || self.callable(&call.args[0]);
-        Ok(match (name, call.args.len()) {
-            ("iter" | "into_iter" | "collect" | "outer_iter", 0) => Value::Array(items),
-            ("iter_mut", 0) => return self.fail(span, "cannot change these items", "call `iter_mut` on a variable"),
-            ("enumerate", 0) => {
-                let pair = |(k, v)| Value::Tuple(vec![Value::Int(Affine::from(k as i64)), v]);
-                Value::Array(items.into_iter().enumerate().map(pair).collect())
-            }
-            ("rev", 0) => {
-                items.reverse();
-                Value::Array(items)
-            }
-            ("zip", 1) => {
-                let others = match self.iterable(&call.args[0])? {
-                    Value::Array(others) => others,
-                    Value::Stream(stream) if stream.indices.len() == 1 => {
-                        // the stream is as long as the list, or longer
-                        (0..items.len()).map(|k| self.moved(&stream, &[Affine::from(k as i64)])).collect()
-                    }
-                    other => return self.fail(call.args[0].span(), format!("cannot go through {}", other.kind()), ""),
-                };
-                Value::Array(items.into_iter().zip(others).map(|(a, b)| Value::Tuple(vec![a, b])).collect())
-            }
-            ("chain", 1) => match self.iterable(&call.args[0])? {
-                Value::Array(others) => Value::Array(items.into_iter().chain(others).collect()),
-                other => return self.fail(call.args[0].span(), format!("cannot append {}", other.kind()), ""),
-            },
-            ("skip", 1) => {
-                let n = self.count_argument(call)?;
-                Value::Array(items.into_iter().skip(n).collect())
-            }
-            ("take", 1) => {
-                items.truncate(self.count_argument(call)?);
-                Value::Array(items)
-            }
-            ("step_by" | "windows" | "chunks" | "chunks_exact", 1) => {
-                let n = self.count_argument(call)?;
-                if n == 0 {
-                    return self.fail(call.args.span(), "this number must not be 0", "");
-                }
-                let group = |items: &[Value]| Value::Array(items.to_vec());
-                Value::Array(match name {
-                    "step_by" => items.into_iter().step_by(n).collect(),
-                    "windows" => items.windows(n).map(group).collect(),
-                    "chunks" => items.chunks(n).map(group).collect(),
-                    _ => items.chunks_exact(n).map(group).collect(),
-                })
-            }
-            ("map", 1) => {
-                let f = f()?;
-                Value::Array(items.into_iter().map(|item| self.invoke(&f, vec![item], span)).collect::<Eval<_>>()?)
-            }
-            ("flat_map", 1) => {
-                let f = f()?;
-                let mut all = Vec::new();
-                for item in items {
-                    let inner = self.invoke(&f, vec![item], span)?;
-                    match self.iterated(inner, span)? {
-                        Value::Array(inner) => all.extend(inner),
-                        other => return self.fail(span, format!("cannot go through {}", other.kind()), ""),
-                    }
-                }
-                Value::Array(all)
-            }
-            ("for_each", 1) => {
-                let f = f()?;
-                for item in items {
-                    self.invoke(&f, vec![item], span)?;
-                }
-                Value::unit()
-            }
-            ("sum" | "product", 0) => {
-                let (op, empty) = if name == "sum" { (Op::Add, 0) } else { (Op::Mul, 1) };
-                let mut items = items.into_iter();
-                let Some(mut total) = items.next() else { return Ok(Value::Float(self.program.arena.constant(empty))) };
-                for item in items {
-                    total = self.apply(op, total, item, span)?;
-                }
-                total
-            }
-            ("fold", 2) => {
-                let mut total = self.expr(&call.args[0])?;
-                let f = self.callable(&call.args[1])?;
-                for item in items {
-                    total = self.invoke(&f, vec![total, item], span)?;
-                }
-                total
-            }
-            ("all" | "any", 1) => {
-                let f = f()?;
-                let (op, start) = if name == "all" { (Op::And, true) } else { (Op::Or, false) };
-                let mut truth = Truth::Known(start);
-                for item in items {
-                    match self.invoke(&f, vec![item], span)? {
-                        Value::Truth(t) => truth = self.both(op, truth, t),
-                        other => return self.fail(span, format!("expected a condition, found {}", other.kind()), ""),
-                    }
-                }
-                Value::Truth(truth)
-            }
-            ("len" | "count", 0) => Value::Int(Affine::from(items.len() as i64)),
-            ("first" | "next" | "last" | "nth", _) => {
-                let item = match name {
-                    "last" => items.pop(),
-                    "nth" => {
-                        let n = self.count_argument(call)?;
-                        items.into_iter().nth(n)
-                    }
-                    _ => items.into_iter().next(),
-                };
-                match item {
-                    Some(item) => Value::Some(Box::new(item)),
-                    None => return self.fail(span, "there is no such item", ""),
-                }
-            }
-            _ => return self.fail(span, format!("`{name}` with {} arguments is not supported here", call.args.len()), ""),
-        })
-    }
-
-    fn stream_method(&mut self, stream: Stream, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
-        let single = stream.indices.len() == 1;
-        let first = stream.indices[0];
-        let length = self.program.length(first).clone();
-        let with = |item: Value| Value::Stream(Stream { indices: stream.indices.clone(), item: Box::new(item) });
-        Ok(match (name, call.args.len()) {
-            ("iter" | "into_iter" | "outer_iter", 0) => Value::Stream(stream),
-            ("iter_mut", 0) => return self.fail(span, "cannot change these items", "call `iter_mut` on a variable"),
-            ("enumerate", 0) if single => with(Value::Tuple(vec![Value::Int(Affine::from(first)), (*stream.item).clone()])),
-            ("zip", 1) => match self.iterable(&call.args[0])? {
-                Value::Stream(other) if single && self.shorter_by(&stream, &other) != 0 => {
-                    // the shorter one decides
-                    let by = self.shorter_by(&stream, &other);
-                    let index = if by < 0 { first } else { other.indices[0] };
-                    let at = [Affine::from(index)];
-                    let (a, b) = (self.moved(&stream, &at), self.moved(&other, &at));
-                    Value::Stream(Stream { indices: vec![index], item: Box::new(Value::Tuple(vec![a, b])) })
-                }
-                Value::Stream(other) if other.indices.len() == stream.indices.len() => {
-                    for (i, j) in stream.indices.iter().zip(&other.indices) {
-                        let (m, n) = (self.program.length(*i).clone(), self.program.length(*j).clone());
-                        self.equal_lengths(&m, &n, span)?;
-                    }
-                    let to: Vec<Affine> = stream.indices.iter().map(|i| Affine::from(*i)).collect();
-                    let other = self.moved(&other, &to);
-                    with(Value::Tuple(vec![(*stream.item).clone(), other]))
-                }
-                other => {
-                    return self.fail(call.args[0].span(), format!("cannot pair this with {}", other.kind()), "give both a run-time length")
-                }
-            },
-            ("rev", 0) if single => {
-                let item = self.moved(&stream, &[length.plus(&Affine::from(1), -1).plus(&Affine::from(first), -1)]);
-                with(item)
-            }
-            ("skip", 1) if single => {
-                let n = self.integer(&call.args[0])?;
-                let index = self.program.index(length.plus(&n, -1));
-                let item = self.moved(&stream, &[Affine::from(index).plus(&n, 1)]);
-                Value::Stream(Stream { indices: vec![index], item: Box::new(item) })
-            }
-            ("windows", 1) if single => {
-                let n = self.count_argument(call)? as i64;
-                let index = self.program.index(length.plus(&Affine::from(n - 1), -1));
-                let items = (0..n).map(|k| self.moved(&stream, &[Affine::from(index).plus(&Affine::from(k), 1)])).collect();
-                Value::Stream(Stream { indices: vec![index], item: Box::new(Value::Array(items)) })
-            }
-            ("map", 1) => {
-                let f = self.callable(&call.args[0])?;
-                let item = self.invoke(&f, vec![(*stream.item).clone()], span)?;
-                with(item)
-            }
-            ("sum", 0) => {
-                let mut body = self.float_item(&stream, span)?;
-                for i in stream.indices.iter().rev() {
-                    body = self.program.sum_over(*i, body);
-                }
-                self.reduction(Vec::new(), body, true)
-            }
-            ("product" | "fold", _) => {
-                let (start, f) = match name {
-                    "fold" if call.args.len() == 2 => (self.expr(&call.args[0])?, self.callable(&call.args[1])?),
-                    _ => (Value::Float(self.program.arena.constant(1)), Callable::Operator(Op::Mul)),
-                };
-                let slot = self.hidden(start);
-                self.open_loop(&stream, span, &mut |r, item| {
-                    let total = r.hidden_value(slot);
-                    let next = r.invoke(&f, vec![total, item], span)?;
-                    r.set_hidden(slot, next);
-                    Ok(())
-                })?;
-                self.hidden_value(slot)
-            }
-            ("for_each", 1) => {
-                let f = self.callable(&call.args[0])?;
-                return self.open_loop(&stream, span, &mut |r, item| r.invoke(&f, vec![item], span).map(drop));
-            }
-            ("collect", 0) => {
-                let item = self.float_item(&stream, span)?;
-                Value::Tensor(self.tensor(stream.indices, item, true))
-            }
-            ("len" | "count", 0) if single => Value::Int(length),
-            _ => {
-                let message = format!("`{name}` of an iterator over a run-time length is not supported");
-                return self.fail(
-                    span,
-                    message,
-                    "`map`, `zip`, `enumerate`, `rev`, `skip`, `windows`, `sum`, `product`, `fold` and `collect` are",
-                );
-            }
-        })
-    }
-
-    /// By how much the second of two streams is shorter, if that is known; 0 if it is not.
-    fn shorter_by(&self, a: &Stream, b: &Stream) -> i64 {
-        let length = |s: &Stream| self.lengths.resolve(self.program.length(s.indices[0]));
-        length(a).plus(&length(b), -1).known().unwrap_or(0)
-    }
-
-    fn float_item(&mut self, stream: &Stream, span: Span) -> Eval<Expr> {
-        let item = self.read_through((*stream.item).clone())?;
-        self.float(item, span)
-    }
-
-    /// A value as a float.
-    pub(super) fn float(&mut self, value: Value, span: Span) -> Eval<Expr> {
-        match value {
-            Value::Float(e) => Ok(e),
-            Value::Opaque(e) => self.opaque_float(&e),
-            Value::Poison => Err(Stop::Reported),
-            other => self.fail(span, format!("expected a float, found {}", other.kind()), ""),
+    /// All items that are left, one after another.
+    pub(super) fn each_item(&mut self, mut iter: Iter, span: Span, run: &mut dyn FnMut(&mut Self, Item) -> Eval<()>) -> Eval<()> {
+        while let Some(item) = self.next(&mut iter, span)? {
+            run(self, item)?;
         }
+        Ok(())
+    }
+
+    /// All items that are left, in a list.
+    pub(super) fn collected(&mut self, iter: Iter, span: Span) -> Eval<Vec<Value>> {
+        let mut items = Vec::new();
+        self.each_item(iter, span, &mut |r, item| {
+            if item.when.is_some() {
+                let help = "sum or fold the items, or put a number in the place of those that are left out";
+                return r.fail(span, "how many items there are depends on floats", help);
+            }
+            items.push(item.value);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+
+    /// Runs what is read once and stands for many elements: it must not change variables, as it would in
+    /// Rust once an element.
+    pub(super) fn without_effect<T>(&mut self, span: Span, run: impl FnOnce(&mut Self) -> Eval<T>) -> Eval<T> {
+        self.copy_slots(span)?;
+        let before = self.slots.clone();
+        let value = run(self)?;
+        if before.iter().zip(&self.slots).all(|(a, b)| unchanged(a, b)) {
+            return Ok(value);
+        }
+        self.effect(span)
+    }
+
+    /// The error for a closure that changes a variable where it cannot.
+    pub(super) fn effect<T>(&mut self, span: Span) -> Eval<T> {
+        let help = "write a `for` loop over the elements";
+        self.fail(span, "a closure over a run-time length changes a variable outside it", help)
+    }
+}
+
+/// The condition that is decided at run time.
+fn open(truth: Truth) -> Option<Expr> {
+    match truth {
+        Truth::Open(e) => Some(e),
+        Truth::Known(_) => None,
     }
 }

@@ -1,6 +1,6 @@
 //! What the front reads, as a page of the documentation.
 
-use super::iterators::ITERATOR_METHODS;
+use super::consumers::ITERATOR_METHODS;
 use super::linalg::intrinsics;
 use super::methods::{ARRAY_CONSTRUCTORS, ARRAY_METHODS, MACROS};
 use super::views::CHANGING;

@@ -1,10 +1,11 @@
 //! Calls: functions, methods and macros.
 
 use super::body::{Eval, Reader, Stop};
-use super::iterators::ITERATOR_METHODS;
+use super::consumers::{ADVANCING, ITERATOR_METHODS};
+use super::integers::IntType;
+use super::iterators::Iter;
 use super::linalg;
 use super::opaque::receiver;
-use super::types::INTEGERS;
 use super::value::{Closure, Slice, Stream, Tensor, Truth, Value};
 use super::views::CHANGING;
 use crate::diag::did_you_mean;
@@ -127,10 +128,23 @@ const ITERATING: [&str; 13] = [
 ];
 
 /// What can be applied to values.
+#[derive(Clone, Debug)]
 pub(super) enum Callable {
     Closure(Rc<Closure>),
     Method(String),
     Operator(Op),
+}
+
+impl Callable {
+    /// Whether both are one.
+    pub(super) fn same(&self, other: &Callable) -> bool {
+        match (self, other) {
+            (Callable::Closure(a), Callable::Closure(b)) => Rc::ptr_eq(a, b),
+            (Callable::Method(a), Callable::Method(b)) => a == b,
+            (Callable::Operator(a), Callable::Operator(b)) => a == b,
+            _ => false,
+        }
+    }
 }
 
 impl Reader<'_> {
@@ -152,7 +166,7 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        match self.expr(e)? {
+        match self.referent(e)? {
             Value::Closure(closure) => Ok(Callable::Closure(closure)),
             other => self.fail(e.span(), format!("expected a closure, found {}", other.kind()), ""),
         }
@@ -176,10 +190,11 @@ impl Reader<'_> {
 
     /// Whether a path's owner is the float type.
     fn is_float_type(&self, owner: &str) -> bool {
-        matches!(owner, "f64" | "f32" | "Float") || self.types.generic.as_ref().is_some_and(|g| g.ident == owner)
+        matches!(owner, "f64" | "f32" | "Float" | "NumCast" | "FromPrimitive")
+            || self.types.generic.as_ref().is_some_and(|g| g.ident == owner)
     }
 
-    pub(super) fn call(&mut self, call: &syn::ExprCall) -> Eval {
+    pub(super) fn call(&mut self, call: &syn::ExprCall, expected: Option<&syn::Type>) -> Eval {
         let syn::Expr::Path(path) = &*call.func else {
             let callable = self.callable(&call.func)?;
             let arguments = self.arguments(&call.args)?;
@@ -205,7 +220,7 @@ impl Reader<'_> {
         if self.is_float_type(owner) {
             for a in &mut arguments {
                 *a = match (std::mem::replace(a, Value::Poison), name.as_str()) {
-                    (Value::Opaque(e), "from" | "powi") => Value::Opaque(e),
+                    (Value::Opaque(e), name) if name.starts_with("from") || name == "powi" => Value::Opaque(e),
                     (Value::Opaque(e), _) => Value::Float(self.opaque_float(&e)?),
                     (a, _) => self.read_through(a)?,
                 };
@@ -216,7 +231,7 @@ impl Reader<'_> {
             return self.linalg(&name, arguments, path);
         }
         match (owner, name.as_str(), arguments.as_slice()) {
-            ("" | "Result" | "Option", "Ok" | "Some", [_]) => Ok(Value::Some(Box::new(arguments.remove(0)))),
+            ("" | "Result" | "Option", "Ok" | "Some", [_]) => Ok(Value::some(arguments.remove(0))),
             ("mem", "swap", [Value::Reference(a), Value::Reference(b)]) => {
                 let (a, b) = (a.clone(), b.clone());
                 let (x, y) = (self.load(&a, span)?, self.load(&b, span)?);
@@ -226,27 +241,34 @@ impl Reader<'_> {
             }
             ("Vec", "new", []) | ("Vec", "with_capacity", [_]) => Ok(Value::Array(Vec::new())),
             ("array", "from_fn", [_]) => match self.callable(&call.args[0])? {
-                Callable::Closure(f) => Ok(Value::Generator(f)),
+                Callable::Closure(f) => match (turbofish_length(path), expected) {
+                    (Some(length), _) => self.generated(&f, &length),
+                    (None, Some(syn::Type::Array(array))) => self.generated(&f, &array.len),
+                    _ => Ok(Value::Generator(f)),
+                },
                 _ => self.fail(call.args[0].span(), "expected a closure", ""),
             },
-            (ty, "from", [Value::Int(_) | Value::Opaque(_)]) if INTEGERS.contains(&ty) => Ok(arguments.remove(0)),
-            (ty, "try_from", [Value::Int(_) | Value::Opaque(_)]) if INTEGERS.contains(&ty) => {
-                Ok(Value::Some(Box::new(arguments.remove(0))))
+            (ty, _, [_, ..]) if IntType::named(ty).is_some() => self.integer_function(ty, &name, arguments, span),
+            ("iter", "once", [_]) => Ok(Value::Iter(Box::new(Iter::of(arguments)))),
+            ("iter", "empty", []) => Ok(Value::Iter(Box::new(Iter::of(None)))),
+            ("iter", "repeat", [_]) => Ok(Value::Iter(Box::new(Iter::Repeat(arguments.remove(0))))),
+            ("iter", "repeat_n", [_, Value::Int(_)]) => {
+                let n = self.integer(&call.args[1])?;
+                match n.known().map(usize::try_from) {
+                    Some(Ok(n)) => Ok(Value::Iter(Box::new(Iter::Take(Box::new(Iter::Repeat(arguments.remove(0))), n)))),
+                    _ => self.fail(call.args[1].span(), "this number is not known at compile time", "write a literal"),
+                }
             }
-            ("iter", "once", [_]) => Ok(Value::Array(arguments)),
             (_, "Axis", [Value::Int(k)]) => match k.known() {
                 Some(k @ 0..=5) => Ok(Value::Axis(k as usize)),
                 _ => self.fail(call.args.span(), "the axis must be a literal", ""),
             },
             (_, "arr1" | "arr2" | "arr3", [nested]) => self.nested(&nested.clone(), call.args.span()),
             (array, _, [_, ..]) if array.starts_with("Array") => self.constructor(&name, arguments, call),
-            ("Zip", "from", [_]) => {
-                let first = self.iterated(arguments.remove(0), call.args.span())?;
-                Ok(Value::Zip(vec![first]))
-            }
+            ("Zip", "from", [_]) => Ok(Value::Zip(arguments)),
             (_, "stack" | "concatenate", [Value::Axis(axis), Value::Array(parts)]) => {
                 let (axis, parts) = (*axis, parts.clone());
-                Ok(Value::Some(Box::new(self.joined(&name, axis, parts, span)?)))
+                Ok(Value::some(self.joined(&name, axis, parts, span)?))
             }
             _ => {
                 let constants: Option<Vec<syn::Expr>> = arguments.iter().map(|a| self.as_opaque(a)).collect();
@@ -259,6 +281,9 @@ impl Reader<'_> {
                     let help = format!("of `jac_runtime::linalg` it is `linalg::{name}(…)`, with the module");
                     return self.fail(span, format!("cannot see which function `{name}` is"), &help);
                 }
+                if segments == [self.program.name.as_str()] {
+                    return self.fail(span, format!("`{name}` calls itself"), "recursive functions are not supported: write a loop");
+                }
                 let help = "write it inside this function, or put both into a `mod` or `impl` under `#[jacobian]`";
                 self.fail(span, format!("cannot see the function `{}` from here", segments.join("::")), help)
             }
@@ -268,20 +293,26 @@ impl Reader<'_> {
     /// A function of the float type: `f64::from(n)`, `T::zero()`, `f64::max(a, b)`.
     fn float_function(&mut self, owner: &str, name: &str, mut arguments: Vec<Value>, call: &syn::ExprCall, span: Span) -> Eval {
         let generic = !matches!(owner, "f64" | "f32");
-        let found = |e: Expr| Ok(Value::Some(Box::new(Value::Float(e))));
+        let found = |e: Expr| Ok(Value::some(Value::Float(e)));
         match (name, arguments.as_slice()) {
             ("zero" | "default", []) => Ok(Value::Float(self.program.arena.constant(0))),
             ("one", []) => Ok(Value::Float(self.program.arena.constant(1))),
-            ("from", [Value::Int(a)]) if !generic => Ok(Value::Float(self.program.arena.integer(a.clone()))),
+            ("from", [Value::Int(a)]) if !generic => self.integer_as_float(&a.clone(), span).map(Value::Float),
             ("from", [Value::Float(_)]) if !generic => Ok(arguments.remove(0)),
             ("from", [Value::Opaque(e)]) if !generic => {
                 let f = &call.func;
                 Ok(Value::Opaque(Rc::new(syn::parse_quote!(#f(#e)))))
             }
             // `NumCast` and `FromPrimitive` return options
-            (_, [Value::Int(a)]) if generic && name.starts_with("from") => found(self.program.arena.integer(a.clone())),
+            (_, [Value::Int(a)]) if generic && name.starts_with("from") => found(self.integer_as_float(&a.clone(), span)?),
             (_, [Value::Float(e)]) if generic && name.starts_with("from") => found(*e),
-            ("from", [Value::Opaque(e)]) => found(self.opaque_float(&e.clone())?),
+            // converted where the generated function begins: its type may be any that has a conversion
+            (_, [Value::Opaque(e)]) if generic && name.starts_with("from") => {
+                // of a trait's function alone, rustc would not know for which type
+                let (f, float) = (&call.func, self.float_type());
+                let whole: syn::Expr = syn::parse_quote!({ let converted: ::core::option::Option<#float> = #f(#e); converted.unwrap() });
+                found(self.opaque_float(&whole)?)
+            }
             (_, []) if generic => Ok(Value::Opaque(Rc::new(syn::Expr::Call(call.clone())))),
             (_, [_, ..]) => {
                 let receiver = arguments.remove(0);
@@ -306,7 +337,10 @@ impl Reader<'_> {
         if CHANGING.contains(&name.as_str()) {
             return self.changing_method(&name, call, span);
         }
-        let receiver = self.expr(&call.receiver)?;
+        let receiver = match self.iterator_in_place(&name, &call.receiver)? {
+            Some(iter) => iter,
+            None => self.referent(&call.receiver)?,
+        };
         if TRANSPARENT.contains(&name.as_str()) && call.args.is_empty() {
             return Ok(receiver);
         }
@@ -314,35 +348,22 @@ impl Reader<'_> {
             Value::Opaque(e) => self.opaque_method(&e, &name, call, span),
             Value::Tensor(t) if ITERATING.contains(&name.as_str()) => match name.as_str() {
                 "rows" | "outer_iter" | "columns" | "axis_iter" | "lanes" => self.outer_method(t, &name, call, span),
-                _ => self.iterator_method(&Value::Tensor(t), &name, call, span).map(|v| v.unwrap_or(Value::Poison)),
+                _ => self.iterator_method(Value::Tensor(t), &name, call, span).map(|v| v.unwrap_or(Value::Poison)),
             },
             Value::Tensor(t) => self.array_method(t, &name, call, span),
-            Value::Some(inner) => match (name.as_str(), call.args.len()) {
-                (
-                    "unwrap" | "expect" | "unwrap_or" | "unwrap_or_else" | "unwrap_or_default" | "ok_or" | "ok_or_else" | "ok" | "map_err",
-                    _,
-                ) => {
-                    let bare = name.starts_with("unwrap") || name == "expect";
-                    Ok(if bare { *inner } else { Value::Some(inner) })
-                }
-                ("map", 1) => {
-                    let f = self.callable(&call.args[0])?;
-                    Ok(Value::Some(Box::new(self.invoke(&f, vec![*inner], span)?)))
-                }
-                _ => self.no_method(&name, "an option", ["unwrap", "expect", "map"], span),
-            },
+            Value::Option(there, inner) => self.option_method(there, *inner, &name, call, span),
             Value::Array(items) if matches!(name.as_str(), "is_empty") => Ok(Value::Truth(Truth::Known(items.is_empty()))),
             Value::Array(items) if matches!(name.as_str(), "to_vec" | "as_slice" | "as_ref") => Ok(Value::Array(items)),
-            receiver @ (Value::Array(_) | Value::Range(..) | Value::Stream(_)) => {
-                match self.iterator_method(&receiver, &name, call, span)? {
+            receiver @ (Value::Array(_) | Value::Range(..) | Value::Stream(_) | Value::Iter(_)) => {
+                let kind = receiver.kind();
+                match self.iterator_method(receiver, &name, call, span)? {
                     Some(value) => Ok(value),
-                    None => self.no_method(&name, receiver.kind(), ITERATOR_METHODS, span),
+                    None => self.no_method(&name, kind, ITERATOR_METHODS, span),
                 }
             }
             Value::Zip(parts) => self.zip_method(parts, &name, call, span),
-            Value::Tuple(_) | Value::Axis(_) | Value::Closure(_) | Value::Slices(_) | Value::Generator(_) => {
-                self.no_method(&name, receiver.kind(), [], span)
-            }
+            Value::Generator(_) => self.unknown_length(span),
+            Value::Tuple(_) | Value::Axis(_) | Value::Closure(_) | Value::Slices(_) => self.no_method(&name, receiver.kind(), [], span),
             Value::Poison => Err(Stop::Reported),
             receiver => {
                 let arguments = self.arguments(&call.args)?;
@@ -373,9 +394,32 @@ impl Reader<'_> {
         self.fail(span, format!("cannot see the method `{name}` of a constant of unknown type"), help)
     }
 
-    fn no_method<'k>(&mut self, name: &str, kind: &str, known: impl IntoIterator<Item = &'k str>, span: Span) -> Eval {
+    /// The iterator in a variable, for a method that takes the next of its items and leaves the rest.
+    fn iterator_in_place(&mut self, name: &str, receiver: &syn::Expr) -> Eval<Option<Value>> {
+        let stands = matches!(receiver, syn::Expr::Path(_) | syn::Expr::Field(_) | syn::Expr::Index(_) | syn::Expr::Paren(_));
+        if !stands || !ADVANCING.contains(&name) {
+            return Ok(None);
+        }
+        let value = self.expr(receiver)?;
+        let place = match value {
+            Value::Reference(place) => place,
+            Value::Iter(_) | Value::Range(..) => self.place(receiver)?,
+            _ => return Ok(None),
+        };
+        match self.load(&place, receiver.span())? {
+            Value::Iter(_) => {}
+            range @ Value::Range(..) => {
+                let iter = self.iter(range, receiver.span())?;
+                self.store(&place, Value::Iter(Box::new(iter)), receiver.span())?;
+            }
+            _ => return Ok(None),
+        }
+        Ok(Some(Value::Iter(Box::new(Iter::Of(place)))))
+    }
+
+    pub(super) fn no_method<'k>(&mut self, name: &str, kind: &str, known: impl IntoIterator<Item = &'k str>, span: Span) -> Eval {
         let near = did_you_mean(name, known).map(|n| format!("a method with a similar name exists: `{n}`"));
-        let help = near.unwrap_or_else(|| "the README lists the methods that are supported".into());
+        let help = near.unwrap_or_else(|| "docs/language.md lists the methods that are supported".into());
         self.fail(span, format!("no method named `{name}` for {kind}"), &help)
     }
 
@@ -420,7 +464,10 @@ impl Reader<'_> {
                 }
                 Value::Opaque(e) => self.opaque_float(&e)?,
                 Value::Float(e) => e,
-                Value::Int(a) => self.program.arena.integer(a),
+                Value::Int(a) if name == "powi" => {
+                    let at = self.as_position(&a, span)?;
+                    self.program.arena.integer(at)
+                }
                 other => return self.fail(span, format!("`{name}` of {}", other.kind()), ""),
             });
         }
@@ -459,36 +506,15 @@ impl Reader<'_> {
         ir::template(&mut self.program, synonym.means, &bindings)
     }
 
-    fn integer_method(&mut self, a: &Affine, name: &str, arguments: &[Value], span: Span) -> Eval {
-        let other = match arguments {
-            [] => None,
-            [Value::Int(b)] => b.known(),
-            _ => return self.fail(span, format!("`{name}` of an integer"), ""),
-        };
-        let value = match (name, a.known(), other) {
-            ("abs", Some(a), None) => Some(a.abs()),
-            ("pow", Some(a), Some(b)) => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
-            ("min", Some(a), Some(b)) => Some(a.min(b)),
-            ("max", Some(a), Some(b)) => Some(a.max(b)),
-            ("saturating_sub", Some(a), Some(b)) => Some((a - b).max(0)),
-            ("abs_diff", Some(a), Some(b)) => Some((a - b).abs()),
-            _ => None,
-        };
-        match value {
-            Some(v) => Ok(Value::Int(Affine::from(v))),
-            None => self.fail(span, format!("cannot evaluate `{name}` of an integer at compile time"), ""),
-        }
-    }
-
     fn array_method(&mut self, t: Tensor, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
         let rank = t.shape.len();
-        let int = |a: &Affine| Value::Int(a.clone());
+        let int = |a: &Affine| Value::position(a.clone());
         match (name, call.args.len()) {
             ("t" | "reversed_axes", 0) => {
                 let order: Vec<usize> = (0..rank).rev().collect();
                 Ok(Value::Tensor(self.permuted(&t, &order)))
             }
-            ("dot", 1) => match self.expr(&call.args[0])? {
+            ("dot", 1) => match self.referent(&call.args[0])? {
                 Value::Tensor(other) => self.dot(t, other, span),
                 other => self.fail(call.args[0].span(), format!("expected an ndarray, found {}", other.kind()), ""),
             },
@@ -543,7 +569,7 @@ impl Reader<'_> {
             ("len", 0) => match t.shape.as_slice() {
                 [n] => Ok(int(n)),
                 shape => match shape.iter().map(|n| self.lengths.resolve(n).known()).product::<Option<i64>>() {
-                    Some(n) => Ok(Value::Int(Affine::from(n))),
+                    Some(n) => Ok(Value::position(n)),
                     None => self.fail(span, "`len` of an array of several axes of unknown length", "use `nrows()`, `ncols()` or `shape()`"),
                 },
             },
@@ -562,7 +588,8 @@ impl Reader<'_> {
                     return self.float_method(Value::Tensor(t), name, arguments, span);
                 }
                 let known = ARRAY_METHODS.into_iter().chain(unary.iter().map(|(n, _)| *n));
-                self.no_method(name, "an ndarray of this rank", known, span)
+                let kind = if t.ndarray { "an ndarray of this rank" } else { "a slice" };
+                self.no_method(name, kind, known, span)
             }
         }
     }
@@ -595,20 +622,30 @@ impl Reader<'_> {
             return Ok(Value::Array((0..n).map(|k| self.slice(t.clone(), &part(Affine::from(k)), span)).collect::<Eval<_>>()?));
         }
         let item = self.slice(t, &part(Affine::from(index)), span)?;
-        Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(item) }))
+        Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(item), pending: Vec::new() }))
     }
 
     fn mean(&mut self, t: &Tensor, axis: Option<usize>, span: Span) -> Eval {
         let sum = self.sum(t, axis, span)?;
         let count = self.count(t, axis);
         let mean = self.map(sum, span, &mut |r, e| Ok(r.folded(Op::Div, vec![e, count])))?;
-        Ok(Value::Some(Box::new(mean)))
+        let there = self.is_filled_along(t, axis);
+        Ok(Value::Option(there, Box::new(mean)))
     }
 
     pub(super) fn macro_call(&mut self, mac: &syn::Macro) -> Eval {
         let name = mac.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
         let span = mac.path.span();
         match name.as_str() {
+            "vec" if repeats(&mac.tokens) => {
+                let parts =
+                    (|input: ParseStream| Ok((input.parse::<syn::Expr>()?, input.parse::<Token![;]>()?, input.parse::<syn::Expr>()?)))
+                        .parse2(mac.tokens.clone());
+                let (value, _, length) = self.parsed(parts)?;
+                let value = self.expr(&value)?;
+                let at = self.integer(&length)?;
+                self.repeated(value, at, length.span())
+            }
             "array" | "vec" => {
                 let items = Punctuated::<syn::Expr, Token![,]>::parse_terminated.parse2(mac.tokens.clone());
                 let items = self.parsed(items)?;
@@ -687,6 +724,23 @@ impl Reader<'_> {
             syn::Expr::Path(p) if p.path.segments.last().is_some_and(|s| s.ident == "NewAxis") => Ok(Slice::New),
             e => Ok(Slice::At(self.integer(e)?)),
         }
+    }
+}
+
+/// Whether the tokens of a `vec!` are a value and how often it stands there.
+fn repeats(tokens: &proc_macro2::TokenStream) -> bool {
+    tokens.clone().into_iter().any(|t| matches!(t, proc_macro2::TokenTree::Punct(p) if p.as_char() == ';'))
+}
+
+/// The length in `from_fn::<_, 3, _>`.
+fn turbofish_length(path: &syn::ExprPath) -> Option<syn::Expr> {
+    let syn::PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
+    match arguments.args.iter().nth(1)? {
+        syn::GenericArgument::Const(length) => Some(length.clone()),
+        syn::GenericArgument::Type(syn::Type::Path(p)) => {
+            Some(syn::Expr::Path(syn::ExprPath { attrs: Vec::new(), qself: None, path: p.path.clone() }))
+        }
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::body::{Eval, Reader};
 use super::methods::Callable;
+use super::streams::Source;
 use super::value::{Elements, Slice, Stream, Tensor, Value};
 use crate::ir::{Affine, Expr, Index, Node};
 use crate::ops::Op;
@@ -22,18 +23,21 @@ impl Reader<'_> {
                 let body = self.where_equal(Affine::from(indices[0]), Affine::from(indices[1]), value);
                 Ok(Value::Tensor(self.tensor(indices, body, true)))
             }
-            ("from_iter" | "from_vec", first, None) => match self.iterated(first, span)? {
-                Value::Stream(stream) => {
+            ("from_iter" | "from_vec", first, None) => match self.settled_source(first, span)? {
+                Source::Open(stream) => {
                     let item = self.read_through(*stream.item)?;
                     let e = self.float(item, span)?;
                     Ok(Value::Tensor(self.tensor(stream.indices, e, true)))
                 }
-                items => self.nested(&items, span),
+                Source::Known(iter) => {
+                    let items = self.collected(iter, span)?;
+                    self.nested(&Value::Array(items), span)
+                }
             },
             ("linspace", from, Some(_)) if arguments.len() == 2 => {
                 let (from, to) = (self.float(from, span)?, self.float(arguments.remove(0), span)?);
                 let n = match arguments.remove(0) {
-                    Value::Int(n) => n,
+                    Value::Int(n) => self.as_position(&n, span)?,
                     Value::Opaque(e) => self.opaque_integer(&e)?,
                     other => return self.fail(span, format!("expected an integer, found {}", other.kind()), ""),
                 };
@@ -49,7 +53,7 @@ impl Reader<'_> {
                 let lengths = self.positions(&shape, span)?;
                 let f = self.callable(&call.args[1])?;
                 let indices = self.program.axes(&lengths);
-                let at: Vec<Value> = indices.iter().map(|i| Value::Int(Affine::from(*i))).collect();
+                let at: Vec<Value> = indices.iter().map(|i| Value::position(*i)).collect();
                 let at = if at.len() == 1 { at } else { vec![Value::Tuple(at)] };
                 let value = self.invoke(&f, at, span)?;
                 let body = self.float(value, span)?;
@@ -164,12 +168,12 @@ impl Reader<'_> {
                     .map(|k| if k == axis { whole.clone() } else { Slice::At(free.next().map(|i| Affine::from(*i)).unwrap_or_default()) })
                     .collect();
                 let lane = self.slice(t.clone(), &slices, span)?;
-                let value = self.invoke(&f, vec![lane], span)?;
+                let value = self.without_effect(span, |r| r.invoke(&f, vec![lane], span))?;
                 let body = self.float(value, span)?;
                 Value::Tensor(self.tensor(indices, body, true))
             }
             ("var" | "std", 1) => {
-                let less = self.argument(&call.args[0])?;
+                let less = self.expr(&call.args[0])?;
                 let less = self.float(less, span)?;
                 let count = self.count(t, None);
                 let total = self.sum(t, None, span)?;
@@ -198,7 +202,7 @@ impl Reader<'_> {
             ("into_shape_with_order" | "to_shape" | "into_shape", 1) => {
                 let shape = self.expr(&call.args[0])?;
                 let shape = self.positions(&shape, span)?;
-                Value::Some(Box::new(self.reshaped(t, &shape, span)?))
+                Value::some(self.reshaped(t, &shape, span)?)
             }
             ("flatten", 0) | ("into_flat", 0) => {
                 let count = t.shape.iter().map(|n| self.lengths.resolve(n).known()).product::<Option<i64>>();
@@ -207,22 +211,24 @@ impl Reader<'_> {
                     None => return self.fail(span, "the lengths must be known", "fix them: `#[jacobian(shape(m = [2, 3]))]`"),
                 }
             }
-            ("raw_dim", 0) => Value::Tuple(t.shape.iter().map(|n| Value::Int(n.clone())).collect()),
+            ("raw_dim", 0) => Value::Tuple(t.shape.iter().map(|n| Value::position(n.clone())).collect()),
             ("len_of", 1) => {
                 let axis = self.axis(&call.args[0])?;
                 match t.shape.get(axis) {
-                    Some(n) => Value::Int(n.clone()),
+                    Some(n) => Value::position(n.clone()),
                     None => return self.fail(span, format!("an array of rank {rank} has no such axis"), ""),
                 }
             }
             ("is_empty", 0) if rank == 1 => {
-                let (zero, n) = (Value::Int(Affine::from(0)), Value::Int(t.shape[0].clone()));
+                let (zero, n) = (Value::position(0), Value::position(t.shape[0].clone()));
                 return self.apply(Op::Eq, n, zero, span).map(Some);
             }
             ("to_vec" | "as_slice" | "to_slice", 0) if rank == 1 => Value::Tensor(t.clone()),
             ("first" | "last", 0) if rank == 1 => {
                 let at = if name == "first" { Affine::from(0) } else { t.shape[0].plus(&Affine::from(1), -1) };
-                Value::Some(Box::new(Value::Float(self.element(t, &[at]))))
+                let there = self.is_filled(&t.shape[0]);
+                let element = Value::Float(self.element(t, &[at]));
+                Value::Option(there, Box::new(element))
             }
             _ => return Ok(None),
         }))
@@ -259,7 +265,7 @@ impl Reader<'_> {
     pub(super) fn zip_method(&mut self, mut parts: Vec<Value>, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
         match (name, call.args.len()) {
             ("and", 1) => {
-                let next = self.iterable(&call.args[0])?;
+                let next = self.expr(&call.args[0])?;
                 parts.push(next);
                 Ok(Value::Zip(parts))
             }
@@ -284,7 +290,8 @@ impl Reader<'_> {
                 if name == "for_each" {
                     return self.open_loop(&stream, span, &mut |r, item| call(r, &f, item).map(drop));
                 }
-                let value = call(self, &f, (*stream.item).clone())?;
+                let item = (*stream.item).clone();
+                let value = self.without_effect(span, |r| call(r, &f, item))?;
                 let body = self.float(value, span)?;
                 Ok(Value::Tensor(self.tensor(stream.indices, body, true)))
             }
@@ -297,10 +304,9 @@ impl Reader<'_> {
         let mut streams: Vec<Stream> = Vec::new();
         let mut lists: Vec<Vec<Value>> = Vec::new();
         for part in parts {
-            match part {
-                Value::Stream(s) => streams.push(s),
-                Value::Array(items) => lists.push(items),
-                other => return self.fail(span, format!("cannot go through {}", other.kind()), ""),
+            match self.settled_source(part, span)? {
+                Source::Open(stream) => streams.push(stream),
+                Source::Known(iter) => lists.push(self.collected(iter, span)?),
             }
         }
         if streams.is_empty() {
@@ -321,6 +327,6 @@ impl Reader<'_> {
             }
             items.push(self.moved(s, &to));
         }
-        Ok(Value::Stream(Stream { indices, item: Box::new(Value::Tuple(items)) }))
+        Ok(Value::Stream(Stream { indices, item: Box::new(Value::Tuple(items)), pending: Vec::new() }))
     }
 }

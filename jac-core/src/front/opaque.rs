@@ -5,6 +5,7 @@
 //! generated function evaluates on entry.
 
 use super::body::{Eval, Reader};
+use super::integers::Int;
 use super::types::{new_size, Seen};
 use super::value::{Truth, Value};
 use crate::interface::{Param, ParamKind, Ty};
@@ -71,7 +72,7 @@ impl Reader<'_> {
     /// The constant as a value of the same kind as another.
     pub(super) fn like(&mut self, e: Rc<syn::Expr>, other: &Value) -> Eval {
         Ok(match other {
-            Value::Int(_) => Value::Int(self.opaque_integer(&e)?),
+            Value::Int(int) => Value::Int(Int { at: self.opaque_integer(&e)?, ty: int.ty, cast: false }),
             Value::Truth(_) => Value::Truth(self.opaque_truth(&e)?),
             Value::Float(_) | Value::Tensor(_) => Value::Float(self.opaque_float(&e)?),
             _ => Value::Opaque(e),
@@ -82,12 +83,6 @@ impl Reader<'_> {
     pub(super) fn typed(&mut self, value: Value, ty: &syn::Type) -> Eval {
         let e = match value {
             Value::Opaque(e) => e,
-            Value::Array(items) if items.iter().any(|v| matches!(v, Value::Opaque(_))) => {
-                if let syn::Type::Array(array) = ty {
-                    return Ok(Value::Array(items.into_iter().map(|v| self.typed(v, &array.elem)).collect::<Eval<_>>()?));
-                }
-                return Ok(Value::Array(items));
-            }
             Value::Generator(f) => match super::types::strip(ty) {
                 syn::Type::Array(array) => {
                     let length = array.len.clone();
@@ -95,11 +90,25 @@ impl Reader<'_> {
                 }
                 _ => return Ok(Value::Generator(f)),
             },
+            Value::Int(int) => {
+                return match self.types.see(ty) {
+                    Seen::Integer(ty) => self.typed_integer(int, ty, self.here),
+                    _ => Ok(Value::Int(int)),
+                }
+            }
+            Value::Array(items) => return self.typed_items(items, ty),
+            Value::Tuple(items) => match super::types::strip(ty) {
+                syn::Type::Tuple(tuple) if tuple.elems.len() == items.len() => {
+                    let items = items.into_iter().zip(&tuple.elems).map(|(v, ty)| self.typed(v, ty)).collect::<Eval<_>>()?;
+                    return Ok(Value::Tuple(items));
+                }
+                _ => return Ok(Value::Tuple(items)),
+            },
             other => return Ok(other),
         };
         match self.types.see(ty) {
             Seen::Float(Ty::Scalar, ..) => Ok(Value::Float(self.opaque_float(&e)?)),
-            Seen::Integer => Ok(Value::Int(self.opaque_integer(&e)?)),
+            Seen::Integer(ty) => Ok(Value::Int(Int { at: self.opaque_integer(&e)?, ty: Some(ty), cast: false })),
             Seen::Truth => Ok(Value::Truth(self.opaque_truth(&e)?)),
             Seen::Float(layout, _, ndarray) => {
                 if ndarray.is_some() {
@@ -109,10 +118,31 @@ impl Reader<'_> {
                     let shape = r.types.shape(&mut r.program, &mut r.lengths, None, &layout);
                     ParamKind::Float(layout.clone(), r.program.tensor(name, shape, Role::Param), false)
                 });
-                Ok(self.param(&kind))
+                self.param(&kind, e.span())
             }
             Seen::Other => Ok(Value::Opaque(e)),
         }
+    }
+
+    /// An array whose type stands beside it.
+    fn typed_items(&mut self, items: Vec<Value>, ty: &syn::Type) -> Eval {
+        // floats have their type already
+        let plain = |v: &Value| matches!(v, Value::Float(_));
+        let element = match super::types::strip(ty) {
+            syn::Type::Array(array) => &array.elem,
+            syn::Type::Slice(slice) => &slice.elem,
+            syn::Type::Path(path) => match (self.types.see(ty), super::types::first_type(&path.path)) {
+                (Seen::Float(Ty::Nd(_), ..), _) => return self.nested(&Value::Array(items), self.here),
+                (_, Some(element)) => element,
+                _ => return Ok(Value::Array(items)),
+            },
+            _ => return Ok(Value::Array(items)),
+        };
+        if items.iter().all(plain) {
+            return Ok(Value::Array(items));
+        }
+        self.spend(items.len(), self.here)?;
+        Ok(Value::Array(items.into_iter().map(|v| self.typed(v, element)).collect::<Eval<_>>()?))
     }
 
     /// The constant `e`, declared at its first use.
@@ -134,7 +164,7 @@ impl Reader<'_> {
         kind
     }
 
-    fn float_type(&self) -> TokenStream {
+    pub(super) fn float_type(&self) -> TokenStream {
         self.types.float.as_ref().map_or_else(|| quote!(f64), |(_, tokens)| tokens.clone())
     }
 }

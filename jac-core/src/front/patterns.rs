@@ -36,7 +36,7 @@ impl Reader<'_> {
                 self.bind(&p.pat, value)
             }
             Pat::TupleStruct(p) => match value {
-                Value::Some(inner) if p.elems.len() == 1 => self.bind(&p.elems[0], *inner),
+                Value::Option(_, inner) if p.elems.len() == 1 => self.bind(&p.elems[0], *inner),
                 other => self.fail(pattern.span(), format!("this pattern does not match {}", other.kind()), ""),
             },
             Pat::Tuple(_) | Pat::Slice(_) => {
@@ -120,7 +120,10 @@ impl Reader<'_> {
                 let Value::Opaque(e) = value else { return Ok(Truth::Known(false)) };
                 self.opaque_truth(&syn::parse_quote!(::core::matches!(#e, #pattern)))
             }
-            Pat::Ident(p) if p.ident == "None" && matches!(value, Value::Some(_)) => Ok(Truth::Known(false)),
+            Pat::Ident(p) if p.ident == "None" => match value {
+                Value::Option(there, _) => Ok(self.not(*there)),
+                other => self.fail(p.span(), format!("this pattern does not match {}", other.kind()), ""),
+            },
             Pat::Ident(p) if names_constant(p) => {
                 let constant = self.path(&syn::parse_quote!(#p))?;
                 self.equal(value.clone(), constant, p.span())
@@ -175,8 +178,12 @@ impl Reader<'_> {
             Pat::TupleStruct(p) => {
                 let name = p.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
                 match (name.as_str(), value) {
-                    ("Some" | "Ok", Value::Some(inner)) if p.elems.len() == 1 => self.matches(&p.elems[0], inner),
-                    ("None" | "Err", Value::Some(_)) => Ok(Truth::Known(false)),
+                    ("Some" | "Ok", Value::Option(Truth::Known(false), _)) => Ok(Truth::Known(false)),
+                    ("Some" | "Ok", Value::Option(there, inner)) if p.elems.len() == 1 => {
+                        let inner = self.matches(&p.elems[0], inner)?;
+                        Ok(self.both(Op::And, *there, inner))
+                    }
+                    ("Err", Value::Option(there, _)) => Ok(self.not(*there)),
                     (_, other) => self.fail(p.span(), format!("this pattern does not match {}", other.kind()), "compare numbers"),
                 }
             }
@@ -184,7 +191,7 @@ impl Reader<'_> {
         }
     }
 
-    fn equal(&mut self, a: Value, b: Value, span: Span) -> Eval<Truth> {
+    pub(super) fn equal(&mut self, a: Value, b: Value, span: Span) -> Eval<Truth> {
         self.compare(Op::Eq, a, b, span)
     }
 

@@ -48,8 +48,23 @@ impl Reader<'_> {
 
     /// What a place holds.
     pub(super) fn load(&mut self, place: &Place, span: Span) -> Eval {
-        let mut value = self.slots[place.slot].clone();
-        for at in &place.path {
+        let slots = std::mem::take(&mut self.slots);
+        // what lies beside it is not copied
+        let mut found = &slots[place.slot];
+        let mut path = place.path.iter();
+        while let (Value::Array(items) | Value::Tuple(items), Some([at])) = (found, path.as_slice().first().map(Vec::as_slice)) {
+            let known = self.lengths.resolve(at).known().and_then(|k| usize::try_from(k).ok());
+            match known.and_then(|k| items.get(k)) {
+                Some(item) => found = item,
+                None => break,
+            }
+            path.next();
+        }
+        let counted = self.copy(Some(found), span);
+        let mut value = found.clone();
+        self.slots = slots;
+        counted?;
+        for at in path {
             value = self.element_of(value, at, span)?;
         }
         Ok(value)

@@ -175,7 +175,7 @@ impl Reader<'_> {
                 }
             }
             Seen::Truth => ParamKind::Truth(self.program.tensor(name, Vec::new(), Role::Truth), reference),
-            Seen::Integer => ParamKind::Integer(new_size(self.program, name, SizeKind::Integer), reference),
+            Seen::Integer(_) => ParamKind::Integer(new_size(self.program, name, SizeKind::Integer), reference),
             Seen::Other => ParamKind::Other,
         };
         if let (Some(span), false) = (written, matches!(kind, ParamKind::Out(..))) {

@@ -1,6 +1,7 @@
 //! Rust types: which of them are tensors, and of what shape.
 
 use super::attribute::AxisLength;
+use super::integers::IntType;
 use super::lengths::Lengths;
 use crate::interface::{Generic, Ty};
 use crate::ir::{Affine, Float, Program, Size, SizeKind, SizeVar};
@@ -9,13 +10,11 @@ use quote::ToTokens;
 use std::collections::BTreeMap;
 use syn::{GenericArgument, PathArguments, Type};
 
-pub(super) const INTEGERS: [&str; 12] = ["usize", "isize", "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128"];
-
 /// A type as far as its tokens tell.
 pub(super) enum Seen {
     /// Floats of a layout, with the float type and, for an ndarray type, the path before it.
     Float(Ty, (Float, TokenStream), Option<TokenStream>),
-    Integer,
+    Integer(IntType),
     Truth,
     Other,
 }
@@ -112,8 +111,7 @@ impl Types {
                         Some(Seen::Float(Ty::Scalar, float, _)) => Seen::Float(Ty::Slice, float, None),
                         _ => Seen::Other,
                     },
-                    _ if INTEGERS.contains(&name.as_str()) => Seen::Integer,
-                    _ => self.ndarray_type(&path.path, &name),
+                    _ => IntType::named(&name).map_or_else(|| self.ndarray_type(&path.path, &name), Seen::Integer),
                 }
             }
             _ => Seen::Other,

@@ -1,5 +1,9 @@
 //! What an expression of the body stands for while it is read.
 
+use super::integers::{Int, IntType};
+use super::iterators::Iter;
+use super::methods::Callable;
+use crate::diag::Diagnostic;
 use crate::ir::{Affine, Expr, Index};
 use std::rc::Rc;
 
@@ -9,7 +13,7 @@ pub enum Value {
     /// A float.
     Float(Expr),
     /// An integer.
-    Int(Affine),
+    Int(Int),
     /// A truth value.
     Truth(Truth),
     /// An array whose elements are one expression: ndarray, or a fixed array of generic length.
@@ -18,8 +22,8 @@ pub enum Value {
     Array(Vec<Value>),
     /// A tuple.
     Tuple(Vec<Value>),
-    /// A range of integers, the upper end not included.
-    Range(Affine, Affine),
+    /// A range of integers, the upper end not included; the type is that of both.
+    Range(Affine, Option<Affine>, Option<IntType>),
     /// The rows of an ndarray position or of `s![…]`.
     Slices(Vec<Slice>),
     /// `Axis(k)`.
@@ -28,16 +32,22 @@ pub enum Value {
     Closure(Rc<Closure>),
     /// `std::array::from_fn(f)`, whose length its type tells.
     Generator(Rc<Closure>),
-    /// `Some(value)`, as `mean` returns it, or `Ok(value)`.
-    Some(Box<Value>),
+    /// An `Option`, or an `Ok`: whether there is a value, and the value where there is.
+    Option(Truth, Box<Value>),
+    /// What computes its items when it is asked for them.
+    Iter(Box<Iter>),
     /// What a loop over a run-time length goes through.
     Stream(Stream),
     /// `Zip::from(a).and(b)`.
     Zip(Vec<Value>),
+    /// A vector to which the rounds of a loop push, and what this round pushed: it is not read there.
+    Growing(Vec<Value>),
     /// `&mut` to a variable or a part of one.
     Reference(Place),
     /// Rust that does not depend on what is differentiated by: a constant, once its type is known.
     Opaque(Rc<syn::Expr>),
+    /// What two arms of a branch left that is no value together: a mistake once it is used.
+    Unjoined(Rc<Diagnostic>),
     /// Follows a mistake that was reported.
     Poison,
 }
@@ -58,6 +68,8 @@ pub struct Stream {
     pub indices: Vec<Index>,
     /// The item there.
     pub item: Box<Value>,
+    /// What is still to be done with each item, in order: closures that change variables.
+    pub pending: Vec<Callable>,
 }
 
 /// A variable or a part of one.
@@ -107,6 +119,8 @@ pub struct Closure {
     pub inputs: Vec<syn::Pat>,
     /// The type that it returns, if it stands there.
     pub output: Option<syn::Type>,
+    /// The const generics of a function: the length of an argument tells each.
+    pub lengths: Vec<syn::Ident>,
     /// Its body.
     pub body: syn::Expr,
     /// The variables it sees.
@@ -131,7 +145,8 @@ impl Closure {
             syn::ReturnType::Type(_, ty) => Some((**ty).clone()),
             syn::ReturnType::Default => None,
         };
-        Closure { inputs: inputs.collect(), output, body, scope: Vec::new() }
+        let lengths = item.sig.generics.const_params().map(|c| c.ident.clone()).collect();
+        Closure { inputs: inputs.collect(), output, lengths, body, scope: Vec::new() }
     }
 }
 
@@ -141,6 +156,16 @@ pub fn is_constant(name: &str) -> bool {
 }
 
 impl Value {
+    /// `Some(value)`.
+    pub fn some(value: Value) -> Value {
+        Value::Option(Truth::Known(true), Box::new(value))
+    }
+
+    /// `None`.
+    pub fn none() -> Value {
+        Value::Option(Truth::Known(false), Box::new(Value::unit()))
+    }
+
     /// `()`.
     pub fn unit() -> Value {
         Value::Tuple(Vec::new())
@@ -160,11 +185,13 @@ impl Value {
             Value::Axis(_) => "an axis",
             Value::Closure(_) => "a closure",
             Value::Generator(_) => "an array of unknown length",
-            Value::Some(_) => "an option",
-            Value::Stream(_) => "an iterator",
+            Value::Option(..) => "an option",
+            Value::Stream(_) | Value::Iter(_) => "an iterator",
+            Value::Growing(_) => "a vector that grows in a loop over a run-time length",
             Value::Zip(_) => "a `Zip`",
             Value::Reference(_) => "a mutable reference",
             Value::Opaque(_) => "a constant of unknown type",
+            Value::Unjoined(_) => "what is not the same in both arms of a branch",
             Value::Poison => "a mistake",
         }
     }

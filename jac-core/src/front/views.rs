@@ -9,7 +9,7 @@ use proc_macro2::Span;
 use syn::spanned::Spanned;
 
 /// The methods that change their receiver.
-pub(super) const CHANGING: [&str; 15] = [
+pub(super) const CHANGING: [&str; 19] = [
     "assign",
     "clone_from",
     "copy_from_slice",
@@ -23,6 +23,10 @@ pub(super) const CHANGING: [&str; 15] = [
     "div_assign",
     "swap",
     "push",
+    "pop",
+    "extend",
+    "extend_from_slice",
+    "clear",
     "iter_mut",
     "reverse",
 ];
@@ -71,20 +75,40 @@ impl Reader<'_> {
     pub(super) fn changing_method(&mut self, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
         let view = self.view(&call.receiver)?;
         if name == "iter_mut" && view.slices.is_empty() {
-            return self.iterated(Value::Reference(view.place), span);
+            return self.references(&view.place, span);
         }
         let mut arguments = self.arguments(&call.args)?;
         for a in &mut arguments {
             *a = self.read_through(std::mem::replace(a, Value::Poison))?;
         }
         let mut arguments = arguments.into_iter();
-        let current = self.load(&view.place, span)?;
+        let current = match view.place.path.is_empty() {
+            // not copied: it is put back below
+            true => std::mem::replace(&mut self.slots[view.place.slot], Value::Poison),
+            false => self.load(&view.place, span)?,
+        };
+        let mut result = Value::unit();
         let value = match (name, arguments.next(), arguments.next(), current) {
             ("push", Some(item), None, Value::Array(mut items)) => {
                 items.push(item);
                 Value::Array(items)
             }
+            ("push", Some(item), None, Value::Growing(mut items)) => {
+                items.push(item);
+                Value::Growing(items)
+            }
+            ("pop", None, None, Value::Array(mut items)) => {
+                result = items.pop().map_or_else(Value::none, Value::some);
+                Value::Array(items)
+            }
+            ("clear", None, None, Value::Array(_)) => Value::Array(Vec::new()),
+            ("extend" | "extend_from_slice", Some(more), None, Value::Array(mut items)) => {
+                let more = self.iter(more, span)?;
+                items.extend(self.collected(more, span)?);
+                Value::Array(items)
+            }
             ("swap", Some(Value::Int(i)), Some(Value::Int(j)), Value::Array(mut items)) => {
+                let (i, j) = (self.as_position(&i, span)?, self.as_position(&j, span)?);
                 let (i, j) = (self.position(&[i], items.len(), span)?, self.position(&[j], items.len(), span)?);
                 items.swap(i, j);
                 Value::Array(items)
@@ -141,7 +165,7 @@ impl Reader<'_> {
             (.., other) => return self.fail(span, format!("no method named `{name}` for {}", other.kind()), ""),
         };
         self.store(&view.place, value, span)?;
-        Ok(Value::unit())
+        Ok(result)
     }
 
     /// The tensor with other elements in a part of it: `f(old, new)`, `new` from `value`, which is
@@ -226,7 +250,7 @@ impl Reader<'_> {
         let (indices, old) = self.each(&t);
         let at: Vec<Affine> = indices.iter().map(|i| Affine::from(*i)).collect();
         let new = new_at(self, &at);
-        let new = f(self, old, new)?;
+        let new = self.without_effect(span, |r| f(r, old, new))?;
         let mut guard: Option<Expr> = None;
         for ((i, (from, n)), length) in indices.iter().zip(&part).zip(&t.shape) {
             let here = self.program.arena.integer(Affine::from(*i));
