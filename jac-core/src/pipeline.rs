@@ -7,7 +7,8 @@ use crate::emit;
 use crate::front::{self, Helpers};
 use crate::interface::{Interface, Kind};
 use crate::ir::{self, Affine, Program, Tensor};
-use crate::lower;
+use crate::lower::{self, Plan};
+use crate::selfcheck::{Disagreement, Selfcheck};
 use crate::simplify::{self, Report};
 use crate::{diff, rounds, unroll};
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -55,6 +56,10 @@ pub struct Stages {
     pub both: Option<(Program, Report)>,
     /// The products that are asked for, and the Hessian, each simplified.
     pub products: Vec<Derived>,
+    /// What disagreed with the function once it was simplified, and is emitted as it was before.
+    pub withdrawn: Vec<Disagreement>,
+    /// Of each function that is emitted, the points at which it was compared with the function as read.
+    pub compared: Vec<(Kind, usize)>,
 }
 
 /// A product with the Jacobian, or the Hessian, on its way through the pipe.
@@ -108,6 +113,7 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
     let mut diagnostics = Diagnostics::default();
     let read = front::read(attribute, function, helpers, &mut diagnostics);
     let Some(mut primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
+    let as_read = primal.clone();
     primal.find_all_symmetric();
     rounds::share(&mut primal);
     check(&primal);
@@ -151,7 +157,8 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
         let (program, report) = simplified(derivative, effort);
         found.push(Derived { kind, program, seeds, report });
     }
-    let stages = Stages { primal, derivative, jacobian, report, both, products: found };
+    let mut stages =
+        Stages { primal, derivative, jacobian, report, both, products: found, withdrawn: Vec::new(), compared: Vec::new() };
     let reports = stages.both.iter().map(|b| b.1).chain(stages.products.iter().map(|p| p.report)).chain([report]);
     let largest = reports.map(|r| r.after).max().unwrap_or_default();
     if largest > LARGEST_EMITTED {
@@ -160,25 +167,84 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
     if !diagnostics.is_empty() {
         return failed(item, Some(&read.interface), diagnostics);
     }
-    let mut tokens = item;
-    let mut emit = |kind, seeds: &[Tensor], program: &Program, report| {
-        tokens.extend(emit::function(
-            &read.interface,
-            kind,
-            seeds,
-            &lower::lower(program.clone(), read.interface.generic.is_none()),
-            report,
-        ));
+    let mut emitter = Emitter::new(&read.interface, &as_read);
+    let unsimplified = |kind: Kind| {
+        let again = |from: &Program, what: What| differentiate(from, what, &mut Diagnostics::default());
+        match kind {
+            Kind::ValueAndJacobian => Some(stages.derivative.clone()),
+            Kind::Jacobian | Kind::Into => Some(without_value(stages.derivative.clone())),
+            Kind::Jvp => again(&stages.primal, products::jvp),
+            Kind::Vjp => again(&stages.primal, products::vjp),
+            Kind::Hessian => again(&without_value(stages.derivative.clone()), products::hessian),
+        }
     };
-    emit(Kind::Jacobian, &[], &stages.jacobian, stages.report);
+    emitter.emit(Kind::Jacobian, &[], &stages.jacobian, &unsimplified, stages.report);
     if let Some((both, report)) = &stages.both {
-        emit(Kind::ValueAndJacobian, &[], both, *report);
+        emitter.emit(Kind::ValueAndJacobian, &[], both, &unsimplified, *report);
     }
     for derived in &stages.products {
-        emit(derived.kind, &derived.seeds, &derived.program, derived.report);
+        emitter.emit(derived.kind, &derived.seeds, &derived.program, &unsimplified, derived.report);
     }
+    let Emitter { tokens: generated, withdrawn, compared, wrong, .. } = emitter;
+    if let Some(wrong) = wrong {
+        disagree(function, &wrong, &mut diagnostics);
+        return failed(item, Some(&read.interface), diagnostics);
+    }
+    (stages.withdrawn, stages.compared) = (withdrawn, compared);
+    let mut tokens = item;
+    tokens.extend(generated);
     tokens.extend(emit::ir_function(&read.interface, &stages.jacobian));
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
+}
+
+/// Lowers and emits what agrees with the function as it was read.
+struct Emitter<'a> {
+    interface: &'a Interface,
+    check: Selfcheck<'a>,
+    tokens: TokenStream,
+    withdrawn: Vec<Disagreement>,
+    compared: Vec<(Kind, usize)>,
+    wrong: Option<Disagreement>,
+}
+
+impl<'a> Emitter<'a> {
+    fn new(interface: &'a Interface, as_read: &'a Program) -> Emitter<'a> {
+        let check = Selfcheck::new(as_read, interface.products.contains(&Kind::Hessian));
+        Emitter { interface, check, tokens: TokenStream::new(), withdrawn: Vec::new(), compared: Vec::new(), wrong: None }
+    }
+
+    /// Emits a function: simplified, or as it was before that if the other disagrees.
+    fn emit(&mut self, kind: Kind, seeds: &[Tensor], program: &Program, unsimplified: &dyn Fn(Kind) -> Option<Program>, report: Report) {
+        let plan = lower::lower(program.clone(), self.interface.generic.is_none());
+        match self.check.compare(kind, seeds, &plan) {
+            Ok(points) => self.agreed(kind, seeds, &plan, report, points),
+            Err(disagreement) => {
+                let plain = unsimplified(kind).filter(|p| code(p) <= LARGEST_EMITTED);
+                let report = Report { after: plain.as_ref().map_or(0, Program::operations), ..report };
+                let plan = plain.map(|program| lower::lower(program, self.interface.generic.is_none()));
+                match plan.and_then(|plan| Some((self.check.compare(kind, seeds, &plan).ok()?, plan))) {
+                    Some((points, plan)) => {
+                        self.agreed(kind, seeds, &plan, report, points);
+                        self.withdrawn.push(disagreement);
+                    }
+                    None => _ = self.wrong.get_or_insert(disagreement),
+                }
+            }
+        }
+    }
+
+    fn agreed(&mut self, kind: Kind, seeds: &[Tensor], plan: &Plan, report: Report, points: usize) {
+        self.compared.push((kind, points));
+        self.tokens.extend(emit::function(self.interface, kind, seeds, plan, report));
+    }
+}
+
+/// The error for generated code that disagrees with the function.
+fn disagree(function: &syn::ItemFn, wrong: &Disagreement, diagnostics: &mut Diagnostics) {
+    let (name, suffix) = (&function.sig.ident, wrong.kind.suffix());
+    let error = diagnostics.error(name.span(), format!("`{name}_{suffix}` would disagree with the function: {}", wrong.what));
+    error.note(format!("at {}", wrong.point));
+    error.help("this is a mistake of jac's, not yours: please report it with the function");
 }
 
 fn compile_module(attribute: &TokenStream, mut module: syn::ItemMod) -> Compiled {

@@ -26,5 +26,6 @@ mod readme;
 mod reference;
 
 mod runtime;
+mod selfcheck;
 mod snapshots;
 mod text;

@@ -1,0 +1,44 @@
+//! Compiles the annotated functions of some files, and says which expansions disagree with their functions,
+//! and which were told apart from rounding at no point.
+//!
+//! `cargo run -p jac-core --example agreement -- FILE…`
+//!
+//! It exits with 1 if any disagrees. `tests/examples/faults.rs` runs it over a compiler with a fault in it.
+
+use quote::ToTokens;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (mut functions, mut forms, mut blind, mut disagree) = (0, 0, 0, 0);
+    for path in std::env::args().skip(1) {
+        let file = syn::parse_file(&std::fs::read_to_string(path)?)?;
+        for item in file.items {
+            let syn::Item::Fn(mut function) = item else { continue };
+            let Some(at) = function.attrs.iter().position(|a| a.path().is_ident("jacobian")) else { continue };
+            let attribute = match function.attrs.remove(at).meta {
+                syn::Meta::List(list) => list.tokens,
+                _ => proc_macro2::TokenStream::new(),
+            };
+            let name = function.sig.ident.to_string();
+            let compiled = jac_core::compile(attribute, function.to_token_stream());
+            functions += 1;
+            for mistake in &compiled.diagnostics {
+                println!("{name}: {}", mistake.text());
+                disagree += 1;
+            }
+            let Some(stages) = compiled.stages else { continue };
+            for withdrawn in &stages.withdrawn {
+                println!("{name}_{}: {}, at {}", withdrawn.kind.suffix(), withdrawn.what, withdrawn.point);
+                disagree += 1;
+            }
+            for (kind, points) in &stages.compared {
+                forms += 1;
+                if *points == 0 {
+                    println!("{name}_{}: not told apart from rounding", kind.suffix());
+                    blind += 1;
+                }
+            }
+        }
+    }
+    println!("{functions} functions, {forms} generated, {blind} at no point, {disagree} disagree");
+    std::process::exit(i32::from(disagree > 0));
+}
