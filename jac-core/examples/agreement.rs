@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
+    println!("{}", jac_core::pipeline::SPENT.lock().unwrap());
     println!("{functions} functions, {forms} generated, {blind} at no point, {disagree} disagree");
     std::process::exit(i32::from(disagree > 0));
 }

@@ -87,6 +87,11 @@ impl Stages {
 ///
 /// The result holds the original tokens untouched, whatever happens.
 pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
+    let (whole, span) = (item.clone(), item.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span()));
+    caught(span, || compile_item(attribute, item)).unwrap_or_else(|diagnostics| failed(whole, None, diagnostics))
+}
+
+fn compile_item(attribute: TokenStream, item: TokenStream) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     if let Some(span) = too_deep(&item) {
         let error = diagnostics.error(span, format!("the function nests deeper than {DEEPEST} brackets"));
@@ -109,9 +114,40 @@ pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
     }
 }
 
+/// Compiles a function. A panic on the way is a mistake of jac's, and becomes an error at the function.
 fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::ItemFn, helpers: &Helpers) -> Compiled {
+    let mut interface = None;
+    let compile = |interface: &mut Option<Interface>| compile_caught(attribute, item.clone(), function, helpers, interface);
+    caught(function.sig.ident.span(), || compile(&mut interface)).unwrap_or_else(|diagnostics| {
+        let stubs = |interface: Option<&Interface>| failed(item.clone(), interface, diagnostics.clone());
+        // the signature alone may be what is not understood
+        caught(function.sig.ident.span(), || stubs(interface.as_ref())).unwrap_or_else(|_| stubs(None))
+    })
+}
+
+/// What `f` returns, or the error at `span` that it panicked.
+fn caught<T>(span: Span, f: impl FnOnce() -> T) -> Result<T, Diagnostics> {
+    // what `f` leaves half done is not used again
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        let mut diagnostics = Diagnostics::default();
+        let error = diagnostics.error(span, format!("internal error of jac: {}", text.lines().next().unwrap_or_default()));
+        error.help("this is a mistake of jac's, not yours: please report it with the function");
+        diagnostics
+    })
+}
+
+fn compile_caught(
+    attribute: TokenStream,
+    item: TokenStream,
+    function: &syn::ItemFn,
+    helpers: &Helpers,
+    interface: &mut Option<Interface>,
+) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let read = front::read(attribute, function, helpers, &mut diagnostics);
+    *interface = Some(read.interface.clone());
     let Some(mut primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
     let as_read = primal.clone();
     primal.find_all_symmetric();
@@ -197,6 +233,9 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
 }
 
+/// timing
+pub static SPENT: std::sync::Mutex<f64> = std::sync::Mutex::new(0.0);
+
 /// Lowers and emits what agrees with the function as it was read.
 struct Emitter<'a> {
     interface: &'a Interface,
@@ -209,14 +248,19 @@ struct Emitter<'a> {
 
 impl<'a> Emitter<'a> {
     fn new(interface: &'a Interface, as_read: &'a Program) -> Emitter<'a> {
+        let start = std::time::Instant::now();
         let check = Selfcheck::new(as_read, interface.products.contains(&Kind::Hessian));
+        *SPENT.lock().unwrap() += start.elapsed().as_secs_f64();
         Emitter { interface, check, tokens: TokenStream::new(), withdrawn: Vec::new(), compared: Vec::new(), wrong: None }
     }
 
     /// Emits a function: simplified, or as it was before that if the other disagrees.
     fn emit(&mut self, kind: Kind, seeds: &[Tensor], program: &Program, unsimplified: &dyn Fn(Kind) -> Option<Program>, report: Report) {
         let plan = lower::lower(program.clone(), self.interface.generic.is_none());
-        match self.check.compare(kind, seeds, &plan) {
+        let start = std::time::Instant::now();
+        let compared = self.check.compare(kind, seeds, &plan);
+        *SPENT.lock().unwrap() += start.elapsed().as_secs_f64();
+        match compared {
             Ok(points) => self.agreed(kind, seeds, &plan, report, points),
             Err(disagreement) => {
                 let plain = unsimplified(kind).filter(|p| code(p) <= LARGEST_EMITTED);
@@ -450,4 +494,29 @@ fn failed(item: TokenStream, interface: Option<&Interface>, diagnostics: Diagnos
 /// A program between two passes is well formed; if not, that is a bug in jac.
 fn check(program: &Program) {
     debug_assert_eq!(ir::verify(program), Ok(()), "{}", program.to_text());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_at_the_function_beside_stubs() {
+        let item = quote!(
+            fn f(x: f64) -> f64 {
+                x * x
+            }
+        );
+        let function: syn::ItemFn = syn::parse2(item.clone()).unwrap();
+        let interface = front::read(quote!(value), &function, &Helpers::default(), &mut Diagnostics::default()).interface;
+        let diagnostics = caught(function.sig.ident.span(), || panic!("{} is no index\nbacktrace", 3)).map(|()| ()).unwrap_err();
+        let compiled = failed(item.clone(), Some(&interface), diagnostics);
+        let text = compiled.diagnostics[0].text();
+        assert!(text.starts_with("internal error of jac: 3 is no index\nhelp: "), "{text}");
+        let tokens = compiled.tokens.to_string();
+        assert!(tokens.starts_with(&item.to_string()), "{tokens}");
+        for part in ["compile_error", "fn f_jacobian", "fn f_value_and_jacobian"] {
+            assert!(tokens.contains(part), "no {part} in {tokens}");
+        }
+    }
 }

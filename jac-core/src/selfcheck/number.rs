@@ -285,8 +285,12 @@ pub struct Dual<R> {
 }
 
 impl<R: Real> Dual<R> {
-    /// Carries a derivative along; what does not change stays so, however steep.
+    /// Carries a derivative along; what does not change stays so, however steep, but where there is no slope,
+    /// nothing is known.
     fn chained(value: R, parts: [(R, R); 2]) -> Dual<R> {
+        if parts.iter().any(|(slope, _)| !slope.rounded().value.is_finite()) {
+            return Dual { value, along: R::truth(Rounded { value: 0.0, error: f64::INFINITY }) };
+        }
         let moving = parts.into_iter().filter(|(_, along)| !along.is_zero());
         let along = moving.map(|(slope, along)| slope * along).reduce(|a, b| a + b);
         Dual { value, along: along.unwrap_or(R::new(0.0)) }
@@ -350,10 +354,11 @@ impl<R: Real> Real for Dual<R> {
 
     fn unary(self, op: Op) -> Self {
         let value = self.value.unary(op);
-        if self.along.is_zero() {
-            return Dual { value, along: R::new(0.0) };
+        let steep = matches!(op, Op::Sqrt | Op::Cbrt | Op::Asin | Op::Acos | Op::Acosh);
+        match self.along.is_zero() && !steep {
+            true => Dual { value, along: R::new(0.0) },
+            false => Dual::chained(value, [(slope(op, self.value, value), self.along), (R::new(0.0), R::new(0.0))]),
         }
-        Dual { value, along: slope(op, self.value, value) * self.along }
     }
 
     fn power(self, b: Self) -> Self {

@@ -3,6 +3,7 @@
 use super::matrices;
 use super::number::{apply, Real};
 use super::{Fuel, Point};
+use crate::ops::Op;
 use crate::ir::{positions, units, Affine, Arena, Body, Expr, Index, Map, Node, Program, Symbol, Tensor};
 
 /// Expressions in the order of evaluation, each over the slots of its operands.
@@ -14,11 +15,13 @@ struct Block<'p> {
 enum Step<'p> {
     Number(f64),
     Node(&'p Node, Vec<usize>),
+    /// A comparison of positions for equality, and its place among them.
+    Place(Affine, Affine, usize),
     Sum(Index, Block<'p>),
 }
 
 impl<'p> Block<'p> {
-    fn new(arena: &'p Arena, roots: &[Expr]) -> Block<'p> {
+    fn new(arena: &'p Arena, roots: &[Expr], places: &mut usize) -> Block<'p> {
         let mut seen: Map<Expr, usize> = Map::default();
         let mut stack = roots.to_vec();
         while let Some(e) = stack.pop() {
@@ -30,16 +33,29 @@ impl<'p> Block<'p> {
         seen.values_mut().enumerate().for_each(|(k, slot)| *slot = k);
         let step = |e: &Expr| match &arena[*e] {
             Node::Const(c) => Step::Number(c.to_f64()),
-            Node::Sum(i, body) => Step::Sum(*i, Block::new(arena, &[*body])),
-            node => Step::Node(node, node.children().iter().map(|c| seen[c]).collect()),
+            Node::Sum(i, body) => Step::Sum(*i, Block::new(arena, &[*body], places)),
+            node => match place(arena, node) {
+                Some((a, b)) => {
+                    *places += 1;
+                    Step::Place(a, b, *places - 1)
+                }
+                None => Step::Node(node, node.children().iter().map(|c| seen[c]).collect()),
+            },
         };
         Block { steps: seen.keys().map(step).collect(), results: roots.iter().map(|e| seen[e]).collect() }
     }
 }
 
+/// The sides of a condition that an index is at a place, which an assignment to one element leaves behind.
+fn place(arena: &Arena, node: &Node) -> Option<(Affine, Affine)> {
+    let Node::Apply(Op::Eq, args) = node else { return None };
+    Some((arena.as_position(args[0])?, arena.as_position(args[1])?))
+}
+
 /// A program, made ready to be run at several points.
 pub struct Primal<'p> {
     program: &'p Program,
+    places: usize,
     blocks: Vec<Vec<Block<'p>>>,
 }
 
@@ -47,18 +63,26 @@ impl<'p> Primal<'p> {
     /// Makes a program ready.
     pub fn new(program: &'p Program) -> Primal<'p> {
         let arena = &program.arena;
+        let mut places = 0;
         let blocks = program.definitions.iter().map(|d| match &d.body {
-            Body::Recurrence { parts, .. } => parts.iter().map(|e| Block::new(arena, &[*e])).collect(),
-            body => vec![Block::new(arena, body.roots())],
+            Body::Recurrence { parts, .. } => parts.iter().map(|e| Block::new(arena, &[*e], &mut places)).collect(),
+            body => vec![Block::new(arena, body.roots(), &mut places)],
         });
-        Primal { program, blocks: blocks.collect() }
+        Primal { program, blocks: blocks.collect(), places }
     }
 
-    /// The elements of the outputs; `None` where there is no more fuel. A read outside an array is NaN.
-    pub fn run<R: Real>(&self, point: &Point, inputs: Map<Tensor, Vec<R>>, fuel: &mut Fuel) -> Option<Vec<Vec<R>>> {
+    /// The elements of the outputs, and whether the point is certain to be in the function's domain; `None` where
+    /// there is no more fuel. A read outside an array is NaN.
+    ///
+    /// The front leaves out what no result needs, and an assignment to an element becomes a condition. So
+    /// where a NaN is not used, a loop without rounds would read at a fixed position that is not there, or an
+    /// index never is at the place that it is compared with, the function itself may panic.
+    pub fn run<R: Real>(&self, point: &Point, inputs: Map<Tensor, Vec<R>>, fuel: &mut Fuel) -> Option<(Vec<Vec<R>>, bool)> {
         let shapes = self.program.tensors.iter().map(|t| t.shape.iter().map(|n| point.length(n)).collect()).collect();
         let indices = vec![0; self.program.indices.len()];
-        let mut machine = Machine { program: self.program, point, shapes, indices, tensors: inputs, fuel };
+        let met = vec![false; self.places];
+        let mut machine =
+            Machine { program: self.program, point, shapes, indices, tensors: inputs, met, certain: true, probing: false, fuel };
         let mut blocks = self.blocks.as_slice();
         for unit in units(&self.program.definitions) {
             let (own, rest) = blocks.split_at(unit.len());
@@ -81,9 +105,11 @@ impl<'p> Primal<'p> {
                     machine.each(indices, &shape, &own[0][0])?
                 }
             };
-            machine.tensors.insert(tensor, values);
+            machine.define(tensor, values);
         }
-        self.program.outputs.iter().map(|t| machine.tensors.get(t).cloned()).collect()
+        let certain = machine.certain && machine.met.iter().all(|met| *met);
+        let outputs = self.program.outputs.iter().map(|t| machine.tensors.get(t).cloned()).collect::<Option<_>>()?;
+        Some((outputs, certain))
     }
 }
 
@@ -93,6 +119,11 @@ struct Machine<'a, R> {
     shapes: Vec<Vec<usize>>,
     indices: Vec<i64>,
     tensors: Map<Tensor, Vec<R>>,
+    /// Which comparisons of an index with a place have held.
+    met: Vec<bool>,
+    certain: bool,
+    /// Whether a round is run that the function does not run: its indices have no values.
+    probing: bool,
     fuel: &'a mut Fuel,
 }
 
@@ -110,7 +141,24 @@ impl<R: Real> Machine<'_, R> {
             indices.iter().zip(&at).for_each(|(i, k)| self.indices[i.0 as usize] = *k as i64);
             values.extend(self.block(block)?);
         }
+        if values.is_empty() {
+            self.probe(block)?;
+        }
         Some(values)
+    }
+
+    fn define(&mut self, t: Tensor, values: Vec<R>) {
+        self.certain &= values.iter().all(|x| !x.rounded().value.is_nan());
+        self.tensors.entry(t).or_default().extend(values);
+    }
+
+    /// Finds out whether a round would read at a fixed position outside an array.
+    fn probe(&mut self, block: &Block) -> Option<()> {
+        let outside = std::mem::replace(&mut self.probing, true);
+        let values = self.block(block)?;
+        self.certain &= values.iter().all(|x| !x.rounded().value.is_nan());
+        self.probing = outside;
+        Some(())
     }
 
     /// A loop that carries state: what a round makes is behind what is there.
@@ -122,8 +170,11 @@ impl<R: Real> Machine<'_, R> {
                 let shape = self.shapes[d.tensor.0 as usize][1..].to_vec();
                 self.indices[over.0 as usize] = round;
                 let values = self.each(indices, &shape, &blocks[usize::from(round >= 0)])?;
-                self.tensors.entry(d.tensor).or_default().extend(values);
+                self.define(d.tensor, values);
             }
+        }
+        if rounds == 0 {
+            blocks.iter().try_for_each(|parts| self.probe(&parts[1]))?;
         }
         Some(())
     }
@@ -137,11 +188,22 @@ impl<R: Real> Machine<'_, R> {
                 Step::Node(node, operands) => self.node(node, operands, &values),
                 Step::Sum(i, body) => {
                     let mut sum = R::new(0.0);
-                    for at in 0..self.affine(self.program.length(*i)) {
+                    let rounds = if self.probing { 0 } else { self.affine(self.program.length(*i)) };
+                    for at in 0..rounds {
                         self.indices[i.0 as usize] = at;
                         sum = sum + self.block(body)?[0];
                     }
+                    if rounds <= 0 {
+                        self.probe(body)?;
+                    }
                     sum
+                }
+                Step::Place(a, b, k) => {
+                    let holds = self.affine(a) == self.affine(b);
+                    // one without an index is a condition like any other
+                    let indexed = [a, b].iter().any(|a| a.indices().next().is_some());
+                    self.met[*k] |= holds && !self.probing || !indexed;
+                    R::new(f64::from(u8::from(holds)))
                 }
             };
             values.push(value);
@@ -153,6 +215,9 @@ impl<R: Real> Machine<'_, R> {
         match node {
             Node::Integer(a) => R::new(self.affine(a) as f64),
             Node::Access(t, at) => {
+                if self.probing && at.iter().any(|a| a.indices().next().is_some()) {
+                    return R::new(1.0);
+                }
                 let mut flat = 0;
                 for (a, n) in at.iter().zip(&self.shapes[t.0 as usize]) {
                     match usize::try_from(self.affine(a)) {
@@ -164,9 +229,9 @@ impl<R: Real> Machine<'_, R> {
             }
             Node::Delta(a, b) => R::new(f64::from(u8::from(self.affine(a) == self.affine(b)))),
             Node::Bracket(_) => values[operands[0]],
-            Node::Apply(op, _) => match operands {
-                [a] => apply(*op, &[values[*a]]),
-                [a, b] => apply(*op, &[values[*a], values[*b]]),
+            Node::Apply(op, _) => match *operands {
+                [a] => apply(*op, &[values[a]]),
+                [a, b] => apply(*op, &[values[a], values[b]]),
                 _ => apply(*op, &operands.iter().map(|k| values[*k]).collect::<Vec<R>>()),
             },
             Node::Const(_) | Node::Sum(..) => unreachable!("steps of their own"),
