@@ -233,9 +233,6 @@ fn compile_caught(
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
 }
 
-/// timing
-pub static SPENT: std::sync::Mutex<f64> = std::sync::Mutex::new(0.0);
-
 /// Lowers and emits what agrees with the function as it was read.
 struct Emitter<'a> {
     interface: &'a Interface,
@@ -248,19 +245,14 @@ struct Emitter<'a> {
 
 impl<'a> Emitter<'a> {
     fn new(interface: &'a Interface, as_read: &'a Program) -> Emitter<'a> {
-        let start = std::time::Instant::now();
         let check = Selfcheck::new(as_read, interface.products.contains(&Kind::Hessian));
-        *SPENT.lock().unwrap() += start.elapsed().as_secs_f64();
         Emitter { interface, check, tokens: TokenStream::new(), withdrawn: Vec::new(), compared: Vec::new(), wrong: None }
     }
 
     /// Emits a function: simplified, or as it was before that if the other disagrees.
     fn emit(&mut self, kind: Kind, seeds: &[Tensor], program: &Program, unsimplified: &dyn Fn(Kind) -> Option<Program>, report: Report) {
         let plan = lower::lower(program.clone(), self.interface.generic.is_none());
-        let start = std::time::Instant::now();
-        let compared = self.check.compare(kind, seeds, &plan);
-        *SPENT.lock().unwrap() += start.elapsed().as_secs_f64();
-        match compared {
+        match self.check.compare(kind, seeds, &plan) {
             Ok(points) => self.agreed(kind, seeds, &plan, report, points),
             Err(disagreement) => {
                 let plain = unsimplified(kind).filter(|p| code(p) <= LARGEST_EMITTED);

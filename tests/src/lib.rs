@@ -1,5 +1,6 @@
 //! What the tests of jac share: dual numbers that look like floats, and the flat form of arrays.
 
+pub mod faults;
 pub mod linalg;
 
 use ndarray::{Array, Array0, Array1, Array2, Array3, Array4, Array5, Array6, Dimension};
