@@ -1,16 +1,17 @@
 //! Compiles the annotated functions of some files, and says which expansions disagree with their functions,
 //! and which could be told apart from rounding at no point.
 //!
-//! `cargo run -p jac-core --example agreement -- [--first] FILE…`
+//! `cargo run -p jac-core --example agreement -- [--first] [--all] FILE…`
 //!
-//! It exits with 1 if any disagrees, with `--first` at once. `tests/examples/faults.rs` runs it over a
+//! It exits with 1 if any disagrees, with `--first` at once. With `--all`, every kind of function is generated. `tests/examples/faults.rs` runs it over a
 //! compiler with a fault in it.
 
 use quote::ToTokens;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut paths: Vec<String> = std::env::args().skip(1).collect();
-    let first = paths.iter().position(|a| a == "--first").map(|at| paths.remove(at)).is_some();
+    let mut flag = |name: &str| paths.iter().position(|a| a == name).map(|at| paths.remove(at)).is_some();
+    let (first, all) = (flag("--first"), flag("--all"));
     let (mut functions, mut forms, mut blind, mut disagree) = (0, 0, 0, 0);
     for path in paths {
         let file = syn::parse_file(&std::fs::read_to_string(path)?)?;
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 _ => proc_macro2::TokenStream::new(),
             };
             let name = function.sig.ident.to_string();
-            let compiled = jac_core::compile(attribute, function.to_token_stream());
+            let compiled = compile(&attribute, &function, all);
             functions += 1;
             for mistake in &compiled.diagnostics {
                 println!("{name}: {}", mistake.text());
@@ -46,4 +47,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("{functions} functions, {forms} generated, {blind} at no point, {disagree} disagree");
     std::process::exit(i32::from(disagree > 0));
+}
+
+/// Compiles a function; `all` asks for everything that can be generated for it.
+fn compile(attribute: &proc_macro2::TokenStream, function: &syn::ItemFn, all: bool) -> jac_core::Compiled {
+    let given: Vec<String> = attribute.to_string().split(',').map(|option| option.trim().to_owned()).collect();
+    let with = |more: &[&str]| {
+        let more = more.iter().filter(|option| !given.iter().any(|g| g == **option)).map(|option| format!(", {option}"));
+        let options = format!("{attribute}{}", more.collect::<String>());
+        let options = options.trim_start_matches(", ").parse().expect("options");
+        jac_core::compile(options, function.to_token_stream())
+    };
+    if !all {
+        return with(&[]);
+    }
+    let compiled = with(&["value", "jvp", "vjp", "hessian"]);
+    if compiled.diagnostics.iter().any(|d| d.message.contains("Hessian")) {
+        return with(&["value", "jvp", "vjp"]);
+    }
+    compiled
 }

@@ -36,4 +36,4 @@ pub mod selfcheck;
 pub mod simplify;
 pub mod unroll;
 
-pub use pipeline::{compile, Compiled, Stages};
+pub use pipeline::{check, compile, Compiled, Stages};

@@ -91,6 +91,28 @@ pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
     caught(span, || compile_item(attribute, item)).unwrap_or_else(|diagnostics| failed(whole, None, diagnostics))
 }
 
+/// `check!(function, arguments…)`: calls what was generated for it beside the function.
+pub fn check(arguments: TokenStream) -> TokenStream {
+    let parse = |input: syn::parse::ParseStream| {
+        Ok::<_, syn::Error>((input.parse::<syn::Expr>()?, input.parse::<Option<syn::Token![,]>>()?, input.parse::<TokenStream>()?))
+    };
+    let span = arguments.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span());
+    match syn::parse::Parser::parse2(parse, arguments) {
+        Ok((syn::Expr::Path(mut function), _, arguments)) => {
+            if let Some(last) = function.path.segments.last_mut() {
+                last.ident = emit::check::name(&last.ident);
+            }
+            quote!(#function(#arguments))
+        }
+        _ => {
+            let mut diagnostics = Diagnostics::default();
+            let error = diagnostics.error(span, "no path of a function to check");
+            error.help("write `check!(function, arguments…)`, with the arguments of the function itself");
+            diagnostics.into_vec().iter().map(Diagnostic::to_tokens).collect()
+        }
+    }
+}
+
 fn compile_item(attribute: TokenStream, item: TokenStream) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     if let Some(span) = too_deep(&item) {
@@ -152,7 +174,7 @@ fn compile_caught(
     let as_read = primal.clone();
     primal.find_all_symmetric();
     rounds::share(&mut primal);
-    check(&primal);
+    verified(&primal);
     let effort = read.interface.effort;
     let differentiate =
         |primal: &Program, what: What, diagnostics: &mut Diagnostics| differentiate(primal, what, function, effort, diagnostics);
@@ -230,6 +252,7 @@ fn compile_caught(
     let mut tokens = item;
     tokens.extend(generated);
     tokens.extend(emit::ir_function(&read.interface, &stages.jacobian));
+    tokens.extend(emit::check::function(&read.interface, helpers.associated, None));
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
 }
 
@@ -305,6 +328,7 @@ fn compile_module(attribute: &TokenStream, mut module: syn::ItemMod) -> Compiled
 
 fn compile_impl(attribute: &TokenStream, mut block: syn::ItemImpl) -> Compiled {
     let mut helpers = Helpers::default();
+    helpers.associated = true;
     helpers.generics(&block.generics);
     let items: Vec<Result<syn::ItemFn, TokenStream>> = std::mem::take(&mut block.items)
         .into_iter()
@@ -387,7 +411,7 @@ fn without_value(mut program: Program) -> Program {
 
 fn simplified(mut program: Program, effort: Effort) -> (Program, Report) {
     let report = simplify::simplify(&mut program, effort);
-    check(&program);
+    verified(&program);
     (program, report)
 }
 
@@ -420,7 +444,7 @@ fn differentiate(primal: &Program, what: What, function: &syn::ItemFn, effort: E
     };
     if product.program.operations() <= LARGEST_LOOPED {
         let derivative = product.finish(diff::definitions::differentiate(product.program.clone(), product.of.clone()));
-        check(&derivative);
+        verified(&derivative);
         if code(&derivative) <= LARGEST_CODE {
             return Some(derivative);
         }
@@ -440,11 +464,11 @@ fn differentiate_unrolled(product: &Product, effort: Effort) -> Result<Program, 
     let entries = elements(&program.outputs[product.of.clone()]).saturating_mul(elements(&program.wrt));
     within(entries, LARGEST_RESULT, "entries in the Jacobian")?;
     let unrolled = unroll::unroll(program.clone(), LARGEST).map_err(|count| format!("{count} expressions"))?;
-    check(&unrolled);
+    verified(&unrolled);
     within(unrolled.operations(), LARGEST_CODE, "operations")?;
     let derivatives = diff::elimination::differentiate(unrolled, product.of.clone());
     let derivative = cheapest(derivatives.into_iter().map(|d| product.finish(d)).collect(), effort);
-    check(&derivative);
+    verified(&derivative);
     within(code(&derivative), LARGEST_CODE, "operations and entries")?;
     Ok(derivative)
 }
@@ -484,7 +508,7 @@ fn failed(item: TokenStream, interface: Option<&Interface>, diagnostics: Diagnos
 }
 
 /// A program between two passes is well formed; if not, that is a bug in jac.
-fn check(program: &Program) {
+fn verified(program: &Program) {
     debug_assert_eq!(ir::verify(program), Ok(()), "{}", program.to_text());
 }
 

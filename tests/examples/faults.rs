@@ -80,7 +80,7 @@ fn run(copy: &Path, functions: &[PathBuf]) -> String {
     let output = copy.join("output");
     let file = std::fs::File::create(&output).expect("a file for the output");
     let mut agreement = Command::new(copy.join("target/debug/examples/agreement"));
-    let mut child = agreement.arg("--first").args(functions).stdout(file).stderr(Stdio::null()).spawn().expect("the example");
+    let mut child = agreement.args(["--first", "--all"]).args(functions).stdout(file).stderr(Stdio::null()).spawn().expect("the example");
     let start = Instant::now();
     let status = loop {
         match child.try_wait().expect("a child") {

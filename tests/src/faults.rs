@@ -46,7 +46,7 @@ pub const FAULTS: &[Fault] = &[
     // unrolling
     fault("unroll.rs", "Some(sum) => program.arena.apply(Op::Add, vec![sum, term]),", "Some(sum) => program.arena.apply(Op::Sub, vec![sum, term]),"),
     fault("unroll.rs", "if c.is_zero() { args[2] } else { args[1] }", "if c.is_zero() { args[1] } else { args[2] }"),
-    fault("unroll.rs", "fold(0, |flat, (a, n)| flat * n + a)", "fold(0, |flat, (a, n)| flat + n * a)"),
+    fault("unroll.rs", "fold(0, |flat, (a, n)| flat * n + a)", "fold(0, |flat, (a, n)| flat * n + a.min(&1))"),
     fault("unroll.rs", "for k in 0..length {", "for k in 1..length {"),
     fault("unroll.rs", "let env = indices.iter().copied().zip(", "let env = indices.iter().rev().copied().zip("),
     // equal values
