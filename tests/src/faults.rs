@@ -57,7 +57,7 @@ pub const FAULTS: &[Fault] = &[
     fault("simplify/gvn.rs", "mul(add(1, neg(mul(t, t))), scale)", "mul(add(1, mul(t, t)), scale)"),
     // factoring
     fault("simplify/factor/extract.rs", "Constant::from(if term.negative { -1 } else { 1 })", "Constant::from(1)"),
-    fault("simplify/factor/extract.rs", "self.remove(place.a);", ""),
+    fault("simplify/factor/extract.rs", "self.add(new, vec![x, y], false)", "self.add(new, vec![x], false)"),
     fault("simplify/factor/extract.rs", "l.1 ^= negative", "l.1 &= negative"),
     fault("simplify/factor/flatten.rs", "self.sum(args[1]).iter().map(|m| m.scaled(&Constant::from(-1)))", "self.sum(args[1])"),
     fault("simplify/factor/mod.rs", "literals.remove(k);", ""),
@@ -66,7 +66,7 @@ pub const FAULTS: &[Fault] = &[
     fault("simplify/factor/write.rs", "literals = &literals[times..];", "literals = &literals[times.min(literals.len())..]; let times = 1;"),
     fault("simplify/factor/write.rs", "let side = if first.reciprocal && !shared {", "let side = if first.reciprocal && shared {"),
     // other simplifications
-    fault("simplify/constants.rs", ".map(|(c, rest)| (c.neg(), rest))", ""),
+    fault("simplify/constants.rs", "let constant = a.mul(&b);", "let constant = a;"),
     fault("simplify/constants.rs", "map(|(c, rest)| (c, arena.mul(a, rest)))", "map(|(c, _)| (c, a))"),
     fault("simplify/resubstitute.rs", "(Op::Mul, negated) => Form { op, a, b, negated },", "(Op::Mul, _) => Form { op, a, b, negated: false },"),
     fault("ops/table.rs", "(sub ?a (neg ?b)) => (add ?a ?b)", "(sub ?a (neg ?b)) => (sub ?a ?b)"),

@@ -397,6 +397,8 @@ pub struct Case {
     pub value: Function<f64, Vec<Vec<f64>>>,
     /// The generated Jacobian: for each output, for each input, the block in row-major order.
     pub jacobian: Function<f64, Vec<f64>>,
+    /// What `check!` calls.
+    pub check: Function<f64, ()>,
     /// The generated function that returns both, if it is asked for: the outputs, then the blocks.
     pub both: Option<Function<f64, Vec<f64>>>,
     /// The function over dual numbers.

@@ -33,6 +33,10 @@ fn eliminate<R: Real>(a: &[R], b: &[R], n: usize) -> (Vec<R>, R) {
         }
         let row = rows[k].clone();
         determinant = determinant * row[k];
+        if size(&row) == 0.0 {
+            // the rules for matrices of any size need the inverse
+            determinant = determinant.unknown();
+        }
         for other in &mut rows[k + 1..] {
             let factor = other[k] / row[k];
             for (x, y) in other.iter_mut().zip(&row).skip(k) {

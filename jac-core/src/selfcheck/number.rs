@@ -25,6 +25,8 @@ pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Se
     fn truth(x: Rounded) -> Self;
     /// `a` where `self` holds, else `b`.
     fn select(self, a: Self, b: Self) -> Self;
+    /// The same, of which nothing is certain.
+    fn unknown(self) -> Self;
 }
 
 /// An operator of the table applied.
@@ -271,8 +273,12 @@ impl Real for Rounded {
         let taken = if self.value != 0.0 { a } else { b };
         match self.decided() {
             Some(_) => taken,
-            None => Rounded { error: f64::INFINITY, ..taken },
+            None => taken.unknown(),
         }
+    }
+
+    fn unknown(self) -> Rounded {
+        Rounded { error: f64::INFINITY, ..self }
     }
 }
 
@@ -289,7 +295,7 @@ impl<R: Real> Dual<R> {
     /// nothing is known.
     fn chained(value: R, parts: [(R, R); 2]) -> Dual<R> {
         if parts.iter().any(|(slope, _)| !slope.rounded().value.is_finite()) {
-            return Dual { value, along: R::truth(Rounded { value: 0.0, error: f64::INFINITY }) };
+            return Dual { value, along: R::new(0.0).unknown() };
         }
         let moving = parts.into_iter().filter(|(_, along)| !along.is_zero());
         let along = moving.map(|(slope, along)| slope * along).reduce(|a, b| a + b);
@@ -397,5 +403,9 @@ impl<R: Real> Real for Dual<R> {
 
     fn select(self, a: Self, b: Self) -> Self {
         Dual { value: self.value.select(a.value, b.value), along: self.value.select(a.along, b.along) }
+    }
+
+    fn unknown(self) -> Self {
+        Dual { value: self.value.unknown(), along: self.along.unknown() }
     }
 }

@@ -75,7 +75,7 @@ impl<'p> Primal<'p> {
     /// there is no more fuel. A read outside an array is NaN.
     ///
     /// The front leaves out what no result needs, and an assignment to an element becomes a condition. So
-    /// where a NaN is not used, a loop without rounds would read at a fixed position that is not there, or an
+    /// where what is not finite is not used, a loop without rounds would read at a fixed position that is not there, or an
     /// index never is at the place that it is compared with, the function itself may panic.
     pub fn run<R: Real>(&self, point: &Point, inputs: Map<Tensor, Vec<R>>, fuel: &mut Fuel) -> Option<(Vec<Vec<R>>, bool)> {
         let shapes = self.program.tensors.iter().map(|t| t.shape.iter().map(|n| point.length(n)).collect()).collect();
@@ -148,7 +148,7 @@ impl<R: Real> Machine<'_, R> {
     }
 
     fn define(&mut self, t: Tensor, values: Vec<R>) {
-        self.certain &= values.iter().all(|x| !x.rounded().value.is_nan());
+        self.certain &= values.iter().all(|x| x.rounded().value.is_finite());
         self.tensors.entry(t).or_default().extend(values);
     }
 
