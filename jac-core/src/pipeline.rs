@@ -215,8 +215,7 @@ fn compile_caught(
         let (program, report) = simplified(derivative, effort);
         found.push(Derived { kind, program, seeds, report });
     }
-    let mut stages =
-        Stages { primal, derivative, jacobian, report, both, products: found, withdrawn: Vec::new(), compared: Vec::new() };
+    let mut stages = Stages { primal, derivative, jacobian, report, both, products: found, withdrawn: Vec::new(), compared: Vec::new() };
     let reports = stages.both.iter().map(|b| b.1).chain(stages.products.iter().map(|p| p.report)).chain([report]);
     let largest = reports.map(|r| r.after).max().unwrap_or_default();
     if largest > LARGEST_EMITTED {

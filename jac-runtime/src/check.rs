@@ -74,7 +74,10 @@ impl<T> OfOthers for &Copied<'_, T> {
     type Of = T;
 
     fn copied(&self) -> T {
-        panic!("`check!` calls the function many times, and so needs `Clone` for `{}`, which is passed by value", core::any::type_name::<T>())
+        panic!(
+            "`check!` calls the function many times, and so needs `Clone` for `{}`, which is passed by value",
+            core::any::type_name::<T>()
+        )
     }
 }
 
@@ -220,7 +223,12 @@ impl<'a> At<'a> {
                 let column = self.column(of, i, k, lengths);
                 for ((part, length), estimates) in found.iter().skip(i).step_by(inputs).zip(lengths).zip(&column) {
                     if part.len() != length * input.len() {
-                        return Err(format!("`{name}` has {} entries by `{}`, not {}", part.len(), self.subject.inputs[i], length * input.len()));
+                        return Err(format!(
+                            "`{name}` has {} entries by `{}`, not {}",
+                            part.len(),
+                            self.subject.inputs[i],
+                            length * input.len()
+                        ));
                     }
                     for (row, estimate) in estimates.iter().enumerate() {
                         let entry = part[row * input.len() + k];

@@ -37,18 +37,26 @@ pub const FAULTS: &[Fault] = &[
     fault("diff/elimination.rs", "Vertex::Output(row), Vertex::Node(*e), one", "Vertex::Output(row.min(1)), Vertex::Node(*e), one"),
     fault("diff/elimination.rs", "arena.select(c, one, zero)", "arena.select(c, zero, one)"),
     // products
-    fault("diff/products.rs", "let change = arena.apply(Op::Mul, vec![step, tangent]);", "let change = arena.apply(Op::Mul, vec![step, e]);"),
+    fault(
+        "diff/products.rs",
+        "let change = arena.apply(Op::Mul, vec![step, tangent]);",
+        "let change = arena.apply(Op::Mul, vec![step, e]);",
+    ),
     fault(
         "diff/products.rs",
         "Some(total.map_or(sum, |total| program.arena.apply(Op::Add, vec![total, sum])));",
         "Some(total.unwrap_or(sum));",
     ),
     // unrolling
-    fault("unroll.rs", "Some(sum) => program.arena.apply(Op::Add, vec![sum, term]),", "Some(sum) => program.arena.apply(Op::Sub, vec![sum, term]),"),
+    fault(
+        "unroll.rs",
+        "Some(sum) => program.arena.apply(Op::Add, vec![sum, term]),",
+        "Some(sum) => program.arena.apply(Op::Sub, vec![sum, term]),",
+    ),
     fault("unroll.rs", "if c.is_zero() { args[2] } else { args[1] }", "if c.is_zero() { args[1] } else { args[2] }"),
     fault("unroll.rs", "fold(0, |flat, (a, n)| flat * n + a)", "fold(0, |flat, (a, n)| flat * n + a.min(&1))"),
-    fault("unroll.rs", "for k in 0..length {", "for k in 1..length {"),
-    fault("unroll.rs", "let env = indices.iter().copied().zip(", "let env = indices.iter().rev().copied().zip("),
+    fault("unroll.rs", "for k in 0..length.known().unwrap_or(0) {", "for k in 1..length.known().unwrap_or(0) {"),
+    fault("unroll.rs", "At { named: indices.iter().copied().zip(", "At { named: indices.iter().rev().copied().zip("),
     // equal values
     fault("simplify/gvn.rs", "Op::Sub => add(a, neg(b)),", "Op::Sub => add(a, b),"),
     fault("simplify/gvn.rs", "Op::Neg => neg(a),", "Op::Neg => a,"),
@@ -62,13 +70,24 @@ pub const FAULTS: &[Fault] = &[
     fault("simplify/factor/flatten.rs", "self.sum(args[1]).iter().map(|m| m.scaled(&Constant::from(-1)))", "self.sum(args[1])"),
     fault("simplify/factor/mod.rs", "literals.remove(k);", ""),
     fault("simplify/factor/mod.rs", "coefficient: self.coefficient.mul(&other.coefficient) }", "coefficient: self.coefficient.clone() }"),
-    fault("simplify/factor/write.rs", "(true, false) => (false, program.arena.sub(b, a)),", "(true, false) => (false, program.arena.sub(a, b)),"),
-    fault("simplify/factor/write.rs", "literals = &literals[times..];", "literals = &literals[times.min(literals.len())..]; let times = 1;"),
+    fault(
+        "simplify/factor/write.rs",
+        "(true, false) => (false, program.arena.sub(b, a)),",
+        "(true, false) => (false, program.arena.sub(a, b)),",
+    ),
+    fault(
+        "simplify/factor/write.rs",
+        "literals = &literals[times..];",
+        "literals = &literals[times.min(literals.len())..]; let times = 1;",
+    ),
     fault("simplify/factor/write.rs", "let side = if first.reciprocal && !shared {", "let side = if first.reciprocal && shared {"),
     // other simplifications
     fault("simplify/constants.rs", "let constant = a.mul(&b);", "let constant = a;"),
-    fault("simplify/constants.rs", "map(|(c, rest)| (c, arena.mul(a, rest)))", "map(|(c, _)| (c, a))"),
-    fault("simplify/resubstitute.rs", "(Op::Mul, negated) => Form { op, a, b, negated },", "(Op::Mul, _) => Form { op, a, b, negated: false },"),
+    fault(
+        "simplify/resubstitute.rs",
+        "(Op::Mul, negated) => Form { op, a, b, negated },",
+        "(Op::Mul, _) => Form { op, a, b, negated: false },",
+    ),
     fault("ops/table.rs", "(sub ?a (neg ?b)) => (add ?a ?b)", "(sub ?a (neg ?b)) => (sub ?a ?b)"),
     fault("ops/table.rs", "(sub (mul ?a ?b) (mul ?a ?c)) => (mul ?a (sub ?b ?c))", "(sub (mul ?a ?b) (mul ?a ?c)) => (mul ?a (add ?b ?c))"),
     fault("ops/table.rs", "(div (div ?a ?b) ?c) => (div ?a (mul ?b ?c))", "(div (div ?a ?b) ?c) => (div ?a (mul ?b ?b))"),
@@ -78,4 +97,26 @@ pub const FAULTS: &[Fault] = &[
     fault("lower/schedule.rs", "let (sin, cos) = if *op == Op::Sin {", "let (sin, cos) = if *op == Op::Cos {"),
     fault("lower/mod.rs", "Stmt::Scalar(t, _) => !reads.contains(t),", "Stmt::Scalar(..) => true,"),
     fault("lower/mod.rs", "is_some_and(|last| *last >= end)", "is_some_and(|last| *last > end)"),
+    // loops
+    fault("lower/loops.rs", ".then_some(Factor { tensor: *tensor, transposed })", ".then_some(Factor { tensor: *tensor, transposed: false })"),
+    fault("lower/loops.rs", "guards.append(&mut term.guards);", ""),
+    fault("lower/loops.rs", "arena.apply(Op::Select, vec![condition, one, zero])", "arena.apply(Op::Select, vec![condition, zero, one])"),
+    fault("lower/loops.rs", "in_order.sort_by_key(|d| level[&d.tensor]);", "in_order.reverse();"),
+    fault("lower/loops.rs", "advances.push(Item::Advance(variable, new));", ""),
+    fault("lower/loops.rs", "at: nest.at, value: nest.value, add });", "at: nest.at, value: nest.value, add: false });"),
+    fault("lower/loops.rs", "let negated = program.arena.apply(Op::Neg, vec![outer]);", "let negated = outer;"),
+    fault("lower/loops.rs", "&& self.loops.iter().all(|i| !program.arena.mentions(self.value, *i))", ""),
+    // what rounds share
+    fault("rounds.rs", "at.iter().zip(other).all(|(a, b)| self.affine(a, b))", "at.iter().zip(other).skip(1).all(|(a, b)| self.affine(a, b))"),
+    fault("rounds.rs", "!p.guarded && !p.free.is_empty()", "!p.free.is_empty()"),
+    // the chain rule on definitions
+    fault("diff/definitions.rs", "rounds.plus(&Affine::from(1), -1).plus(&Affine::from(i), -1)", "Affine::from(i)"),
+    fault("diff/definitions.rs", "parts[1].extend(terms);", ""),
+    fault("diff/definitions.rs", "others.terms.retain(|t| !outer.is_last(t, &rounds));", ""),
+    fault("diff/definitions.rs", "if temporary.contains(&state) { at.after() } else { at }", "at"),
+    fault("diff/definitions.rs", "let value = if n == e { result } else { n };", "let value = result;"),
+    fault("diff/definitions.rs", "if let Some(carried) = dependent.get(&source) {", "if let Some(carried) = dependent.get(&source).filter(|_| false) {"),
+    // products over unrelated indices
+    fault("simplify/separate.rs", "let sum = products.iter().fold(zero,", "let sum = products.iter().take(1).fold(zero,"),
+    fault("simplify/separate.rs", "product = program.arena.mul(product, access);", ""),
 ];

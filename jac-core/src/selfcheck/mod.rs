@@ -26,7 +26,7 @@ const POINTS: usize = 5;
 /// The steps that the interpreters take for each operation of a program, and those that every program is
 /// granted: about 2 ms of an unoptimised build, or a fiftieth of the time that the macro takes.
 const STEPS_AN_OPERATION: usize = 24;
-const STEPS: usize = 12_000;
+const STEPS: usize = 20_000;
 /// What a step on dual and hyper-dual numbers takes, in steps on plain ones, as measured.
 const DUAL: usize = 3;
 const HYPER_DUAL: usize = 8;
@@ -43,6 +43,15 @@ impl Fuel {
     /// So many steps, each of the given price.
     fn new(steps: usize, price: usize) -> Fuel {
         Fuel(steps, price)
+    }
+
+    /// Runs with half of what there was at first: where one point takes more, others may take less.
+    fn share<T>(&mut self, first: usize, run: impl FnOnce(&mut Fuel) -> T) -> T {
+        let before = self.0.min(first / 2);
+        let mut own = Fuel(before, self.1);
+        let result = run(&mut own);
+        self.0 -= before - own.0;
+        result
     }
 
     fn take(&mut self, steps: usize) -> Option<()> {
@@ -138,14 +147,15 @@ impl<'p> Selfcheck<'p> {
         let mut useful = 0;
         for attempt in 0..ATTEMPTS {
             let Some(point) = Point::attempt(program, attempt) else { continue };
-            let Some(mut reference) = check.reference(point, attempt as u64, &mut fuel) else { continue };
+            let reference = fuel.share(steps, |fuel| check.reference(point, attempt as u64, fuel));
+            let Some(mut reference) = reference else { continue };
             let along = || reference.along.iter().flatten();
             let finite = along().any(|r| r.value.is_finite() && r.error.is_finite());
             if along().next().is_some() && !finite {
                 continue;
             }
             if second {
-                reference.twice = check.second(&reference.point, &reference.directions, &mut more);
+                reference.twice = more.share(2 * steps, |fuel| check.second(&reference.point, &reference.directions, fuel));
             }
             useful += usize::from(finite && reference.certain);
             check.references.push(reference);
@@ -160,7 +170,8 @@ impl<'p> Selfcheck<'p> {
     fn reference(&self, point: Point, seed: u64, fuel: &mut Fuel) -> Option<Reference> {
         let mut random = Random(seed.wrapping_add(0x9e37_79b9));
         let mut part = |_: &f64| random.part();
-        let directions = [(); 2].map(|()| self.program.wrt.iter().map(|x| (*x, point.tensors[x].iter().map(&mut part).collect())).collect());
+        let directions =
+            [(); 2].map(|()| self.program.wrt.iter().map(|x| (*x, point.tensors[x].iter().map(&mut part).collect())).collect());
         let (values, along, certain) = self.along(&point, &directions[0], fuel)?;
         if values.iter().flatten().any(|y| !y.value.is_finite()) {
             return None;
@@ -195,7 +206,8 @@ impl<'p> Selfcheck<'p> {
     /// What disagrees.
     pub fn compare(&self, kind: Kind, seeds: &[Tensor], plan: &Plan) -> Result<usize, Disagreement> {
         let length = plan.program.operations() + plan.body.len();
-        let mut fuel = Fuel::new(2 * STEPS + STEPS_AN_OPERATION * length, 1);
+        let steps = 2 * STEPS + STEPS_AN_OPERATION * length;
+        let mut fuel = Fuel::new(steps, 1);
         let mut told = 0;
         for reference in &self.references {
             let disagreement = |what: String| Disagreement { kind, what, point: self.describe(&reference.point) };
@@ -205,7 +217,7 @@ impl<'p> Selfcheck<'p> {
                 _ => reference.directions[0].values().collect(),
             };
             parameters.extend(seeds.iter().zip(weights).map(|(t, w)| (*t, exact(w))));
-            let results = match plan::run(plan, &reference.point, &parameters, &mut fuel) {
+            let results = match fuel.share(steps, |fuel| plan::run(plan, &reference.point, &parameters, fuel)) {
                 Ok(results) => results,
                 Err(Stop::Exhausted) => continue,
                 Err(Stop::Fault(_)) if !reference.certain => continue,
@@ -290,7 +302,8 @@ impl<'p> Selfcheck<'p> {
                     _ => None,
                 };
                 let (point, parameters) = (reference.point.clone(), Map::default());
-                let own = Reference { point, certain, parameters, directions, cotangents: reference.cotangents.clone(), values, along, twice };
+                let own =
+                    Reference { point, certain, parameters, directions, cotangents: reference.cotangents.clone(), values, along, twice };
                 let wrong = self.claims(kind, plan, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
                 if let Some(wrong) = wrong {
                     let by = |at: (Tensor, usize)| self.element(&reference.point, at);

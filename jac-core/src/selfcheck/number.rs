@@ -392,7 +392,11 @@ impl<R: Real> Real for Dual<R> {
             R::new(0.5) * (self.along + b.along)
         } else {
             let less = R::truth(first.compare(Op::Lt, second));
-            if op == Op::Max { less.select(b.along, self.along) } else { less.select(self.along, b.along) }
+            if op == Op::Max {
+                less.select(b.along, self.along)
+            } else {
+                less.select(self.along, b.along)
+            }
         };
         Dual { value, along }
     }

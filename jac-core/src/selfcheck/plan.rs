@@ -182,7 +182,7 @@ impl Machine<'_> {
             .iter()
             .filter_map(|s| match s {
                 Stmt::Total(e, inner) => match self.program.arena[*e] {
-                    Node::Sum(i, body) => Some((*e, i, body, inner.as_slice())),
+                    Node::Named(i, body) => Some((*e, i, body, inner.as_slice())),
                     _ => None,
                 },
                 _ => None,
@@ -272,6 +272,10 @@ impl Machine<'_> {
                 known = false;
                 0
             }),
+            Symbol::Bound(_) => {
+                known = false;
+                0
+            }
             Symbol::Size(n) => self.point.sizes[n.0 as usize],
         });
         if known {
@@ -303,7 +307,9 @@ impl Machine<'_> {
     fn expr(&mut self, e: Expr) -> Run<Rounded> {
         match self.values[e.at()] {
             Some(value) => Ok(value),
-            None if self.local[e.at()] => fault(format!("`{}` is read where it is not computed", self.plan.locals[&e].trim_start_matches('_'))),
+            None if self.local[e.at()] => {
+                fault(format!("`{}` is read where it is not computed", self.plan.locals[&e].trim_start_matches('_')))
+            }
             None => self.compute(e),
         }
     }
@@ -356,7 +362,9 @@ impl Machine<'_> {
                     }
                 }
             }
-            Node::Delta(..) | Node::Bracket(_) | Node::Sum(..) => return fault("a delta, a bracket or a sum is no expression of Rust"),
+            Node::Delta(..) | Node::Bracket(_) | Node::Sum(..) | Node::Named(..) => {
+                return fault("a delta, a bracket or a sum is no expression of Rust")
+            }
         })
     }
 }
@@ -364,4 +372,3 @@ impl Machine<'_> {
 fn fault<T>(what: impl Into<String>) -> Run<T> {
     Err(Stop::Fault(what.into()))
 }
-

@@ -33,8 +33,7 @@ impl Random {
 }
 
 /// Where parameters lie, attempt by attempt; none suits every function.
-const RANGES: [(f64, f64); 8] =
-    [(0.4, 1.6), (-1.3, 1.3), (0.05, 0.95), (1.1, 3.0), (-0.9, 0.9), (4.0, 40.0), (-3.0, -0.2), (0.001, 0.1)];
+const RANGES: [(f64, f64); 8] = [(0.4, 1.6), (-1.3, 1.3), (0.05, 0.95), (1.1, 3.0), (-0.9, 0.9), (4.0, 40.0), (-3.0, -0.2), (0.001, 0.1)];
 /// The lengths and integers, attempt by attempt: neighbours differ, so that no two are mistaken, or are equal, as some
 /// functions need them; long ones are for functions that read at fixed positions.
 const SIZES: [[i64; 3]; 11] =

@@ -3,8 +3,8 @@
 use super::matrices;
 use super::number::{apply, Real};
 use super::{Fuel, Point};
-use crate::ops::Op;
 use crate::ir::{positions, units, Affine, Arena, Body, Expr, Index, Map, Node, Program, Symbol, Tensor};
+use crate::ops::Op;
 
 /// Expressions in the order of evaluation, each over the slots of its operands.
 struct Block<'p> {
@@ -17,7 +17,7 @@ enum Step<'p> {
     Node(&'p Node, Vec<usize>),
     /// A comparison of positions for equality, and its place among them.
     Place(Affine, Affine, usize),
-    Sum(Index, Block<'p>),
+    Sum(&'p Affine, Block<'p>),
 }
 
 impl<'p> Block<'p> {
@@ -33,7 +33,7 @@ impl<'p> Block<'p> {
         seen.values_mut().enumerate().for_each(|(k, slot)| *slot = k);
         let step = |e: &Expr| match &arena[*e] {
             Node::Const(c) => Step::Number(c.to_f64()),
-            Node::Sum(i, body) => Step::Sum(*i, Block::new(arena, &[*body], places)),
+            Node::Sum(length, body) => Step::Sum(length, Block::new(arena, &[*body], places)),
             node => match place(arena, node) {
                 Some((a, b)) => {
                     *places += 1;
@@ -81,8 +81,18 @@ impl<'p> Primal<'p> {
         let shapes = self.program.tensors.iter().map(|t| t.shape.iter().map(|n| point.length(n)).collect()).collect();
         let indices = vec![0; self.program.indices.len()];
         let met = vec![false; self.places];
-        let mut machine =
-            Machine { program: self.program, point, shapes, indices, tensors: inputs, met, certain: true, probing: false, fuel };
+        let mut machine = Machine {
+            program: self.program,
+            point,
+            shapes,
+            indices,
+            sums: Vec::new(),
+            tensors: inputs,
+            met,
+            certain: true,
+            probing: false,
+            fuel,
+        };
         let mut blocks = self.blocks.as_slice();
         for unit in units(&self.program.definitions) {
             let (own, rest) = blocks.split_at(unit.len());
@@ -113,11 +123,18 @@ impl<'p> Primal<'p> {
     }
 }
 
+/// Whether a position depends on an index.
+fn is_indexed(a: &Affine) -> bool {
+    a.terms().iter().any(|(s, _)| !matches!(s, Symbol::Size(_)))
+}
+
 struct Machine<'a, R> {
     program: &'a Program,
     point: &'a Point,
     shapes: Vec<Vec<usize>>,
     indices: Vec<i64>,
+    /// The indices of the sums around, which have no names, outermost first.
+    sums: Vec<i64>,
     tensors: Map<Tensor, Vec<R>>,
     /// Which comparisons of an index with a place have held.
     met: Vec<bool>,
@@ -131,6 +148,7 @@ impl<R: Real> Machine<'_, R> {
     fn affine(&self, a: &Affine) -> i64 {
         self.point.position(a, |s| match s {
             Symbol::Index(i) => self.indices[i.0 as usize],
+            Symbol::Bound(k) => self.sums[self.sums.len() - 1 - k as usize],
             Symbol::Size(n) => self.point.sizes[n.0 as usize],
         })
     }
@@ -186,22 +204,25 @@ impl<R: Real> Machine<'_, R> {
             let value = match step {
                 Step::Number(x) => R::new(*x),
                 Step::Node(node, operands) => self.node(node, operands, &values),
-                Step::Sum(i, body) => {
+                Step::Sum(length, body) => {
                     let mut sum = R::new(0.0);
-                    let rounds = if self.probing { 0 } else { self.affine(self.program.length(*i)) };
+                    let rounds = if self.probing { 0 } else { self.affine(length) };
+                    self.sums.push(0);
                     for at in 0..rounds {
-                        self.indices[i.0 as usize] = at;
+                        self.sums.pop();
+                        self.sums.push(at);
                         sum = sum + self.block(body)?[0];
                     }
                     if rounds <= 0 {
                         self.probe(body)?;
                     }
+                    self.sums.pop();
                     sum
                 }
                 Step::Place(a, b, k) => {
                     let holds = self.affine(a) == self.affine(b);
                     // one without an index is a condition like any other
-                    let indexed = [a, b].iter().any(|a| a.indices().next().is_some());
+                    let indexed = [a, b].into_iter().any(is_indexed);
                     self.met[*k] |= holds && !self.probing || !indexed;
                     R::new(f64::from(u8::from(holds)))
                 }
@@ -215,7 +236,7 @@ impl<R: Real> Machine<'_, R> {
         match node {
             Node::Integer(a) => R::new(self.affine(a) as f64),
             Node::Access(t, at) => {
-                if self.probing && at.iter().any(|a| a.indices().next().is_some()) {
+                if self.probing && at.iter().any(is_indexed) {
                     return R::new(1.0);
                 }
                 let mut flat = 0;
@@ -235,6 +256,7 @@ impl<R: Real> Machine<'_, R> {
                 _ => apply(*op, &operands.iter().map(|k| values[*k]).collect::<Vec<R>>()),
             },
             Node::Const(_) | Node::Sum(..) => unreachable!("steps of their own"),
+            Node::Named(..) => unreachable!("a program that verifies has no named sum"),
         }
     }
 }
