@@ -32,6 +32,8 @@ fn function_of(block: &str) -> (String, String) {
 fn the_expansion_is_the_real_one() {
     let example = include_str!("../../jac-runtime/examples/range_bearing.rs");
     assert!(example.contains(block("first").trim_start()), "the README shows the example");
+    // which `check.rs` compiles and runs
+    assert!(example.contains(block("check")), "the README shows the example's test");
     let (options, item) = function_of(block("first"));
     let compiled = compile(&options, &item);
     let mut generated: syn::File = syn::parse2(compiled.tokens).expect("the expansion parses");

@@ -18,7 +18,8 @@ fn main() -> ExitCode {
     let copy = target.join("faults");
     copy_compiler(root, &copy);
     let functions = functions(root);
-    assert!(run(&copy, &functions).starts_with("missed"), "without a fault, none may be seen");
+    let healthy = run(&copy, &functions);
+    assert!(healthy.starts_with("missed"), "without a fault, none may be seen: {healthy}");
     let (first, last) = (arguments.first().copied().unwrap_or(0), arguments.get(1).copied().unwrap_or(FAULTS.len() - 1));
     let (mut seen, mut planted) = (0, 0);
     for (k, fault) in FAULTS.iter().enumerate().take(last + 1).skip(first) {

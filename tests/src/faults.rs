@@ -98,7 +98,11 @@ pub const FAULTS: &[Fault] = &[
     fault("lower/mod.rs", "Stmt::Scalar(t, _) => !reads.contains(t),", "Stmt::Scalar(..) => true,"),
     fault("lower/mod.rs", "is_some_and(|last| *last >= end)", "is_some_and(|last| *last > end)"),
     // loops
-    fault("lower/loops.rs", ".then_some(Factor { tensor: *tensor, transposed })", ".then_some(Factor { tensor: *tensor, transposed: false })"),
+    fault(
+        "lower/loops.rs",
+        ".then_some(Factor { tensor: *tensor, transposed })",
+        ".then_some(Factor { tensor: *tensor, transposed: false })",
+    ),
     fault("lower/loops.rs", "guards.append(&mut term.guards);", ""),
     fault("lower/loops.rs", "arena.apply(Op::Select, vec![condition, one, zero])", "arena.apply(Op::Select, vec![condition, zero, one])"),
     fault("lower/loops.rs", "in_order.sort_by_key(|d| level[&d.tensor]);", "in_order.reverse();"),
@@ -107,7 +111,11 @@ pub const FAULTS: &[Fault] = &[
     fault("lower/loops.rs", "let negated = program.arena.apply(Op::Neg, vec![outer]);", "let negated = outer;"),
     fault("lower/loops.rs", "&& self.loops.iter().all(|i| !program.arena.mentions(self.value, *i))", ""),
     // what rounds share
-    fault("rounds.rs", "at.iter().zip(other).all(|(a, b)| self.affine(a, b))", "at.iter().zip(other).skip(1).all(|(a, b)| self.affine(a, b))"),
+    fault(
+        "rounds.rs",
+        "at.iter().zip(other).all(|(a, b)| self.affine(a, b))",
+        "at.iter().zip(other).skip(1).all(|(a, b)| self.affine(a, b))",
+    ),
     fault("rounds.rs", "!p.guarded && !p.free.is_empty()", "!p.free.is_empty()"),
     // the chain rule on definitions
     fault("diff/definitions.rs", "rounds.plus(&Affine::from(1), -1).plus(&Affine::from(i), -1)", "Affine::from(i)"),
@@ -115,7 +123,11 @@ pub const FAULTS: &[Fault] = &[
     fault("diff/definitions.rs", "others.terms.retain(|t| !outer.is_last(t, &rounds));", ""),
     fault("diff/definitions.rs", "if temporary.contains(&state) { at.after() } else { at }", "at"),
     fault("diff/definitions.rs", "let value = if n == e { result } else { n };", "let value = result;"),
-    fault("diff/definitions.rs", "if let Some(carried) = dependent.get(&source) {", "if let Some(carried) = dependent.get(&source).filter(|_| false) {"),
+    fault(
+        "diff/definitions.rs",
+        "if let Some(carried) = dependent.get(&source) {",
+        "if let Some(carried) = dependent.get(&source).filter(|_| false) {",
+    ),
     // products over unrelated indices
     fault("simplify/separate.rs", "let sum = products.iter().fold(zero,", "let sum = products.iter().take(1).fold(zero,"),
     fault("simplify/separate.rs", "product = program.arena.mul(product, access);", ""),

@@ -49,7 +49,7 @@ impl Check<'_> {
         let (type_of_float, epsilon) = (&self.interface.float, self.epsilon());
         let (to, from) = match &self.interface.generic {
             Some(_) => (quote!(#type_of_float::from(#v).unwrap()), quote!(#v.to_f64().unwrap())),
-            None => (quote!(#v as #type_of_float), quote!(*#v as f64)),
+            None => (quote!(#v as #type_of_float), quote!(*#v as ::core::primitive::f64)),
         };
         let inputs = self.inputs();
         let names = inputs.iter().map(|p| p.ident.to_string());
@@ -67,23 +67,23 @@ impl Check<'_> {
         let others = kinds(self.interface).filter(|k| *k != Kind::Jacobian).map(|kind| {
             let run = self.generated(kind);
             let (name, kind) = (format!("{function}_{}", kind.suffix()), format_ident!("{kind:?}"));
-            quote!((#name, #runtime::__private::Kind::#kind, &|#x: &[::std::vec::Vec<f64>], #seeds: &[::std::vec::Vec<f64>]| { #run }),)
+            quote!((#name, #runtime::__private::Kind::#kind, &|#x: &[::std::vec::Vec<::core::primitive::f64>], #seeds: &[::std::vec::Vec<::core::primitive::f64>]| { #run }),)
         });
         let parts = self.values().into_iter().map(|(place, ty)| self.flat(&place, &ty));
         quote! {
             use #runtime::__private::{OfClone as _, OfOthers as _};
-            let #float = |#v: f64| -> #type_of_float { #to };
-            let #number = |#v: &#type_of_float| -> f64 { #from };
+            let #float = |#v: ::core::primitive::f64| -> #type_of_float { #to };
+            let #number = |#v: &#type_of_float| -> ::core::primitive::f64 { #from };
             #runtime::__private::check(&#runtime::__private::Subject {
                 name: #function,
                 inputs: &[#(#names),*],
                 point: ::std::vec![#(#point),*],
                 epsilon: #epsilon,
-                value: &|#x: &[::std::vec::Vec<f64>], #seeds: &[::std::vec::Vec<f64>]| {
+                value: &|#x: &[::std::vec::Vec<::core::primitive::f64>], #seeds: &[::std::vec::Vec<::core::primitive::f64>]| {
                     #value
                     ::core::option::Option::Some(::std::vec![#(#parts),*])
                 },
-                jacobian: &|#x: &[::std::vec::Vec<f64>], #seeds: &[::std::vec::Vec<f64>]| { #jacobian },
+                jacobian: &|#x: &[::std::vec::Vec<::core::primitive::f64>], #seeds: &[::std::vec::Vec<::core::primitive::f64>]| { #jacobian },
                 others: &[#(#others)*],
             });
         }
@@ -94,7 +94,7 @@ impl Check<'_> {
         let float = &self.interface.float;
         match &self.interface.generic {
             Some(_) => quote!(#float::epsilon().to_f64().unwrap()),
-            None => quote!(<#float>::EPSILON as f64),
+            None => quote!(<#float>::EPSILON as ::core::primitive::f64),
         }
     }
 
@@ -249,7 +249,7 @@ impl Check<'_> {
                 before.extend(self.unwrapped(&quote!(mut #result), &call, &none));
                 for (place, ty) in parts.places(&quote!(#result)).iter().zip(&tys) {
                     let elements = elements(ty, place, true);
-                    before.extend(quote!(#runtime::__private::fill_all(#elements, f64::NAN, #float);));
+                    before.extend(quote!(#runtime::__private::fill_all(#elements, ::core::primitive::f64::NAN, #float);));
                 }
                 arguments.push(quote!(&mut #result));
                 let call = self.call(&name, &arguments);

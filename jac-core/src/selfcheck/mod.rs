@@ -380,3 +380,69 @@ fn moving<R: Real>(parameters: &Map<Tensor, Vec<R>>, direction: &Map<Tensor, Vec
     };
     parameters.iter().map(moving).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse;
+    use crate::lower::lower;
+
+    const FUNCTION: &str = "fn f(x: [n], a: []) wrt x, a -> y\ny[i: n] = a * x[i] * x[i]\n";
+
+    /// What is said of a Jacobian, given by its blocks.
+    fn compared(function: &str, blocks: &str) -> Result<usize, Disagreement> {
+        let (head, _) = function.split_once(" -> ").unwrap();
+        let (function, jacobian) = (parse(function).unwrap(), parse(&format!("{head}\n{blocks}")).unwrap());
+        Selfcheck::new(&function, false).compare(Kind::Jacobian, &[], &lower(jacobian, true))
+    }
+
+    fn blocks(by_x: &str, by_a: &str) -> String {
+        format!("J_x[i: n, j: n] = {by_x}\nJ_a[i: n] = {by_a}\nblock J_x: 0 by x\nblock J_a: 0 by a\n")
+    }
+
+    #[test]
+    fn the_right_jacobian_agrees_at_all_points() {
+        let told = compared(FUNCTION, &blocks("delta(i, j) * (2 * a * x[i])", "x[i] * x[i]"));
+        assert_eq!(told, Ok(POINTS));
+    }
+
+    #[test]
+    fn a_wrong_one_is_named_by_its_entry() {
+        let wrong = [
+            ("delta(i, j) * (3 * a * x[i])", "x[i] * x[i]", "element 0 of the result by `x[0]` is "),
+            ("delta(i, j) * (2 * a * x[0])", "x[i] * x[i]", "element 1 of the result by `x[1]` is "),
+            (
+                "delta(i, j) * (2 * a * x[i]) + select(float(i) == 1 && float(j) == 0, 1, 0)",
+                "x[i] * x[i]",
+                "element 1 of the result by `x[0]`",
+            ),
+            ("delta(i, j) * (2 * a * x[i])", "x[i] * x[i] + 0.000001", "by `a` is "),
+        ];
+        for (by_x, by_a, text) in wrong {
+            let found = compared(FUNCTION, &blocks(by_x, by_a)).expect_err(by_x);
+            assert!(found.what.contains(text) && found.what.contains(" instead of "), "{found:?}");
+            assert!(found.point.contains("x = [") && found.point.contains("a = "), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn reads_outside_an_array_are_seen_though_nothing_comes_of_them() {
+        let found = compared(FUNCTION, &blocks("delta(i, j) * (2 * a * x[i])", "x[i] * x[i] + 0 * x[i+1]")).expect_err("x[i+1]");
+        assert_eq!(found.what, "an element of `x` outside it is read or written");
+    }
+
+    #[test]
+    fn what_cancels_is_no_alarm() {
+        // ten digits are lost in two ways
+        let function = "fn f(x: []) wrt x -> y\ny = (x * x * 10000000000 + x * x) - x * x * 10000000000\n";
+        assert!(compared(function, "J = (2 * x * 10000000000 + 2 * x) - 2 * x * 10000000000\nblock J: 0 by x\n").is_ok());
+        assert!(compared(function, "J = 2 * x\nblock J: 0 by x\n").is_ok());
+        assert!(compared(function, "J = 2.01 * x\nblock J: 0 by x\n").is_err());
+    }
+
+    #[test]
+    fn kinks_are_no_alarm() {
+        let function = "fn f(x: []) wrt x -> y\ny = abs(x - x * 3 + x + x)\n";
+        assert_eq!(compared(function, "J = 1\nblock J: 0 by x\n"), Ok(0));
+    }
+}

@@ -413,3 +413,52 @@ impl<R: Real> Real for Dual<R> {
         Dual { value: self.value.unknown(), along: self.along.unknown() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The second derivatives that hyper-dual numbers have of each operator are those of differences.
+    #[test]
+    fn derivatives_are_those_of_differences() {
+        for op in Op::ALL.iter().filter(|op| !op.entry().truth && **op != Op::Select) {
+            for x in [[0.3, 0.7, 0.4], [1.7, 0.6, -0.2], [-0.4, 0.8, 0.3]] {
+                let x = &x[..op.entry().arity];
+                let value = |x: &[f64]| (op.entry().value)(x);
+                if !value(x).is_finite() || *op == Op::Rem {
+                    continue;
+                }
+                let direction = [0.5, -0.25, 1.0];
+                let at = |s: f64| value(&x.iter().zip(direction).map(|(x, d)| x + s * d).collect::<Vec<f64>>());
+                let args: Vec<Dual<Dual<Rounded>>> = x
+                    .iter()
+                    .zip(direction)
+                    .map(|(x, d)| Dual {
+                        value: Dual { value: Rounded::new(*x), along: Rounded::new(d) },
+                        along: Dual { value: Rounded::new(d), along: Rounded::new(0.0) },
+                    })
+                    .collect();
+                let found = apply(*op, &args);
+                let h = 1e-4;
+                let (first, second) = ((at(h) - at(-h)) / (2.0 * h), (at(h) - 2.0 * at(0.0) + at(-h)) / (h * h));
+                assert_eq!(found.rounded().value, value(x), "{op:?} at {x:?}");
+                assert!((found.along.value.value - first).abs() < 1e-6 * (1.0 + first.abs()), "{op:?} at {x:?}: {found:?}, {first}");
+                assert!((found.along.along.value - second).abs() < 1e-5 * (1.0 + second.abs()), "{op:?} at {x:?}: {found:?}, {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn errors_are_bounded() {
+        // the bound holds against the exact value, and is not wide
+        let third = Rounded::new(1.0) / Rounded::new(3.0);
+        let mut sum = Rounded::new(0.0);
+        (0..3000).for_each(|_| sum = sum + third);
+        assert!((sum.value - 1000.0).abs() <= sum.error && sum.error < 1e-9, "{sum:?}");
+        let cancelled = sum - Rounded::new(1000.0);
+        assert!(cancelled.value.abs() <= cancelled.error, "{cancelled:?}");
+        // what was rounded is not compared to the last digit, what is exact is
+        assert_eq!(cancelled.compare(Op::Eq, Rounded::new(0.0)).decided(), None);
+        assert_eq!(Rounded::new(2.0).compare(Op::Eq, Rounded::new(2.0)).decided(), Some(true));
+    }
+}

@@ -174,7 +174,7 @@ impl<R: Real> Machine<'_, R> {
     fn probe(&mut self, block: &Block) -> Option<()> {
         let outside = std::mem::replace(&mut self.probing, true);
         let values = self.block(block)?;
-        self.certain &= values.iter().all(|x| !x.rounded().value.is_nan());
+        self.certain &= values.iter().all(|x| x.rounded().value.is_finite());
         self.probing = outside;
         Some(())
     }
