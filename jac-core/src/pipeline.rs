@@ -515,6 +515,47 @@ fn verified(program: &Program) {
 mod tests {
     use super::*;
 
+    /// A function as read, and the derivative of another in the place of its own.
+    fn read(item: &TokenStream) -> (Interface, Program, Program) {
+        let function: syn::ItemFn = syn::parse2(item.clone()).unwrap();
+        let read = front::read(TokenStream::new(), &function, &Helpers::default(), &mut Diagnostics::default());
+        let primal = read.program.unwrap();
+        let derivative = differentiate(&primal, products::jacobian, &function, Effort::Low, &mut Diagnostics::default());
+        (read.interface, primal, without_value(derivative.unwrap()))
+    }
+
+    #[test]
+    fn what_disagrees_is_withdrawn_or_refused() {
+        let (interface, primal, right) = read(&quote!(
+            fn f(x: f64) -> f64 {
+                x * x * x
+            }
+        ));
+        let (_, _, wrong) = read(&quote!(
+            fn f(x: f64) -> f64 {
+                x * x
+            }
+        ));
+        let emitted = |program: &Program, before: &Program| {
+            let mut emitter = Emitter::new(&interface, &primal);
+            emitter.emit(Kind::Jacobian, &[], program, &|_| Some(before.clone()), Report::default());
+            (emitter.tokens.to_string(), emitter.withdrawn.len(), emitter.compared.len(), emitter.wrong)
+        };
+        let (agreed, withdrawn, compared, refused) = emitted(&right, &wrong);
+        assert!(agreed.contains("fn f_jacobian"));
+        assert_eq!((withdrawn, compared, refused), (0, 1, None));
+        let (again, withdrawn, compared, refused) = emitted(&wrong, &right);
+        assert!(again.contains("fn f_jacobian"));
+        assert_eq!((withdrawn, compared, refused), (1, 1, None));
+        let (nothing, withdrawn, compared, refused) = emitted(&wrong, &wrong);
+        assert_eq!((nothing.as_str(), withdrawn, compared), ("", 0, 0));
+        let mut diagnostics = Diagnostics::default();
+        disagree(&interface.item, &refused.unwrap(), &mut diagnostics);
+        let text = diagnostics.into_vec()[0].text();
+        let parts = ["`f_jacobian` would disagree with the function: the derivative of element 0 of the result by `x` is ", " instead of "];
+        assert!(parts.iter().chain(&["note: at x = ", "please report it"]).all(|part| text.contains(part)), "{text}");
+    }
+
     #[test]
     fn a_panic_is_an_error_at_the_function_beside_stubs() {
         let item = quote!(

@@ -6,6 +6,17 @@ use super::{Fuel, Point};
 use crate::ir::{positions, units, Affine, Arena, Body, Expr, Index, Map, Node, Program, Symbol, Tensor};
 use crate::ops::Op;
 
+/// Sums within sums share nothing here: functions that would take more steps are not run.
+const LONGEST: usize = 1_000_000;
+
+/// What a function consists of.
+#[derive(Default)]
+struct Size {
+    steps: usize,
+    /// The comparisons of an index with a place.
+    places: usize,
+}
+
 /// Expressions in the order of evaluation, each over the slots of its operands.
 struct Block<'p> {
     steps: Vec<Step<'p>>,
@@ -21,7 +32,7 @@ enum Step<'p> {
 }
 
 impl<'p> Block<'p> {
-    fn new(arena: &'p Arena, roots: &[Expr], places: &mut usize) -> Block<'p> {
+    fn new(arena: &'p Arena, roots: &[Expr], size: &mut Size) -> Block<'p> {
         let mut seen: Map<Expr, usize> = Map::default();
         let mut stack = roots.to_vec();
         while let Some(e) = stack.pop() {
@@ -29,15 +40,19 @@ impl<'p> Block<'p> {
                 stack.extend(arena[e].children());
             }
         }
+        size.steps += seen.len();
+        if size.steps > LONGEST {
+            return Block { steps: Vec::new(), results: Vec::new() };
+        }
         seen.sort_unstable_keys();
         seen.values_mut().enumerate().for_each(|(k, slot)| *slot = k);
         let step = |e: &Expr| match &arena[*e] {
             Node::Const(c) => Step::Number(c.to_f64()),
-            Node::Sum(length, body) => Step::Sum(length, Block::new(arena, &[*body], places)),
+            Node::Sum(length, body) => Step::Sum(length, Block::new(arena, &[*body], size)),
             node => match place(arena, node) {
                 Some((a, b)) => {
-                    *places += 1;
-                    Step::Place(a, b, *places - 1)
+                    size.places += 1;
+                    Step::Place(a, b, size.places - 1)
                 }
                 None => Step::Node(node, node.children().iter().map(|c| seen[c]).collect()),
             },
@@ -55,7 +70,7 @@ fn place(arena: &Arena, node: &Node) -> Option<(Affine, Affine)> {
 /// A program, made ready to be run at several points.
 pub struct Primal<'p> {
     program: &'p Program,
-    places: usize,
+    size: Size,
     blocks: Vec<Vec<Block<'p>>>,
 }
 
@@ -63,12 +78,12 @@ impl<'p> Primal<'p> {
     /// Makes a program ready.
     pub fn new(program: &'p Program) -> Primal<'p> {
         let arena = &program.arena;
-        let mut places = 0;
+        let mut size = Size::default();
         let blocks = program.definitions.iter().map(|d| match &d.body {
-            Body::Recurrence { parts, .. } => parts.iter().map(|e| Block::new(arena, &[*e], &mut places)).collect(),
-            body => vec![Block::new(arena, body.roots(), &mut places)],
+            Body::Recurrence { parts, .. } => parts.iter().map(|e| Block::new(arena, &[*e], &mut size)).collect(),
+            body => vec![Block::new(arena, body.roots(), &mut size)],
         });
-        Primal { program, blocks: blocks.collect(), places }
+        Primal { program, blocks: blocks.collect(), size }
     }
 
     /// The elements of the outputs, and whether the point is certain to be in the function's domain; `None` where
@@ -78,9 +93,12 @@ impl<'p> Primal<'p> {
     /// where what is not finite is not used, a loop without rounds would read at a fixed position that is not there, or an
     /// index never is at the place that it is compared with, the function itself may panic.
     pub fn run<R: Real>(&self, point: &Point, inputs: Map<Tensor, Vec<R>>, fuel: &mut Fuel) -> Option<(Vec<Vec<R>>, bool)> {
+        if self.size.steps > LONGEST {
+            return None;
+        }
         let shapes = self.program.tensors.iter().map(|t| t.shape.iter().map(|n| point.length(n)).collect()).collect();
         let indices = vec![0; self.program.indices.len()];
-        let met = vec![false; self.places];
+        let met = vec![false; self.size.places];
         let mut machine = Machine {
             program: self.program,
             point,
