@@ -95,6 +95,7 @@ fn note<'d>(docs: &'d str, key: &str) -> Option<&'d str> {
 fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &syn::Attribute, docs: &str, twin: bool) -> TokenStream {
     let ident = &f.sig.ident;
     let jacobian = format_ident!("{ident}_jacobian");
+    let check = format_ident!("{ident}_jacobian_check");
     let options = match &attribute.meta {
         syn::Meta::List(list) => list.tokens.to_string(),
         _ => String::new(),
@@ -196,6 +197,7 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
             params: vec![#params],
             value: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads #made let mut __out = Vec::new(); __out.extend(outputs(&#module::#ident(#all_arguments))); #outs __out }),
             jacobian: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads blocks(&#module::#jacobian(#arguments)) }),
+            check: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads #made #module::#check(#all_arguments) }),
             both: #both,
             dual: #dual,
         },

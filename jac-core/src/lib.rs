@@ -5,7 +5,7 @@
 //! intermediate representation [`ir`]; [`rounds`] shares what loops that carry state compute;
 //! [`unroll`] writes programs of known lengths as scalars;
 //! [`diff`] differentiates; [`simplify`] makes the result cheaper; [`lower`] arranges it in loops
-//! and statements; [`emit`] prints Rust. [`pipeline`] alone sees them all; [`ops`] is the table of
+//! and statements; [`selfcheck`] runs these and compares them with the function; [`emit`] prints Rust. [`pipeline`] alone sees them all; [`ops`] is the table of
 //! operators that they share, [`interface`] the Rust side of a program, [`effort`] how hard to try,
 //! [`diag`] what is said to the user.
 //!
@@ -32,7 +32,8 @@ pub mod emit;
 pub mod front;
 pub mod lower;
 pub mod rounds;
+pub mod selfcheck;
 pub mod simplify;
 pub mod unroll;
 
-pub use pipeline::{compile, Compiled, Stages};
+pub use pipeline::{check, compile, Compiled, Stages};

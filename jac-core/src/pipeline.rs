@@ -7,7 +7,8 @@ use crate::emit;
 use crate::front::{self, Helpers};
 use crate::interface::{Interface, Kind};
 use crate::ir::{self, Affine, Program, Tensor};
-use crate::lower;
+use crate::lower::{self, Plan};
+use crate::selfcheck::{Disagreement, Selfcheck};
 use crate::simplify::{self, Report};
 use crate::{diff, rounds, unroll};
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -55,6 +56,10 @@ pub struct Stages {
     pub both: Option<(Program, Report)>,
     /// The products that are asked for, and the Hessian, each simplified.
     pub products: Vec<Derived>,
+    /// What disagreed with the function once it was simplified, and is emitted as it was before.
+    pub withdrawn: Vec<Disagreement>,
+    /// Of each function that is emitted, the points at which it was compared with the function as read.
+    pub compared: Vec<(Kind, usize)>,
 }
 
 /// A product with the Jacobian, or the Hessian, on its way through the pipe.
@@ -82,6 +87,33 @@ impl Stages {
 ///
 /// The result holds the original tokens untouched, whatever happens.
 pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
+    let (whole, span) = (item.clone(), item.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span()));
+    caught(span, || compile_item(attribute, item)).unwrap_or_else(|diagnostics| failed(whole, None, diagnostics))
+}
+
+/// `check!(function, arguments…)`: calls what was generated for it beside the function.
+pub fn check(arguments: TokenStream) -> TokenStream {
+    let parse = |input: syn::parse::ParseStream| {
+        Ok::<_, syn::Error>((input.parse::<syn::Expr>()?, input.parse::<Option<syn::Token![,]>>()?, input.parse::<TokenStream>()?))
+    };
+    let span = arguments.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span());
+    match syn::parse::Parser::parse2(parse, arguments) {
+        Ok((syn::Expr::Path(mut function), _, arguments)) => {
+            if let Some(last) = function.path.segments.last_mut() {
+                last.ident = emit::check::name(&last.ident);
+            }
+            quote!(#function(#arguments))
+        }
+        _ => {
+            let mut diagnostics = Diagnostics::default();
+            let error = diagnostics.error(span, "no path of a function to check");
+            error.help("write `check!(function, arguments…)`, with the arguments of the function itself");
+            diagnostics.into_vec().iter().map(Diagnostic::to_tokens).collect()
+        }
+    }
+}
+
+fn compile_item(attribute: TokenStream, item: TokenStream) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     if let Some(span) = too_deep(&item) {
         let error = diagnostics.error(span, format!("the function nests deeper than {DEEPEST} brackets"));
@@ -104,13 +136,45 @@ pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
     }
 }
 
+/// Compiles a function. A panic on the way is a mistake of jac's, and becomes an error at the function.
 fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::ItemFn, helpers: &Helpers) -> Compiled {
+    let mut interface = None;
+    let compile = |interface: &mut Option<Interface>| compile_caught(attribute, item.clone(), function, helpers, interface);
+    caught(function.sig.ident.span(), || compile(&mut interface)).unwrap_or_else(|diagnostics| {
+        let stubs = |interface: Option<&Interface>| failed(item.clone(), interface, diagnostics.clone());
+        // the signature alone may be what is not understood
+        caught(function.sig.ident.span(), || stubs(interface.as_ref())).unwrap_or_else(|_| stubs(None))
+    })
+}
+
+/// What `f` returns, or the error at `span` that it panicked.
+fn caught<T>(span: Span, f: impl FnOnce() -> T) -> Result<T, Diagnostics> {
+    // what `f` leaves half done is not used again
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        let mut diagnostics = Diagnostics::default();
+        let error = diagnostics.error(span, format!("internal error of jac: {}", text.lines().next().unwrap_or_default()));
+        error.help("this is a mistake of jac's, not yours: please report it with the function");
+        diagnostics
+    })
+}
+
+fn compile_caught(
+    attribute: TokenStream,
+    item: TokenStream,
+    function: &syn::ItemFn,
+    helpers: &Helpers,
+    interface: &mut Option<Interface>,
+) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let read = front::read(attribute, function, helpers, &mut diagnostics);
+    *interface = Some(read.interface.clone());
     let Some(mut primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
+    let as_read = primal.clone();
     primal.find_all_symmetric();
     rounds::share(&mut primal);
-    check(&primal);
+    verified(&primal);
     let effort = read.interface.effort;
     let differentiate =
         |primal: &Program, what: What, diagnostics: &mut Diagnostics| differentiate(primal, what, function, effort, diagnostics);
@@ -151,7 +215,7 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
         let (program, report) = simplified(derivative, effort);
         found.push(Derived { kind, program, seeds, report });
     }
-    let stages = Stages { primal, derivative, jacobian, report, both, products: found };
+    let mut stages = Stages { primal, derivative, jacobian, report, both, products: found, withdrawn: Vec::new(), compared: Vec::new() };
     let reports = stages.both.iter().map(|b| b.1).chain(stages.products.iter().map(|p| p.report)).chain([report]);
     let largest = reports.map(|r| r.after).max().unwrap_or_default();
     if largest > LARGEST_EMITTED {
@@ -160,25 +224,85 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
     if !diagnostics.is_empty() {
         return failed(item, Some(&read.interface), diagnostics);
     }
-    let mut tokens = item;
-    let mut emit = |kind, seeds: &[Tensor], program: &Program, report| {
-        tokens.extend(emit::function(
-            &read.interface,
-            kind,
-            seeds,
-            &lower::lower(program.clone(), read.interface.generic.is_none()),
-            report,
-        ));
+    let mut emitter = Emitter::new(&read.interface, &as_read);
+    let unsimplified = |kind: Kind| {
+        let again = |from: &Program, what: What| differentiate(from, what, &mut Diagnostics::default());
+        match kind {
+            Kind::ValueAndJacobian => Some(stages.derivative.clone()),
+            Kind::Jacobian | Kind::Into => Some(without_value(stages.derivative.clone())),
+            Kind::Jvp => again(&stages.primal, products::jvp),
+            Kind::Vjp => again(&stages.primal, products::vjp),
+            Kind::Hessian => again(&without_value(stages.derivative.clone()), products::hessian),
+        }
     };
-    emit(Kind::Jacobian, &[], &stages.jacobian, stages.report);
+    emitter.emit(Kind::Jacobian, &[], &stages.jacobian, &unsimplified, stages.report);
     if let Some((both, report)) = &stages.both {
-        emit(Kind::ValueAndJacobian, &[], both, *report);
+        emitter.emit(Kind::ValueAndJacobian, &[], both, &unsimplified, *report);
     }
     for derived in &stages.products {
-        emit(derived.kind, &derived.seeds, &derived.program, derived.report);
+        emitter.emit(derived.kind, &derived.seeds, &derived.program, &unsimplified, derived.report);
     }
+    let Emitter { tokens: generated, withdrawn, compared, wrong, .. } = emitter;
+    if let Some(wrong) = wrong {
+        disagree(function, &wrong, &mut diagnostics);
+        return failed(item, Some(&read.interface), diagnostics);
+    }
+    (stages.withdrawn, stages.compared) = (withdrawn, compared);
+    let mut tokens = item;
+    tokens.extend(generated);
     tokens.extend(emit::ir_function(&read.interface, &stages.jacobian));
+    tokens.extend(emit::check::function(&read.interface, helpers.associated, None));
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
+}
+
+/// Lowers and emits what agrees with the function as it was read.
+struct Emitter<'a> {
+    interface: &'a Interface,
+    check: Selfcheck<'a>,
+    tokens: TokenStream,
+    withdrawn: Vec<Disagreement>,
+    compared: Vec<(Kind, usize)>,
+    wrong: Option<Disagreement>,
+}
+
+impl<'a> Emitter<'a> {
+    fn new(interface: &'a Interface, as_read: &'a Program) -> Emitter<'a> {
+        let check = Selfcheck::new(as_read, interface.products.contains(&Kind::Hessian));
+        Emitter { interface, check, tokens: TokenStream::new(), withdrawn: Vec::new(), compared: Vec::new(), wrong: None }
+    }
+
+    /// Emits a function: simplified, or as it was before that if the other disagrees.
+    fn emit(&mut self, kind: Kind, seeds: &[Tensor], program: &Program, unsimplified: &dyn Fn(Kind) -> Option<Program>, report: Report) {
+        let plan = lower::lower(program.clone(), self.interface.generic.is_none());
+        match self.check.compare(kind, seeds, &plan) {
+            Ok(points) => self.agreed(kind, seeds, &plan, report, points),
+            Err(disagreement) => {
+                let plain = unsimplified(kind).filter(|p| code(p) <= LARGEST_EMITTED);
+                let report = Report { after: plain.as_ref().map_or(0, Program::operations), ..report };
+                let plan = plain.map(|program| lower::lower(program, self.interface.generic.is_none()));
+                match plan.and_then(|plan| Some((self.check.compare(kind, seeds, &plan).ok()?, plan))) {
+                    Some((points, plan)) => {
+                        self.agreed(kind, seeds, &plan, report, points);
+                        self.withdrawn.push(disagreement);
+                    }
+                    None => _ = self.wrong.get_or_insert(disagreement),
+                }
+            }
+        }
+    }
+
+    fn agreed(&mut self, kind: Kind, seeds: &[Tensor], plan: &Plan, report: Report, points: usize) {
+        self.compared.push((kind, points));
+        self.tokens.extend(emit::function(self.interface, kind, seeds, plan, report));
+    }
+}
+
+/// The error for generated code that disagrees with the function.
+fn disagree(function: &syn::ItemFn, wrong: &Disagreement, diagnostics: &mut Diagnostics) {
+    let (name, suffix) = (&function.sig.ident, wrong.kind.suffix());
+    let error = diagnostics.error(name.span(), format!("`{name}_{suffix}` would disagree with the function: {}", wrong.what));
+    error.note(format!("at {}", wrong.point));
+    error.help("this is a mistake of jac's, not yours: please report it with the function");
 }
 
 fn compile_module(attribute: &TokenStream, mut module: syn::ItemMod) -> Compiled {
@@ -203,6 +327,7 @@ fn compile_module(attribute: &TokenStream, mut module: syn::ItemMod) -> Compiled
 
 fn compile_impl(attribute: &TokenStream, mut block: syn::ItemImpl) -> Compiled {
     let mut helpers = Helpers::default();
+    helpers.associated = true;
     helpers.generics(&block.generics);
     let items: Vec<Result<syn::ItemFn, TokenStream>> = std::mem::take(&mut block.items)
         .into_iter()
@@ -285,7 +410,7 @@ fn without_value(mut program: Program) -> Program {
 
 fn simplified(mut program: Program, effort: Effort) -> (Program, Report) {
     let report = simplify::simplify(&mut program, effort);
-    check(&program);
+    verified(&program);
     (program, report)
 }
 
@@ -318,7 +443,7 @@ fn differentiate(primal: &Program, what: What, function: &syn::ItemFn, effort: E
     };
     if product.program.operations() <= LARGEST_LOOPED {
         let derivative = product.finish(diff::definitions::differentiate(product.program.clone(), product.of.clone()));
-        check(&derivative);
+        verified(&derivative);
         if code(&derivative) <= LARGEST_CODE {
             return Some(derivative);
         }
@@ -344,11 +469,11 @@ fn differentiate_unrolled(product: &Product, effort: Effort) -> Result<Program, 
     let entries = elements(&program.outputs[product.of.clone()]).saturating_mul(elements(&program.wrt));
     within(entries, LARGEST_RESULT, "entries in the Jacobian")?;
     let unrolled = unroll::unroll(program.clone(), LARGEST).map_err(|count| format!("{count} expressions"))?;
-    check(&unrolled);
+    verified(&unrolled);
     within(unrolled.operations(), LARGEST_CODE, "operations")?;
     let derivatives = diff::elimination::differentiate(unrolled, product.of.clone());
     let derivative = cheapest(derivatives.into_iter().map(|d| product.finish(d)).collect(), effort);
-    check(&derivative);
+    verified(&derivative);
     within(code(&derivative), LARGEST_CODE, "operations and entries")?;
     Ok(derivative)
 }
@@ -388,6 +513,72 @@ fn failed(item: TokenStream, interface: Option<&Interface>, diagnostics: Diagnos
 }
 
 /// A program between two passes is well formed; if not, that is a bug in jac.
-fn check(program: &Program) {
+fn verified(program: &Program) {
     debug_assert_eq!(ir::verify(program), Ok(()), "{}", program.to_text());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A function as read, and the derivative of another in the place of its own.
+    fn read(item: &TokenStream) -> (Interface, Program, Program) {
+        let function: syn::ItemFn = syn::parse2(item.clone()).unwrap();
+        let read = front::read(TokenStream::new(), &function, &Helpers::default(), &mut Diagnostics::default());
+        let primal = read.program.unwrap();
+        let derivative = differentiate(&primal, products::jacobian, &function, Effort::Low, &mut Diagnostics::default());
+        (read.interface, primal, without_value(derivative.unwrap()))
+    }
+
+    #[test]
+    fn what_disagrees_is_withdrawn_or_refused() {
+        let (interface, primal, right) = read(&quote!(
+            fn f(x: f64) -> f64 {
+                x * x * x
+            }
+        ));
+        let (_, _, wrong) = read(&quote!(
+            fn f(x: f64) -> f64 {
+                x * x
+            }
+        ));
+        let emitted = |program: &Program, before: &Program| {
+            let mut emitter = Emitter::new(&interface, &primal);
+            emitter.emit(Kind::Jacobian, &[], program, &|_| Some(before.clone()), Report::default());
+            (emitter.tokens.to_string(), emitter.withdrawn.len(), emitter.compared.len(), emitter.wrong)
+        };
+        let (agreed, withdrawn, compared, refused) = emitted(&right, &wrong);
+        assert!(agreed.contains("fn f_jacobian"));
+        assert_eq!((withdrawn, compared, refused), (0, 1, None));
+        let (again, withdrawn, compared, refused) = emitted(&wrong, &right);
+        assert!(again.contains("fn f_jacobian"));
+        assert_eq!((withdrawn, compared, refused), (1, 1, None));
+        let (nothing, withdrawn, compared, refused) = emitted(&wrong, &wrong);
+        assert_eq!((nothing.as_str(), withdrawn, compared), ("", 0, 0));
+        let mut diagnostics = Diagnostics::default();
+        disagree(&interface.item, &refused.unwrap(), &mut diagnostics);
+        let text = diagnostics.into_vec()[0].text();
+        let parts = ["`f_jacobian` would disagree with the function: the derivative of element 0 of the result by `x` is ", " instead of "];
+        assert!(parts.iter().chain(&["note: at x = ", "please report it"]).all(|part| text.contains(part)), "{text}");
+    }
+
+    #[test]
+    fn a_panic_is_an_error_at_the_function_beside_stubs() {
+        let item = quote!(
+            fn f(x: f64) -> f64 {
+                x * x
+            }
+        );
+        let function: syn::ItemFn = syn::parse2(item.clone()).unwrap();
+        let interface = front::read(quote!(value), &function, &Helpers::default(), &mut Diagnostics::default()).interface;
+        let diagnostics = caught(function.sig.ident.span(), || panic!("{} is no index\nbacktrace", 3)).map(|()| ()).unwrap_err();
+        let compiled = failed(item.clone(), Some(&interface), diagnostics);
+        let text = compiled.diagnostics[0].text();
+        assert!(text.starts_with("internal error of jac: 3 is no index\nhelp: "), "{text}");
+        let tokens = compiled.tokens.to_string();
+        assert!(tokens.starts_with(&item.to_string()), "{tokens}");
+        for part in ["compile_error", "fn f_jacobian", "fn f_value_and_jacobian"] {
+            assert!(tokens.contains(part), "no {part} in {tokens}");
+        }
+    }
 }

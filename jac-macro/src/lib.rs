@@ -49,3 +49,20 @@ use proc_macro::TokenStream;
 pub fn jacobian(attribute: TokenStream, item: TokenStream) -> TokenStream {
     jac_core::compile(attribute.into(), item.into()).tokens.into()
 }
+
+/// Compares all functions that were generated for one with differences and with each other, at a point and around it:
+/// `check!(path::of::function, arguments…)`, with the arguments that the function itself takes. For a test.
+///
+/// ```ignore
+/// #[test]
+/// fn the_derivatives_agree() {
+///     jac_runtime::check!(range_bearing, &[0.1, 0.2, 0.3], &[2.0, 1.0]);
+/// }
+/// ```
+///
+/// It panics with the entry, both numbers and an estimate of the error. A method is written
+/// `check!(Pendulum::rate, &pendulum, &state)`.
+#[proc_macro]
+pub fn check(arguments: TokenStream) -> TokenStream {
+    jac_core::check(arguments.into()).into()
+}

@@ -21,3 +21,8 @@ fn main() {
         println!("{row:8.4?}");
     }
 }
+
+#[test]
+fn the_derivatives_of_range_bearing_agree() {
+    jac_runtime::check!(range_bearing, &[0.1, 0.2, 0.3], &[2.0, 1.0]);
+}

@@ -24,12 +24,15 @@ extern crate alloc;
 #[cfg(feature = "linalg")]
 pub mod linalg;
 
-pub use jac_macro::jacobian;
+pub use jac_macro::{check, jacobian};
+
+mod check;
 
 #[doc(hidden)]
 pub mod __private {
     //! What generated code calls. Of one version with the macro, and no part of the interface.
 
+    pub use crate::check::{check, fill, fill_all, flat, Copied, Kind, OfClone, OfOthers, Subject};
     use alloc::vec::Vec;
     use core::ops::{Add, Mul};
 

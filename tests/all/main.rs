@@ -7,6 +7,7 @@ mod corpus {
     include!(concat!(env!("OUT_DIR"), "/corpus.rs"));
 }
 
+mod check;
 mod common;
 mod determinism;
 mod errors;
@@ -26,5 +27,6 @@ mod readme;
 mod reference;
 
 mod runtime;
+mod selfcheck;
 mod snapshots;
 mod text;

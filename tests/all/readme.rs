@@ -32,12 +32,14 @@ fn function_of(block: &str) -> (String, String) {
 fn the_expansion_is_the_real_one() {
     let example = include_str!("../../jac-runtime/examples/range_bearing.rs");
     assert!(example.contains(block("first").trim_start()), "the README shows the example");
+    // which `check.rs` compiles and runs
+    assert!(example.contains(block("check")), "the README shows the example's test");
     let (options, item) = function_of(block("first"));
     let compiled = compile(&options, &item);
     let mut generated: syn::File = syn::parse2(compiled.tokens).expect("the expansion parses");
-    // the user's own function, and the text of the derivative
+    // the user's own function, the text of the derivative, and what `check!` calls
     generated.items.remove(0);
-    generated.items.pop();
+    generated.items.truncate(generated.items.len() - 2);
     let text = prettyplease::unparse(&generated);
     assert_eq!(block("expansion"), text, "the README's block should be:\n{text}");
 }

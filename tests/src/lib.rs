@@ -1,5 +1,6 @@
 //! What the tests of jac share: dual numbers that look like floats, and the flat form of arrays.
 
+pub mod faults;
 pub mod linalg;
 
 use ndarray::{Array, Array0, Array1, Array2, Array3, Array4, Array5, Array6, Dimension};
@@ -396,6 +397,8 @@ pub struct Case {
     pub value: Function<f64, Vec<Vec<f64>>>,
     /// The generated Jacobian: for each output, for each input, the block in row-major order.
     pub jacobian: Function<f64, Vec<f64>>,
+    /// What `check!` calls.
+    pub check: Function<f64, ()>,
     /// The generated function that returns both, if it is asked for: the outputs, then the blocks.
     pub both: Option<Function<f64, Vec<f64>>>,
     /// The function over dual numbers.

@@ -7,7 +7,9 @@
 //! summed over becomes a definition of its own and is computed once.
 
 use super::{block_name, partial};
-use crate::ir::{affines, in_order, rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Tensor, Term};
+use crate::ir::{
+    affines, in_order, rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Tensor, Term,
+};
 use crate::ops::Rule;
 use std::cmp::Reverse;
 use std::ops::Range;

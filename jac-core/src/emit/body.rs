@@ -372,12 +372,12 @@ impl Emitter<'_> {
         let (arena, zero, outside) = (&self.program.arena, self.zero(), self.rows.len());
         let parts: Vec<(Index, Expr, &[Stmt], Ident)> = all
             .iter()
-            .filter_map(|s| match s {
+            .map(|s| match s {
                 Stmt::Total(e, inner) => match arena[*e] {
-                    Node::Named(i, body) => Some((i, body, inner.as_slice(), self.variable(*e))),
-                    _ => None,
+                    Node::Named(i, body) => (i, body, inner.as_slice(), self.variable(*e)),
+                    _ => unreachable!("the sums of a plan are loops"),
                 },
-                _ => None,
+                _ => unreachable!("only totals share a loop"),
             })
             .collect();
         let mut out = TokenStream::new();

@@ -221,7 +221,7 @@ impl Emitter<'_> {
     pub(super) fn operation(&self, op: Op, args: &[Expr], strength: u8) -> TokenStream {
         match op.entry().syntax {
             Syntax::Infix(symbol, own) => {
-                let operator: TokenStream = symbol.parse().unwrap_or_default();
+                let operator: TokenStream = symbol.parse().expect("an operator of Rust");
                 // positions are compared as integers
                 let integers: Option<Vec<Affine>> =
                     op.entry().truth.then(|| args.iter().map(|a| self.program.arena.as_position(*a)).collect()).flatten();
@@ -232,7 +232,7 @@ impl Emitter<'_> {
                 parenthesise(quote!(#left #operator #right), own, strength)
             }
             Syntax::Prefix(symbol) => {
-                let operator: TokenStream = symbol.parse().unwrap_or_default();
+                let operator: TokenStream = symbol.parse().expect("an operator of Rust");
                 let inner = self.expr(args[0], PREFIX + 1);
                 parenthesise(quote!(#operator #inner), PREFIX, strength)
             }

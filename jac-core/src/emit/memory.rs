@@ -68,7 +68,7 @@ impl Emitter<'_> {
         let mut results = self.program.results();
         let values: Vec<TokenStream> =
             if kind.has_value() { results.by_ref().take(self.interface.outputs.len()).map(part).collect() } else { Vec::new() };
-        let parts = self.parts.nested(|_| results.next().map(part).unwrap_or_default());
+        let parts = self.parts.nested(|_| part(results.next().expect("a result for each part")));
         if kind.has_value() {
             let value = tuple(values, self.interface.tuple);
             quote!((#value, #parts))
@@ -358,7 +358,7 @@ impl Emitter<'_> {
 
     /// A tensor as one slice, row-major.
     fn as_slice(&self, t: Tensor, mutable: bool) -> TokenStream {
-        let Some((name, ty)) = self.source(t) else { return TokenStream::new() };
+        let (name, ty) = self.source(t).expect("what is read is a parameter or defined");
         let reference = if mutable { quote!(&mut) } else { quote!(&) };
         match ty {
             Ty::Array(lengths) if lengths.len() == 2 => {
@@ -526,7 +526,7 @@ impl Emitter<'_> {
             let last = affines().next_back();
             return quote!(#name[#last]);
         }
-        let Some((name, ty)) = self.source(t) else { return TokenStream::new() };
+        let (name, ty) = self.source(t).expect("what is read is a parameter or defined");
         if self.is_flat(t, &ty) {
             let (name, axes) = self.base(t, name);
             let at = self.flat(t, axes, &at[axes..]);

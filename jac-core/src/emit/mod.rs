@@ -5,6 +5,7 @@
 //! their spans.
 
 mod body;
+pub mod check;
 mod expressions;
 mod memory;
 mod types;
@@ -86,6 +87,7 @@ pub fn stubs(interface: &Interface, body: &TokenStream) -> TokenStream {
         out.extend(signature(&interface, kind, &hidden, body));
     }
     out.extend(ir_signature(interface, &quote!("")));
+    out.extend(check::function(interface, false, Some(&quote!(::core::unimplemented!()))));
     out
 }
 

@@ -10,6 +10,8 @@ pub struct Helpers {
     pub(super) functions: Map<String, Rc<Closure>>,
     pub(super) constants: Map<String, syn::Expr>,
     pub(super) generics: Option<syn::Generics>,
+    /// Whether they stand in an `impl`.
+    pub associated: bool,
 }
 
 impl Helpers {

@@ -33,6 +33,7 @@ mod views;
 pub use attribute::Options;
 pub use helpers::Helpers;
 pub use language::language;
+pub use types::{first_type as first_argument, strip as stripped};
 
 use crate::diag::Diagnostics;
 use crate::interface::Interface;

@@ -162,7 +162,7 @@ pub(super) fn new_size(program: &mut Program, name: &str, kind: SizeKind) -> Siz
 }
 
 /// The type without references and parentheses.
-pub(super) fn strip(ty: &Type) -> &Type {
+pub fn strip(ty: &Type) -> &Type {
     match ty {
         Type::Reference(r) => strip(&r.elem),
         Type::Paren(p) => strip(&p.elem),
@@ -181,6 +181,6 @@ fn type_arguments(segment: &syn::PathSegment) -> Vec<&Type> {
 }
 
 /// The first type in the angle brackets of a path.
-pub(super) fn first_type(path: &syn::Path) -> Option<&Type> {
+pub fn first_type(path: &syn::Path) -> Option<&Type> {
     type_arguments(path.segments.last()?).first().copied()
 }

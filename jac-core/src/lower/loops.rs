@@ -594,9 +594,8 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Option<Nest
     term.settle(&program.arena).then_some(())?;
     let guards = in_order(program, &std::mem::take(&mut term.guards));
     // a summed index that a written position or a guard mentions is a loop of its own
-    let named = |i: &Index| {
-        at.iter().any(|a| a.coefficient(Symbol::Index(*i)) != 0) || guards.iter().any(|c| program.arena.mentions(*c, *i))
-    };
+    let named =
+        |i: &Index| at.iter().any(|a| a.coefficient(Symbol::Index(*i)) != 0) || guards.iter().any(|c| program.arena.mentions(*c, *i));
     let (outer, inner): (Vec<Index>, Vec<Index>) = sums.into_iter().partition(named);
     term.sum_over(program, &inner);
     let value = dense(program, &term);

@@ -48,11 +48,8 @@ pub fn enter_sums(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
         let shared = |e: &Expr| !free[e].contains(&i) && !needs.hold(program, *e, &Facts::default());
         program.arena.reachable([body]).iter().any(shared)
     };
-    let entered: Set<Expr> = order
-        .iter()
-        .copied()
-        .filter(|e| matches!(program.arena[*e], Node::Named(i, body) if worth(program, i, body)))
-        .collect();
+    let entered: Set<Expr> =
+        order.iter().copied().filter(|e| matches!(program.arena[*e], Node::Named(i, body) if worth(program, i, body))).collect();
     let conditions: Map<Index, Option<Expr>> = entered
         .iter()
         .filter_map(|e| match program.arena[*e] {

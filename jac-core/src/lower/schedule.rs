@@ -469,9 +469,10 @@ impl Scheduler<'_> {
                 Node::Named(_, body) => Stmt::Total(e, inner(self, arms[0], *body)),
                 Node::Apply(op @ (Op::Sin | Op::Cos), args) => {
                     let other = if *op == Op::Sin { Op::Cos } else { Op::Sin };
-                    let twin = needed.iter().copied().find(|n| {
-                        self.local[n.at()] && !self.done.contains(&(*n, scope)) && arena.as_apply(*n) == Some((other, args))
-                    });
+                    let twin = needed
+                        .iter()
+                        .copied()
+                        .find(|n| self.local[n.at()] && !self.done.contains(&(*n, scope)) && arena.as_apply(*n) == Some((other, args)));
                     match twin {
                         Some(twin) => {
                             self.done.insert((twin, scope));

@@ -1,0 +1,322 @@
+//! What `check!` calls: a function beside the others that takes the function's own arguments and hands all of them,
+//! as closures over plain numbers, to the runtime.
+
+use super::types::{place, Parts};
+use super::{attributes, kinds, local};
+use crate::interface::{Interface, Kind, Param, ParamKind, Ty};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{format_ident, quote};
+use syn::Type;
+
+/// The name of the function that `check!` calls for `function`.
+pub fn name(function: &Ident) -> Ident {
+    format_ident!("{}_jacobian_check", function)
+}
+
+/// Generates it; `associated` says whether the function stands in an `impl`. `body` is that of a stub.
+pub fn function(interface: &Interface, associated: bool, body: Option<&TokenStream>) -> TokenStream {
+    let sig = &interface.item.sig;
+    let (name, vis, attributes) = (name(&sig.ident), &interface.item.vis, attributes(interface));
+    let (generics, _, condition) = sig.generics.split_for_impl();
+    let receiver = interface.receiver.iter().map(|r| quote!(#r));
+    let params = interface.params.iter().map(|p| {
+        let (ident, ty) = (&p.ident, &p.ty);
+        quote!(#ident: #ty)
+    });
+    let params = receiver.chain(params);
+    let body = body.cloned().unwrap_or_else(|| Check { interface, associated }.body());
+    quote! {
+        #[doc(hidden)]
+        #(#attributes)*
+        #[allow(dead_code, unused, clippy::all, clippy::pedantic, clippy::nursery)]
+        #[inline]
+        #[track_caller]
+        #vis fn #name #generics (#(#params),*) #condition {
+            #body
+        }
+    }
+}
+
+struct Check<'a> {
+    interface: &'a Interface,
+    associated: bool,
+}
+
+impl Check<'_> {
+    fn body(&self) -> TokenStream {
+        let (runtime, function) = (&self.interface.runtime, self.interface.item.sig.ident.to_string());
+        let [x, seeds, float, number, v] = ["__x", "__seeds", "__float", "__number", "__v"].map(local);
+        let (type_of_float, epsilon) = (&self.interface.float, self.epsilon());
+        let (to, from) = match &self.interface.generic {
+            Some(_) => (quote!(#type_of_float::from(#v).unwrap()), quote!(#v.to_f64().unwrap())),
+            None => (quote!(#v as #type_of_float), quote!(*#v as ::core::primitive::f64)),
+        };
+        let inputs = self.inputs();
+        let names = inputs.iter().map(|p| p.ident.to_string());
+        let point = inputs.iter().map(|p| {
+            let (ident, ty) = (&p.ident, ty(p));
+            let elements = if matches!((ty, &p.kind), (Ty::Scalar, ParamKind::Float(_, _, true))) {
+                quote!(::core::iter::once(#ident))
+            } else {
+                elements(ty, &quote!(#ident), false)
+            };
+            quote!(#runtime::__private::flat(#elements, #number))
+        });
+        let value = self.value(&quote!(::core::option::Option::None));
+        let jacobian = self.generated(Kind::Jacobian);
+        let others = kinds(self.interface).filter(|k| *k != Kind::Jacobian).map(|kind| {
+            let run = self.generated(kind);
+            let (name, kind) = (format!("{function}_{}", kind.suffix()), format_ident!("{kind:?}"));
+            quote!((#name, #runtime::__private::Kind::#kind, &|#x: &[::std::vec::Vec<::core::primitive::f64>], #seeds: &[::std::vec::Vec<::core::primitive::f64>]| { #run }),)
+        });
+        let parts = self.values().into_iter().map(|(place, ty)| self.flat(&place, &ty));
+        quote! {
+            use #runtime::__private::{OfClone as _, OfOthers as _};
+            let #float = |#v: ::core::primitive::f64| -> #type_of_float { #to };
+            let #number = |#v: &#type_of_float| -> ::core::primitive::f64 { #from };
+            #runtime::__private::check(&#runtime::__private::Subject {
+                name: #function,
+                inputs: &[#(#names),*],
+                point: ::std::vec![#(#point),*],
+                epsilon: #epsilon,
+                value: &|#x: &[::std::vec::Vec<::core::primitive::f64>], #seeds: &[::std::vec::Vec<::core::primitive::f64>]| {
+                    #value
+                    ::core::option::Option::Some(::std::vec![#(#parts),*])
+                },
+                jacobian: &|#x: &[::std::vec::Vec<::core::primitive::f64>], #seeds: &[::std::vec::Vec<::core::primitive::f64>]| { #jacobian },
+                others: &[#(#others)*],
+            });
+        }
+    }
+
+    /// The distance from 1 to the next number.
+    fn epsilon(&self) -> TokenStream {
+        let float = &self.interface.float;
+        match &self.interface.generic {
+            Some(_) => quote!(#float::epsilon().to_f64().unwrap()),
+            None => quote!(<#float>::EPSILON as ::core::primitive::f64),
+        }
+    }
+
+    /// The parameters that it is differentiated by, in their order.
+    fn inputs(&self) -> Vec<&Param> {
+        let of = |x| self.interface.params.iter().find(|p| matches!(&p.kind, ParamKind::Float(_, t, _) if t == x));
+        self.interface.wrt.iter().filter_map(of).collect()
+    }
+
+    /// Copies of what the function is given, of which the inputs are those at the point.
+    fn holders(&self) -> TokenStream {
+        let inputs = self.inputs();
+        let holders = self.interface.params.iter().enumerate().map(|(k, p)| {
+            let input = inputs.iter().position(|q| q.ident == p.ident);
+            if input.is_none() && !matches!(p.kind, ParamKind::Out(..)) {
+                return TokenStream::new();
+            }
+            self.holder(&holder(k), p, &input.map(|w| (local("__x"), w)))
+        });
+        holders.collect()
+    }
+
+    /// An owned copy of a parameter, with the numbers of a list of parts put in.
+    fn holder(&self, name: &Ident, p: &Param, numbers: &Option<(Ident, usize)>) -> TokenStream {
+        let (ident, runtime, float) = (&p.ident, &self.interface.runtime, local("__float"));
+        let owned = match (ty(p), is_reference(p)) {
+            (Ty::Scalar | Ty::Array(_), true) => quote!(*#ident),
+            (Ty::Scalar | Ty::Array(_), false) => quote!(#ident),
+            (Ty::Nd(_), _) => quote!(#ident.to_owned()),
+            (Ty::Slice, _) => quote!(#ident.to_vec()),
+        };
+        let elements = elements(ty(p), &quote!(#name), true);
+        let fill = numbers.as_ref().map(|(from, k)| {
+            let k = Literal::usize_unsuffixed(*k);
+            quote!(#runtime::__private::fill(#elements, &#from[#k], #float);)
+        });
+        quote!(let mut #name = #owned; #fill)
+    }
+
+    /// The arguments: of the function itself, or without out-parameters.
+    fn arguments(&self, own: bool) -> Vec<TokenStream> {
+        let inputs = self.inputs();
+        let argument = |(k, p): (usize, &Param)| match &p.kind {
+            ParamKind::Out(..) => own.then(|| lent(p, &holder(k), true)),
+            _ if inputs.iter().any(|q| q.ident == p.ident) => Some(lent(p, &holder(k), false)),
+            _ => {
+                let (ident, copied) = (&p.ident, self.copied(&p.ident));
+                Some(if is_reference(p) { quote!(#ident) } else { copied })
+            }
+        };
+        self.interface.params.iter().enumerate().filter_map(argument).collect()
+    }
+
+    /// A copy of what is passed by value; at run time it is said if there is none.
+    fn copied(&self, ident: &Ident) -> TokenStream {
+        let runtime = &self.interface.runtime;
+        quote!((&#runtime::__private::Copied(&#ident)).copied())
+    }
+
+    fn call(&self, name: &Ident, arguments: &[TokenStream]) -> TokenStream {
+        match &self.interface.receiver {
+            Some(r) if matches!(r.kind, syn::ReceiverKind::Reference(..)) => quote!(self.#name(#(#arguments),*)),
+            Some(_) => {
+                let copied = self.copied(&format_ident!("self"));
+                quote!(#copied.#name(#(#arguments),*))
+            }
+            None if self.associated => quote!(Self::#name(#(#arguments),*)),
+            None => quote!(#name(#(#arguments),*)),
+        }
+    }
+
+    /// Takes a result out of what is around it, or returns `none`.
+    fn unwrapped(&self, name: &TokenStream, call: &TokenStream, none: &TokenStream) -> TokenStream {
+        match &self.interface.wrapper {
+            Some(wrapper) => {
+                let constructor = &wrapper.constructor;
+                quote!(let #constructor(#name) = #call else { return #none };)
+            }
+            None => quote!(let #name = #call;),
+        }
+    }
+
+    /// Calls the function itself.
+    fn value(&self, none: &TokenStream) -> TokenStream {
+        let holders = self.holders();
+        let (y, call) = (local("__y"), self.call(&self.interface.item.sig.ident, &self.arguments(true)));
+        let unwrapped = self.unwrapped(&quote!(#y), &call, none);
+        quote!(#holders #unwrapped)
+    }
+
+    /// Where its results are after that, and their types.
+    fn values(&self) -> Vec<(TokenStream, Ty)> {
+        let y = local("__y");
+        let outs = self.interface.params.iter().enumerate().filter(|(_, p)| matches!(p.kind, ParamKind::Out(..)));
+        let outs: Vec<TokenStream> = outs.map(|(k, _)| holder(k)).map(|name| quote!(#name)).collect();
+        let returned = self.interface.outputs.len() - outs.len();
+        let places = (0..returned).map(|k| place(&quote!(#y), k, self.returns_tuple())).chain(outs);
+        places.zip(self.interface.outputs.iter().cloned()).collect()
+    }
+
+    /// Whether the function returns a tuple; with out-parameters the generated functions may, where it does not.
+    fn returns_tuple(&self) -> bool {
+        let syn::ReturnType::Type(_, ty) = &self.interface.item.sig.output else { return false };
+        let inner = match (&self.interface.wrapper, crate::front::stripped(ty)) {
+            (Some(_), Type::Path(path)) => crate::front::first_argument(&path.path),
+            (_, ty) => Some(ty),
+        };
+        matches!(inner, Some(Type::Tuple(parts)) if !parts.elems.is_empty())
+    }
+
+    fn flat(&self, place: &TokenStream, ty: &Ty) -> TokenStream {
+        let (runtime, number, elements) = (&self.interface.runtime, local("__number"), elements(ty, place, false));
+        quote!(#runtime::__private::flat(#elements, #number))
+    }
+
+    /// Calls a generated function; the parts of its result, values first.
+    fn generated(&self, kind: Kind) -> TokenStream {
+        let (runtime, float) = (&self.interface.runtime, local("__float"));
+        let none = quote!(::core::option::Option::None);
+        let name = format_ident!("{}_{}", self.interface.item.sig.ident, kind.suffix());
+        let mut arguments = self.arguments(false);
+        let parts = Parts::of(self.interface, kind);
+        let tys: Vec<Ty> = parts.rows.iter().flatten().cloned().collect();
+        let result = local("__r");
+        let mut before = self.holders();
+        match kind {
+            Kind::Jvp => {
+                for (w, p) in self.inputs().into_iter().enumerate() {
+                    let tangent = local(&format!("__t{w}"));
+                    before.extend(self.holder(&tangent, p, &Some((local("__seeds"), w))));
+                    arguments.push(lent(p, &tangent, false));
+                }
+            }
+            Kind::Vjp => {
+                before = self.value(&none);
+                for (o, (place, ty)) in self.values().into_iter().enumerate() {
+                    let (cotangent, seed) = (local(&format!("__c{o}")), Literal::usize_unsuffixed(o));
+                    let elements = elements(&ty, &quote!(#cotangent), true);
+                    let seeds = local("__seeds");
+                    before.extend(quote! {
+                        let mut #cotangent = ::core::clone::Clone::clone(&#place);
+                        #runtime::__private::fill(#elements, &#seeds[#seed], #float);
+                    });
+                    arguments.push(if matches!(ty, Ty::Scalar) { quote!(#cotangent) } else { quote!(&#cotangent) });
+                }
+                // the call took what is passed by value
+                before.extend(self.holders());
+            }
+            Kind::Into => {
+                let jacobian = format_ident!("{}_{}", self.interface.item.sig.ident, Kind::Jacobian.suffix());
+                let call = self.call(&jacobian, &arguments);
+                before.extend(self.unwrapped(&quote!(mut #result), &call, &none));
+                for (place, ty) in parts.places(&quote!(#result)).iter().zip(&tys) {
+                    let elements = elements(ty, place, true);
+                    before.extend(quote!(#runtime::__private::fill_all(#elements, ::core::primitive::f64::NAN, #float);));
+                }
+                arguments.push(quote!(&mut #result));
+                let call = self.call(&name, &arguments);
+                let call = self.unwrapped(&quote!(()), &call, &none);
+                let flats = parts.places(&quote!(#result)).into_iter().zip(&tys).map(|(place, ty)| self.flat(&place, ty));
+                return quote!(#before #call ::core::option::Option::Some(::std::vec![#(#flats),*]));
+            }
+            _ => {}
+        }
+        let call = self.unwrapped(&quote!(#result), &self.call(&name, &arguments), &none);
+        let (values, all) = match kind.has_value() {
+            true => (self.interface.outputs.as_slice(), quote!(#result.1)),
+            false => (&[] as &[Ty], quote!(#result)),
+        };
+        let values = values.iter().enumerate().map(|(k, ty)| (place(&quote!(#result.0), k, self.interface.tuple), ty.clone()));
+        let flats = values.chain(parts.places(&all).into_iter().zip(tys)).map(|(place, ty)| self.flat(&place, &ty));
+        quote!(#before #call ::core::option::Option::Some(::std::vec![#(#flats),*]))
+    }
+}
+
+/// The copy of a parameter.
+fn holder(k: usize) -> Ident {
+    local(&format!("__h{k}"))
+}
+
+fn is_reference(p: &Param) -> bool {
+    matches!(p.ty, Type::Reference(_))
+}
+
+fn ty(p: &Param) -> &Ty {
+    match &p.kind {
+        ParamKind::Float(ty, ..) | ParamKind::Out(ty, _) => ty,
+        _ => &Ty::Scalar,
+    }
+}
+
+/// The copy of a parameter as it is passed.
+fn lent(p: &Param, holder: &Ident, out: bool) -> TokenStream {
+    let class = match crate::front::stripped(&p.ty) {
+        Type::Path(path) => path.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default(),
+        _ => String::new(),
+    };
+    let special = match class.as_str() {
+        c if c.starts_with("ArrayViewMut") => Some(quote!(#holder.view_mut())),
+        c if c.starts_with("ArrayView") => Some(quote!(#holder.view())),
+        c if c.starts_with("ArcArray") => Some(quote!(#holder.to_shared())),
+        _ => None,
+    };
+    match (special, is_reference(p)) {
+        (Some(view), true) if out => quote!(&mut #view),
+        (Some(view), true) => quote!(&#view),
+        (Some(view), false) => view,
+        (None, true) if out => quote!(&mut #holder),
+        (None, true) => quote!(&#holder),
+        (None, false) => quote!(::core::clone::Clone::clone(&#holder)),
+    }
+}
+
+/// An iterator over the elements of an array, row-major.
+fn elements(ty: &Ty, place: &TokenStream, mutable: bool) -> TokenStream {
+    let (iter, reference) = if mutable { (quote!(iter_mut), quote!(&mut)) } else { (quote!(iter), quote!(&)) };
+    match ty {
+        Ty::Scalar => quote!(::core::iter::once(#reference #place)),
+        Ty::Array(lengths) => {
+            let flatten = lengths.iter().skip(1).map(|_| quote!(.flatten()));
+            quote!(#place.#iter() #(#flatten)*)
+        }
+        _ => quote!(#place.#iter()),
+    }
+}

@@ -1,0 +1,448 @@
+//! Every expansion checks itself: before it is emitted, what will run is run, and compared with the
+//! function as it was read.
+//!
+//! The function is run on dual numbers ([`primal`]), hyper-dual ones for a Hessian, at a few points
+//! ([`points`]) that depend on its signature alone. The plans are run by an interpreter of their own
+//! ([`plan`]), which knows the scopes of the generated code. One random direction tests all columns of a
+//! Jacobian at once. Every number carries a bound of its rounding error ([`number`]), so that what differs
+//! by more is a mistake, and what cancels is no alarm. What this cannot see stands in ARCHITECTURE.md.
+
+mod matrices;
+mod number;
+mod plan;
+mod points;
+mod primal;
+
+use crate::interface::Kind;
+use crate::ir::{positions, Map, Program, Tensor};
+use crate::lower::Plan;
+use number::{Dual, Real, Rounded};
+use plan::Stop;
+use points::{Point, Random, ATTEMPTS};
+use primal::Primal;
+
+/// The number of points at which a function is compared.
+const POINTS: usize = 5;
+/// The steps that the interpreters take for each operation of a program, and those that every program is
+/// granted: about 2 ms of an unoptimised build, or a fiftieth of the time that the macro takes.
+const STEPS_AN_OPERATION: usize = 24;
+const STEPS: usize = 20_000;
+/// What a step on dual and hyper-dual numbers takes, in steps on plain ones, as measured.
+const DUAL: usize = 3;
+const HYPER_DUAL: usize = 8;
+/// The error bounds are of first order, and libms differ: this many times as much is no disagreement.
+const SAFETY: f64 = 16.0;
+/// The columns that are tried to find the entry that is wrong.
+const COLUMNS: usize = 256;
+
+/// Steps that may still be taken.
+#[derive(Debug)]
+struct Fuel(usize, usize);
+
+impl Fuel {
+    /// So many steps, each of the given price.
+    fn new(steps: usize, price: usize) -> Fuel {
+        Fuel(steps, price)
+    }
+
+    /// Runs with half of what there was at first: where one point takes more, others may take less.
+    fn share<T>(&mut self, first: usize, run: impl FnOnce(&mut Fuel) -> T) -> T {
+        let before = self.0.min(first / 2);
+        let mut own = Fuel(before, self.1);
+        let result = run(&mut own);
+        self.0 -= before - own.0;
+        result
+    }
+
+    fn take(&mut self, steps: usize) -> Option<()> {
+        self.0 = self.0.checked_sub(steps.saturating_mul(self.1))?;
+        Some(())
+    }
+}
+
+/// Where generated code and function disagree.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Disagreement {
+    /// The generated function.
+    pub kind: Kind,
+    /// What is wrong, in words.
+    pub what: String,
+    /// The values of the parameters.
+    pub point: String,
+}
+
+/// A function with its derivatives at some points, by dual numbers.
+pub struct Selfcheck<'p> {
+    primal: Primal<'p>,
+    program: &'p Program,
+    references: Vec<Reference>,
+}
+
+/// The derivatives at a point.
+struct Reference {
+    point: Point,
+    /// Whether it is certain to be in the function's domain.
+    certain: bool,
+    parameters: Map<Tensor, Vec<Rounded>>,
+    /// What the parameters move along.
+    directions: [Map<Tensor, Vec<f64>>; 2],
+    /// Of each output.
+    cotangents: Vec<Vec<f64>>,
+    values: Vec<Vec<Rounded>>,
+    along: Vec<Vec<Rounded>>,
+    /// The second derivative along both directions.
+    twice: Option<Rounded>,
+}
+
+/// Two numbers that should be one: a value, or a derivative along the direction.
+struct Claim {
+    of: Part,
+    found: Rounded,
+    expected: Rounded,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// An element of an output.
+    Value(usize, usize),
+    /// The derivative of an element of an output.
+    Derivative(usize, usize),
+    /// The derivative of all outputs, weighted by the cotangents.
+    Weighted,
+    /// The second derivative.
+    Twice,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verdict {
+    Same,
+    Different,
+    /// Rounding could explain anything.
+    Unknown,
+}
+
+impl Claim {
+    fn verdict(&self) -> Verdict {
+        let (found, expected) = (self.found, self.expected);
+        let tolerance = SAFETY * (found.error + expected.error) + f64::MIN_POSITIVE;
+        if !expected.value.is_finite() || !tolerance.is_finite() {
+            return Verdict::Unknown;
+        }
+        let difference = (found.value - expected.value).abs();
+        match () {
+            () if difference > tolerance || difference.is_nan() => Verdict::Different,
+            () if tolerance > 1e-3 * expected.value.abs() && !expected.is_zero() => Verdict::Unknown,
+            () => Verdict::Same,
+        }
+    }
+}
+
+impl<'p> Selfcheck<'p> {
+    /// Runs the function, as the front returned it; `second` says whether second derivatives are wanted.
+    pub fn new(program: &'p Program, second: bool) -> Selfcheck<'p> {
+        let mut check = Selfcheck { primal: Primal::new(program), program, references: Vec::new() };
+        let steps = STEPS + STEPS_AN_OPERATION * program.operations();
+        let mut fuel = Fuel::new(steps, DUAL);
+        let mut more = Fuel::new(2 * steps, HYPER_DUAL);
+        let mut useful = 0;
+        for attempt in 0..ATTEMPTS {
+            let Some(point) = Point::attempt(program, attempt) else { continue };
+            let reference = fuel.share(steps, |fuel| check.reference(point, attempt as u64, fuel));
+            let Some(mut reference) = reference else { continue };
+            let along = || reference.along.iter().flatten();
+            let finite = along().any(|r| r.value.is_finite() && r.error.is_finite());
+            if along().next().is_some() && !finite {
+                continue;
+            }
+            if second {
+                reference.twice = more.share(2 * steps, |fuel| check.second(&reference.point, &reference.directions, fuel));
+            }
+            useful += usize::from(finite && reference.certain);
+            check.references.push(reference);
+            if useful == POINTS {
+                break;
+            }
+        }
+        check
+    }
+
+    /// The function at a point, unless it is outside its domain.
+    fn reference(&self, point: Point, seed: u64, fuel: &mut Fuel) -> Option<Reference> {
+        let mut random = Random(seed.wrapping_add(0x9e37_79b9));
+        let mut part = |_: &f64| random.part();
+        let directions =
+            [(); 2].map(|()| self.program.wrt.iter().map(|x| (*x, point.tensors[x].iter().map(&mut part).collect())).collect());
+        let (values, along, certain) = self.along(&point, &directions[0], fuel)?;
+        if values.iter().flatten().any(|y| !y.value.is_finite()) {
+            return None;
+        }
+        let cotangents = values.iter().map(|y| y.iter().map(|y| part(&y.value)).collect()).collect();
+        let parameters = point.tensors.iter().map(|(t, x)| (*t, exact(x))).collect();
+        Some(Reference { point, certain, parameters, directions, cotangents, values, along, twice: None })
+    }
+
+    /// The values, the derivatives along a direction, and whether the point is in the domain.
+    #[allow(clippy::type_complexity)] // the three are named where they are taken apart
+    fn along(
+        &self,
+        point: &Point,
+        direction: &Map<Tensor, Vec<f64>>,
+        fuel: &mut Fuel,
+    ) -> Option<(Vec<Vec<Rounded>>, Vec<Vec<Rounded>>, bool)> {
+        let (outputs, certain) = self.primal.run(point, moving(&exact_all(point), direction), fuel)?;
+        let split = |f: fn(&Dual<Rounded>) -> Rounded| outputs.iter().map(|y| y.iter().map(f).collect()).collect();
+        Some((split(|y| y.value), split(|y| y.along), certain))
+    }
+
+    /// The second derivative along two directions.
+    fn second(&self, point: &Point, [first, second]: &[Map<Tensor, Vec<f64>>; 2], fuel: &mut Fuel) -> Option<Rounded> {
+        let (outputs, _) = self.primal.run(point, moving(&moving(&exact_all(point), first), second), fuel)?;
+        outputs.first()?.first().map(|y| y.along.along)
+    }
+
+    /// The number of points at which a derivative could be told apart from rounding.
+    ///
+    /// # Errors
+    /// What disagrees.
+    pub fn compare(&self, kind: Kind, seeds: &[Tensor], plan: &Plan) -> Result<usize, Disagreement> {
+        let length = plan.program.operations() + plan.body.len();
+        let steps = 2 * STEPS + STEPS_AN_OPERATION * length;
+        let mut fuel = Fuel::new(steps, 1);
+        let mut told = 0;
+        for reference in &self.references {
+            let disagreement = |what: String| Disagreement { kind, what, point: self.describe(&reference.point) };
+            let mut parameters = reference.parameters.clone();
+            let weights: Vec<&Vec<f64>> = match kind {
+                Kind::Vjp => reference.cotangents.iter().collect(),
+                _ => reference.directions[0].values().collect(),
+            };
+            parameters.extend(seeds.iter().zip(weights).map(|(t, w)| (*t, exact(w))));
+            let results = match fuel.share(steps, |fuel| plan::run(plan, &reference.point, &parameters, fuel)) {
+                Ok(results) => results,
+                Err(Stop::Exhausted) => continue,
+                Err(Stop::Fault(_)) if !reference.certain => continue,
+                Err(Stop::Fault(what)) => return Err(disagreement(what)),
+            };
+            let claims = self.claims(kind, plan, reference, &results);
+            let counts = |c: &&Claim| reference.certain || c.found.value.is_finite();
+            if let Some(claim) = claims.iter().filter(counts).find(|c| c.verdict() == Verdict::Different) {
+                return Err(disagreement(self.locate(kind, plan, reference, &results, claim)));
+            }
+            let known = |c: &Claim| !matches!(c.of, Part::Value(..)) && c.verdict() == Verdict::Same;
+            told += usize::from(claims.iter().any(known));
+        }
+        Ok(told)
+    }
+
+    /// All that the results say about the function along the reference's directions.
+    fn claims(&self, kind: Kind, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>]) -> Vec<Claim> {
+        let values = if kind.has_value() { self.program.outputs.len() } else { 0 };
+        let (outputs, rest) = results.split_at(values);
+        let mut claims = Vec::new();
+        for (o, (found, expected)) in outputs.iter().zip(&reference.values).enumerate() {
+            let pairs = found.iter().zip(expected).enumerate();
+            claims.extend(pairs.map(|(k, (found, expected))| Claim { of: Part::Value(o, k), found: *found, expected: *expected }));
+        }
+        let weights = |x: &Tensor| reference.directions[0][x].as_slice();
+        let wrt = &self.program.wrt;
+        match kind {
+            Kind::Jacobian | Kind::ValueAndJacobian | Kind::Into => {
+                let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
+                for (block, all) in plan.program.blocks.iter().zip(rest) {
+                    let direction = weights(&block.input);
+                    for (sum, row) in sums[block.output].iter_mut().zip(all.chunks(direction.len().max(1))) {
+                        *sum = *sum + dot(row, direction);
+                    }
+                }
+                claims.extend(derivatives(&sums, &reference.along));
+            }
+            Kind::Jvp => claims.extend(derivatives(rest, &reference.along)),
+            Kind::Vjp => {
+                let sum = |dots: &mut dyn Iterator<Item = Rounded>| dots.fold(Rounded::new(0.0), |a, b| a + b);
+                let found = sum(&mut wrt.iter().zip(rest).map(|(x, row)| dot(row, weights(x))));
+                let expected = sum(&mut reference.along.iter().zip(&reference.cotangents).map(|(y, c)| dot(y, c)));
+                claims.push(Claim { of: Part::Weighted, found, expected });
+            }
+            Kind::Hessian => {
+                let Some(expected) = reference.twice else { return claims };
+                let pairs = wrt.iter().flat_map(|a| wrt.iter().map(move |b| (a, b)));
+                let mut found = Rounded::new(0.0);
+                for (all, (a, b)) in rest.iter().zip(pairs) {
+                    let (first, second) = (weights(a), &reference.directions[1][b]);
+                    for (row, weight) in all.chunks(second.len().max(1)).zip(first) {
+                        found = found + dot(row, second) * Rounded::new(*weight);
+                    }
+                }
+                claims.push(Claim { of: Part::Twice, found, expected });
+            }
+        }
+        claims
+    }
+
+    /// Says which entry it is: the parameters move one by one.
+    fn locate(&self, kind: Kind, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>], claim: &Claim) -> String {
+        let numbers = |claim: &Claim| format!("{:?} instead of {:?}", claim.found.value, claim.expected.value);
+        // the results of `f_jvp` are along the whole direction
+        if matches!(claim.of, Part::Value(..)) || kind == Kind::Jvp {
+            return format!("{} is {}", self.name(claim.of), numbers(claim));
+        }
+        let columns = || self.program.wrt.iter().flat_map(|x| (0..reference.point.tensors[x].len()).map(move |k| (*x, k))).take(COLUMNS);
+        let unit = |(t, at): (Tensor, usize)| -> Map<Tensor, Vec<f64>> {
+            let wrt = self.program.wrt.iter();
+            wrt.map(|x| (*x, (0..reference.point.tensors[x].len()).map(|k| f64::from(u8::from(*x == t && k == at))).collect())).collect()
+        };
+        let mut fuel = Fuel::new(COLUMNS * STEPS, 1);
+        for first in columns() {
+            let seconds = if kind == Kind::Hessian { columns().collect() } else { vec![first] };
+            for second in seconds {
+                let directions = [unit(first), unit(second)];
+                let Some((values, along, certain)) = self.along(&reference.point, &directions[0], &mut fuel) else { break };
+                let twice = match kind {
+                    Kind::Hessian => self.second(&reference.point, &directions, &mut fuel),
+                    _ => None,
+                };
+                let (point, parameters) = (reference.point.clone(), Map::default());
+                let own =
+                    Reference { point, certain, parameters, directions, cotangents: reference.cotangents.clone(), values, along, twice };
+                let wrong = self.claims(kind, plan, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
+                if let Some(wrong) = wrong {
+                    let by = |at: (Tensor, usize)| self.element(&reference.point, at);
+                    let by = if kind == Kind::Hessian { format!("{} and {}", by(first), by(second)) } else { by(first) };
+                    return format!("{} by {by} is {}", self.name(wrong.of), numbers(&wrong));
+                }
+            }
+        }
+        format!("{} is {}", self.name(claim.of), numbers(claim))
+    }
+
+    fn name(&self, part: Part) -> String {
+        let output = |o: usize, k: usize| match self.program.outputs.len() {
+            1 => format!("element {k} of the result"),
+            _ => format!("element {k} of result {o}"),
+        };
+        match part {
+            Part::Value(o, k) => output(o, k),
+            Part::Derivative(o, k) => format!("the derivative of {}", output(o, k)),
+            Part::Weighted => "the cotangent".to_owned(),
+            Part::Twice => "the second derivative".to_owned(),
+        }
+    }
+
+    /// An element of a parameter, in words.
+    fn element(&self, point: &Point, (t, k): (Tensor, usize)) -> String {
+        let info = self.program.info(t);
+        let shape: Vec<usize> = info.shape.iter().map(|n| point.length(n)).collect();
+        let at = positions(&shape).nth(k).unwrap_or_default();
+        format!("`{}{}`", info.name, at.iter().map(|k| format!("[{k}]")).collect::<String>())
+    }
+
+    /// The values of the parameters, in words; of long ones the first.
+    fn describe(&self, point: &Point) -> String {
+        let sizes = self.program.sizes.iter().zip(&point.sizes).map(|(s, n)| format!("{} = {n}", s.name));
+        let tensors = point.tensors.iter().map(|(t, values)| {
+            let name = &self.program.info(*t).name;
+            match (values.as_slice(), self.program.info(*t).shape.len()) {
+                ([x], 0) => format!("{name} = {x:?}"),
+                (all, _) if all.len() > 12 => format!("{name} = {:?} and so on", &all[..12]),
+                (all, _) => format!("{name} = {all:?}"),
+            }
+        });
+        tensors.chain(sizes).collect::<Vec<String>>().join(", ")
+    }
+}
+
+fn derivatives<'r>(found: &'r [Vec<Rounded>], expected: &'r [Vec<Rounded>]) -> impl Iterator<Item = Claim> + 'r {
+    found.iter().zip(expected).enumerate().flat_map(|(o, (found, expected))| {
+        let pairs = found.iter().zip(expected).enumerate();
+        pairs.map(move |(k, (found, expected))| Claim { of: Part::Derivative(o, k), found: *found, expected: *expected })
+    })
+}
+
+/// `Σ aᵢ·bᵢ`, of which most may be zeros.
+fn dot(a: &[Rounded], b: &[f64]) -> Rounded {
+    let terms = a.iter().zip(b).filter(|(a, _)| !a.is_zero());
+    terms.fold(Rounded::new(0.0), |sum, (a, b)| sum + *a * Rounded::new(*b))
+}
+
+fn exact(values: &[f64]) -> Vec<Rounded> {
+    values.iter().map(|x| Rounded::new(*x)).collect()
+}
+
+fn exact_all(point: &Point) -> Map<Tensor, Vec<Rounded>> {
+    point.tensors.iter().map(|(t, x)| (*t, exact(x))).collect()
+}
+
+/// The parameters, of which some move along a direction.
+fn moving<R: Real>(parameters: &Map<Tensor, Vec<R>>, direction: &Map<Tensor, Vec<f64>>) -> Map<Tensor, Vec<Dual<R>>> {
+    let moving = |(t, values): (&Tensor, &Vec<R>)| {
+        let along = |k: usize| R::new(direction.get(t).map_or(0.0, |d| d[k]));
+        (*t, values.iter().enumerate().map(|(k, x)| Dual { value: *x, along: along(k) }).collect())
+    };
+    parameters.iter().map(moving).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse;
+    use crate::lower::lower;
+
+    const FUNCTION: &str = "fn f(x: [n], a: []) wrt x, a -> y\ny[i: n] = a * x[i] * x[i]\n";
+
+    /// What is said of a Jacobian, given by its blocks.
+    fn compared(function: &str, blocks: &str) -> Result<usize, Disagreement> {
+        let (head, _) = function.split_once(" -> ").unwrap();
+        let (function, jacobian) = (parse(function).unwrap(), parse(&format!("{head}\n{blocks}")).unwrap());
+        Selfcheck::new(&function, false).compare(Kind::Jacobian, &[], &lower(jacobian, true))
+    }
+
+    fn blocks(by_x: &str, by_a: &str) -> String {
+        format!("J_x[i: n, j: n] = {by_x}\nJ_a[i: n] = {by_a}\nblock J_x: 0 by x\nblock J_a: 0 by a\n")
+    }
+
+    #[test]
+    fn the_right_jacobian_agrees_at_all_points() {
+        let told = compared(FUNCTION, &blocks("delta(i, j) * (2 * a * x[i])", "x[i] * x[i]"));
+        assert_eq!(told, Ok(POINTS));
+    }
+
+    #[test]
+    fn a_wrong_one_is_named_by_its_entry() {
+        let wrong = [
+            ("delta(i, j) * (3 * a * x[i])", "x[i] * x[i]", "element 0 of the result by `x[0]` is "),
+            ("delta(i, j) * (2 * a * x[0])", "x[i] * x[i]", "element 1 of the result by `x[1]` is "),
+            (
+                "delta(i, j) * (2 * a * x[i]) + select(float(i) == 1 && float(j) == 0, 1, 0)",
+                "x[i] * x[i]",
+                "element 1 of the result by `x[0]`",
+            ),
+            ("delta(i, j) * (2 * a * x[i])", "x[i] * x[i] + 0.000001", "by `a` is "),
+        ];
+        for (by_x, by_a, text) in wrong {
+            let found = compared(FUNCTION, &blocks(by_x, by_a)).expect_err(by_x);
+            assert!(found.what.contains(text) && found.what.contains(" instead of "), "{found:?}");
+            assert!(found.point.contains("x = [") && found.point.contains("a = "), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn reads_outside_an_array_are_seen_though_nothing_comes_of_them() {
+        let found = compared(FUNCTION, &blocks("delta(i, j) * (2 * a * x[i])", "x[i] * x[i] + 0 * x[i+1]")).expect_err("x[i+1]");
+        assert_eq!(found.what, "an element of `x` outside it is read or written");
+    }
+
+    #[test]
+    fn what_cancels_is_no_alarm() {
+        // ten digits are lost in two ways
+        let function = "fn f(x: []) wrt x -> y\ny = (x * x * 10000000000 + x * x) - x * x * 10000000000\n";
+        assert!(compared(function, "J = (2 * x * 10000000000 + 2 * x) - 2 * x * 10000000000\nblock J: 0 by x\n").is_ok());
+        assert!(compared(function, "J = 2 * x\nblock J: 0 by x\n").is_ok());
+        assert!(compared(function, "J = 2.01 * x\nblock J: 0 by x\n").is_err());
+    }
+
+    #[test]
+    fn kinks_are_no_alarm() {
+        let function = "fn f(x: []) wrt x -> y\ny = abs(x - x * 3 + x + x)\n";
+        assert_eq!(compared(function, "J = 1\nblock J: 0 by x\n"), Ok(0));
+    }
+}

@@ -1,0 +1,280 @@
+//! The function itself, on any numbers: an interpreter of programs as the front returns them.
+
+use super::matrices;
+use super::number::{apply, Real};
+use super::{Fuel, Point};
+use crate::ir::{positions, units, Affine, Arena, Body, Expr, Index, Map, Node, Program, Symbol, Tensor};
+use crate::ops::Op;
+
+/// Sums within sums share nothing here: functions that would take more steps are not run.
+const LONGEST: usize = 1_000_000;
+
+/// What a function consists of.
+#[derive(Default)]
+struct Size {
+    steps: usize,
+    /// The comparisons of an index with a place.
+    places: usize,
+}
+
+/// Expressions in the order of evaluation, each over the slots of its operands.
+struct Block<'p> {
+    steps: Vec<Step<'p>>,
+    results: Vec<usize>,
+}
+
+enum Step<'p> {
+    Number(f64),
+    Node(&'p Node, Vec<usize>),
+    /// A comparison of positions for equality, and its place among them.
+    Place(Affine, Affine, usize),
+    Sum(&'p Affine, Block<'p>),
+}
+
+impl<'p> Block<'p> {
+    fn new(arena: &'p Arena, roots: &[Expr], size: &mut Size) -> Block<'p> {
+        let mut seen: Map<Expr, usize> = Map::default();
+        let mut stack = roots.to_vec();
+        while let Some(e) = stack.pop() {
+            if seen.insert(e, 0).is_none() && !matches!(arena[e], Node::Sum(..)) {
+                stack.extend(arena[e].children());
+            }
+        }
+        size.steps += seen.len();
+        if size.steps > LONGEST {
+            return Block { steps: Vec::new(), results: Vec::new() };
+        }
+        seen.sort_unstable_keys();
+        seen.values_mut().enumerate().for_each(|(k, slot)| *slot = k);
+        let step = |e: &Expr| match &arena[*e] {
+            Node::Const(c) => Step::Number(c.to_f64()),
+            Node::Sum(length, body) => Step::Sum(length, Block::new(arena, &[*body], size)),
+            node => match place(arena, node) {
+                Some((a, b)) => {
+                    size.places += 1;
+                    Step::Place(a, b, size.places - 1)
+                }
+                None => Step::Node(node, node.children().iter().map(|c| seen[c]).collect()),
+            },
+        };
+        Block { steps: seen.keys().map(step).collect(), results: roots.iter().map(|e| seen[e]).collect() }
+    }
+}
+
+/// The sides of a condition that an index is at a place, which an assignment to one element leaves behind.
+fn place(arena: &Arena, node: &Node) -> Option<(Affine, Affine)> {
+    let Node::Apply(Op::Eq, args) = node else { return None };
+    Some((arena.as_position(args[0])?, arena.as_position(args[1])?))
+}
+
+/// A program, made ready to be run at several points.
+pub struct Primal<'p> {
+    program: &'p Program,
+    size: Size,
+    blocks: Vec<Vec<Block<'p>>>,
+}
+
+impl<'p> Primal<'p> {
+    /// Makes a program ready.
+    pub fn new(program: &'p Program) -> Primal<'p> {
+        let arena = &program.arena;
+        let mut size = Size::default();
+        let blocks = program.definitions.iter().map(|d| match &d.body {
+            Body::Recurrence { parts, .. } => parts.iter().map(|e| Block::new(arena, &[*e], &mut size)).collect(),
+            body => vec![Block::new(arena, body.roots(), &mut size)],
+        });
+        Primal { program, blocks: blocks.collect(), size }
+    }
+
+    /// The elements of the outputs, and whether the point is certain to be in the function's domain; `None` where
+    /// there is no more fuel. A read outside an array is NaN.
+    ///
+    /// The front leaves out what no result needs, and an assignment to an element becomes a condition. So
+    /// where what is not finite is not used, a loop without rounds would read at a fixed position that is not there, or an
+    /// index never is at the place that it is compared with, the function itself may panic.
+    pub fn run<R: Real>(&self, point: &Point, inputs: Map<Tensor, Vec<R>>, fuel: &mut Fuel) -> Option<(Vec<Vec<R>>, bool)> {
+        if self.size.steps > LONGEST {
+            return None;
+        }
+        let shapes = self.program.tensors.iter().map(|t| t.shape.iter().map(|n| point.length(n)).collect()).collect();
+        let indices = vec![0; self.program.indices.len()];
+        let met = vec![false; self.size.places];
+        let mut machine = Machine {
+            program: self.program,
+            point,
+            shapes,
+            indices,
+            sums: Vec::new(),
+            tensors: inputs,
+            met,
+            certain: true,
+            probing: false,
+            fuel,
+        };
+        let mut blocks = self.blocks.as_slice();
+        for unit in units(&self.program.definitions) {
+            let (own, rest) = blocks.split_at(unit.len());
+            blocks = rest;
+            let tensor = unit[0].tensor;
+            let values = match &unit[0].body {
+                Body::Recurrence { over, .. } => {
+                    machine.recurrences(*over, unit, own)?;
+                    continue;
+                }
+                Body::Intrinsic(f, arguments) => {
+                    let values: Vec<&[R]> = arguments.iter().map(|t| machine.tensors[t].as_slice()).collect();
+                    let n = machine.shapes[arguments[0].0 as usize][0];
+                    machine.fuel.take(n * n * n + n)?;
+                    matrices::intrinsic(*f, values[0], values.get(1).copied().unwrap_or_default(), n)
+                }
+                Body::Elements(_) => machine.block(&own[0][0])?,
+                Body::Each(indices, _) => {
+                    let shape = machine.shapes[tensor.0 as usize].clone();
+                    machine.each(indices, &shape, &own[0][0])?
+                }
+            };
+            machine.define(tensor, values);
+        }
+        let certain = machine.certain && machine.met.iter().all(|met| *met);
+        let outputs = self.program.outputs.iter().map(|t| machine.tensors.get(t).cloned()).collect::<Option<_>>()?;
+        Some((outputs, certain))
+    }
+}
+
+/// Whether a position depends on an index.
+fn is_indexed(a: &Affine) -> bool {
+    a.terms().iter().any(|(s, _)| !matches!(s, Symbol::Size(_)))
+}
+
+struct Machine<'a, R> {
+    program: &'a Program,
+    point: &'a Point,
+    shapes: Vec<Vec<usize>>,
+    indices: Vec<i64>,
+    /// The indices of the sums around, which have no names, outermost first.
+    sums: Vec<i64>,
+    tensors: Map<Tensor, Vec<R>>,
+    /// Which comparisons of an index with a place have held.
+    met: Vec<bool>,
+    certain: bool,
+    /// Whether a round is run that the function does not run: its indices have no values.
+    probing: bool,
+    fuel: &'a mut Fuel,
+}
+
+impl<R: Real> Machine<'_, R> {
+    fn affine(&self, a: &Affine) -> i64 {
+        self.point.position(a, |s| match s {
+            Symbol::Index(i) => self.indices[i.0 as usize],
+            Symbol::Bound(k) => self.sums[self.sums.len() - 1 - k as usize],
+            Symbol::Size(n) => self.point.sizes[n.0 as usize],
+        })
+    }
+
+    fn each(&mut self, indices: &[Index], shape: &[usize], block: &Block) -> Option<Vec<R>> {
+        let mut values = Vec::new();
+        for at in positions(shape) {
+            indices.iter().zip(&at).for_each(|(i, k)| self.indices[i.0 as usize] = *k as i64);
+            values.extend(self.block(block)?);
+        }
+        if values.is_empty() {
+            self.probe(block)?;
+        }
+        Some(values)
+    }
+
+    fn define(&mut self, t: Tensor, values: Vec<R>) {
+        self.certain &= values.iter().all(|x| x.rounded().value.is_finite());
+        self.tensors.entry(t).or_default().extend(values);
+    }
+
+    /// Finds out whether a round would read at a fixed position outside an array.
+    fn probe(&mut self, block: &Block) -> Option<()> {
+        let outside = std::mem::replace(&mut self.probing, true);
+        let values = self.block(block)?;
+        self.certain &= values.iter().all(|x| x.rounded().value.is_finite());
+        self.probing = outside;
+        Some(())
+    }
+
+    /// A loop that carries state: what a round makes is behind what is there.
+    fn recurrences(&mut self, over: Index, unit: &[crate::ir::Definition], blocks: &[Vec<Block>]) -> Option<()> {
+        let rounds = self.affine(self.program.length(over)).max(0);
+        for round in -1..rounds {
+            for (d, blocks) in unit.iter().zip(blocks) {
+                let Body::Recurrence { indices, .. } = &d.body else { continue };
+                let shape = self.shapes[d.tensor.0 as usize][1..].to_vec();
+                self.indices[over.0 as usize] = round;
+                let values = self.each(indices, &shape, &blocks[usize::from(round >= 0)])?;
+                self.define(d.tensor, values);
+            }
+        }
+        if rounds == 0 {
+            blocks.iter().try_for_each(|parts| self.probe(&parts[1]))?;
+        }
+        Some(())
+    }
+
+    fn block(&mut self, block: &Block) -> Option<Vec<R>> {
+        self.fuel.take(block.steps.len())?;
+        let mut values: Vec<R> = Vec::with_capacity(block.steps.len());
+        for step in &block.steps {
+            let value = match step {
+                Step::Number(x) => R::new(*x),
+                Step::Node(node, operands) => self.node(node, operands, &values),
+                Step::Sum(length, body) => {
+                    let mut sum = R::new(0.0);
+                    let rounds = if self.probing { 0 } else { self.affine(length) };
+                    self.sums.push(0);
+                    for at in 0..rounds {
+                        self.sums.pop();
+                        self.sums.push(at);
+                        sum = sum + self.block(body)?[0];
+                    }
+                    if rounds <= 0 {
+                        self.probe(body)?;
+                    }
+                    self.sums.pop();
+                    sum
+                }
+                Step::Place(a, b, k) => {
+                    let holds = self.affine(a) == self.affine(b);
+                    // one without an index is a condition like any other
+                    let indexed = [a, b].into_iter().any(is_indexed);
+                    self.met[*k] |= holds && !self.probing || !indexed;
+                    R::new(f64::from(u8::from(holds)))
+                }
+            };
+            values.push(value);
+        }
+        Some(block.results.iter().map(|k| values[*k]).collect())
+    }
+
+    fn node(&self, node: &Node, operands: &[usize], values: &[R]) -> R {
+        match node {
+            Node::Integer(a) => R::new(self.affine(a) as f64),
+            Node::Access(t, at) => {
+                if self.probing && at.iter().any(is_indexed) {
+                    return R::new(1.0);
+                }
+                let mut flat = 0;
+                for (a, n) in at.iter().zip(&self.shapes[t.0 as usize]) {
+                    match usize::try_from(self.affine(a)) {
+                        Ok(k) if k < *n => flat = flat * n + k,
+                        _ => return R::new(f64::NAN),
+                    }
+                }
+                self.tensors.get(t).and_then(|all| all.get(flat)).copied().unwrap_or(R::new(f64::NAN))
+            }
+            Node::Delta(a, b) => R::new(f64::from(u8::from(self.affine(a) == self.affine(b)))),
+            Node::Bracket(_) => values[operands[0]],
+            Node::Apply(op, _) => match *operands {
+                [a] => apply(*op, &[values[a]]),
+                [a, b] => apply(*op, &[values[a], values[b]]),
+                _ => apply(*op, &operands.iter().map(|k| values[*k]).collect::<Vec<R>>()),
+            },
+            Node::Const(_) | Node::Sum(..) => unreachable!("steps of their own"),
+            Node::Named(..) => unreachable!("a program that verifies has no named sum"),
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! What `check!` runs: all functions that were generated for one, against central differences and each other.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// The parts of an input or a result: the elements of each, row-major.
+pub type Parts = Vec<Vec<f64>>;
+
+/// A function at inputs, with seeds: its results, values first. `None` where it returns none.
+pub type Run<'a> = &'a dyn Fn(&[Vec<f64>], &[Vec<f64>]) -> Option<Parts>;
+
+/// Which function was generated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The value and the Jacobian.
+    ValueAndJacobian,
+    /// The Jacobian, into memory that was filled with NaN.
+    Into,
+    /// The value and the product with tangents.
+    Jvp,
+    /// The value and the product with cotangents.
+    Vjp,
+    /// The Hessian.
+    Hessian,
+}
+
+/// A function with all that was generated for it.
+pub struct Subject<'a> {
+    /// The function's name.
+    pub name: &'static str,
+    /// The parameters that it is differentiated by.
+    pub inputs: &'a [&'static str],
+    /// Their values.
+    pub point: Parts,
+    /// The distance from 1 to the next number of its floats.
+    pub epsilon: f64,
+    /// The function.
+    pub value: Run<'a>,
+    /// Its Jacobian.
+    pub jacobian: Run<'a>,
+    /// The others, with their names.
+    pub others: &'a [(&'static str, Kind, Run<'a>)],
+}
+
+/// Something that is passed by value, to be copied if it can be.
+pub struct Copied<'a, T>(pub &'a T);
+
+/// Copies what is `Clone`.
+pub trait OfClone {
+    /// What is copied.
+    type Of;
+    /// The copy.
+    fn copied(&self) -> Self::Of;
+}
+
+/// Stands in for [`OfClone`] where that does not apply: method look-up comes here one reference later.
+pub trait OfOthers {
+    /// What is not copied.
+    type Of;
+    /// Panics.
+    fn copied(&self) -> Self::Of;
+}
+
+impl<T: Clone> OfClone for Copied<'_, T> {
+    type Of = T;
+
+    fn copied(&self) -> T {
+        self.0.clone()
+    }
+}
+
+impl<T> OfOthers for &Copied<'_, T> {
+    type Of = T;
+
+    fn copied(&self) -> T {
+        panic!(
+            "`check!` calls the function many times, and so needs `Clone` for `{}`, which is passed by value",
+            core::any::type_name::<T>()
+        )
+    }
+}
+
+/// The elements of an array as `f64`.
+pub fn flat<'a, F: 'a>(elements: impl Iterator<Item = &'a F>, number: impl Fn(&F) -> f64) -> Vec<f64> {
+    elements.map(number).collect()
+}
+
+/// Puts numbers into an array.
+pub fn fill<'a, F: 'a>(elements: impl Iterator<Item = &'a mut F>, numbers: &[f64], float: impl Fn(f64) -> F) {
+    elements.zip(numbers).for_each(|(element, x)| *element = float(*x));
+}
+
+/// Puts one number into all of an array.
+pub fn fill_all<'a, F: 'a>(elements: impl Iterator<Item = &'a mut F>, x: f64, float: impl Fn(f64) -> F) {
+    elements.for_each(|element| *element = float(x));
+}
+
+/// The points around the given one at which the functions are compared, besides.
+const AROUND: u64 = 4;
+/// How far these are away, as a part of each number, or of a tenth.
+const DISTANCE: f64 = 0.02;
+/// Steps of the differences: each half as large as the one before.
+const STEPS: usize = 10;
+/// The first step, as a part of the number, or of a tenth.
+const FIRST: f64 = 0.05;
+/// A difference is trusted up to this many times its estimated error.
+const TRUST: f64 = 16.0;
+
+/// Compares the functions at the point and around it.
+///
+/// # Panics
+/// If two of them disagree, or the function has no finite value at the point.
+#[track_caller]
+pub fn check(subject: &Subject<'_>) {
+    for k in 0..=AROUND {
+        let mut random = Random(k);
+        let near = |x: &f64| if k == 0 { *x } else { x + DISTANCE * random.sign() * x.abs().max(0.1) };
+        let mut near = near;
+        let point: Parts = subject.point.iter().map(|x| x.iter().map(&mut near).collect()).collect();
+        match At::new(subject, point) {
+            Some(at) => {
+                if let Err(what) = at.compare(k) {
+                    panic!("{what}\n  at {}", at.describe());
+                }
+            }
+            None if k == 0 => panic!("`{}` has no finite value at the point where it is checked", subject.name),
+            None => {}
+        }
+    }
+}
+
+/// Numbers that look random and are the same on every machine: Knuth's generator.
+struct Random(u64);
+
+impl Random {
+    fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Between ½ and 1, of either sign.
+    fn sign(&mut self) -> f64 {
+        let size = 0.5 + 0.5 * self.unit();
+        if self.unit() < 0.5 {
+            -size
+        } else {
+            size
+        }
+    }
+}
+
+/// A number that differences give, and an estimate of its error.
+#[derive(Clone, Copy)]
+struct Estimate {
+    value: f64,
+    error: f64,
+}
+
+/// The functions at one point.
+struct At<'a> {
+    subject: &'a Subject<'a>,
+    point: Parts,
+    value: Parts,
+    jacobian: Parts,
+}
+
+impl<'a> At<'a> {
+    fn new(subject: &'a Subject<'a>, point: Parts) -> Option<At<'a>> {
+        let value = (subject.value)(&point, &[]).filter(|y| y.iter().flatten().all(|y| y.is_finite()))?;
+        let jacobian = (subject.jacobian)(&point, &[])?;
+        Some(At { subject, point, value, jacobian })
+    }
+
+    fn compare(&self, seed: u64) -> Result<(), String> {
+        let name = self.subject.name;
+        let lengths: Vec<usize> = self.value.iter().map(Vec::len).collect();
+        self.differences(&format!("{name}_jacobian"), self.subject.value, &lengths, &self.jacobian)?;
+        for (other, kind, run) in self.subject.others {
+            let mut random = Random(seed.wrapping_add(0x9e37_79b9));
+            let mut like = |parts: &Parts| -> Parts { parts.iter().map(|x| x.iter().map(|_| random.sign()).collect()).collect() };
+            let (tangents, cotangents) = (like(&self.point), like(&self.value));
+            let seeds = match kind {
+                Kind::Jvp => &tangents,
+                Kind::Vjp => &cotangents,
+                _ => &Vec::new(),
+            };
+            let results = run(&self.point, seeds).ok_or_else(|| format!("`{other}` returns nothing where `{name}` returns a value"))?;
+            let values = if matches!(kind, Kind::Into | Kind::Hessian) { 0 } else { self.value.len() };
+            let (values, rest) = results.split_at(values.min(results.len()));
+            let scales: Parts = self.value.iter().map(|y| y.iter().map(|y| y.abs()).collect()).collect();
+            self.same(other, "the value", values, &self.value[..values.len()], &scales)?;
+            match kind {
+                Kind::ValueAndJacobian | Kind::Into => {
+                    let scales: Parts = self.jacobian.iter().map(|j| j.iter().map(|j| j.abs()).collect()).collect();
+                    self.same(other, "the Jacobian", rest, &self.jacobian, &scales)?;
+                }
+                Kind::Jvp => {
+                    let (expected, scales) = self.product(&tangents, false);
+                    self.same(other, "the tangent", rest, &expected, &scales)?;
+                }
+                Kind::Vjp => {
+                    let (expected, scales) = self.product(&cotangents, true);
+                    self.same(other, "the cotangent", rest, &expected, &scales)?;
+                }
+                Kind::Hessian => {
+                    let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
+                    self.differences(other, self.subject.jacobian, &lengths, rest)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares a derivative with differences of the function `of`, whose results have these lengths.
+    fn differences(&self, name: &str, of: Run<'_>, lengths: &[usize], found: &[Vec<f64>]) -> Result<(), String> {
+        let inputs = self.point.len();
+        if found.len() != lengths.len() * inputs {
+            return Err(format!("`{name}` has {} parts, not {}", found.len(), lengths.len() * inputs));
+        }
+        for (i, input) in self.point.iter().enumerate() {
+            for k in 0..input.len() {
+                let column = self.column(of, i, k, lengths);
+                for ((part, length), estimates) in found.iter().skip(i).step_by(inputs).zip(lengths).zip(&column) {
+                    if part.len() != length * input.len() {
+                        return Err(format!(
+                            "`{name}` has {} entries by `{}`, not {}",
+                            part.len(),
+                            self.subject.inputs[i],
+                            length * input.len()
+                        ));
+                    }
+                    for (row, estimate) in estimates.iter().enumerate() {
+                        let entry = part[row * input.len() + k];
+                        let tolerance = TRUST * (estimate.error + self.subject.epsilon * (entry.abs() + estimate.value.abs()));
+                        let difference = (entry - estimate.value).abs();
+                        if tolerance.is_finite() && (difference > tolerance || difference.is_nan()) {
+                            return Err(format!(
+                                "`{name}`: the derivative of element {row} by element {k} of `{}` is {entry:?}, but differences give {:?} ± {:.1e}",
+                                self.subject.inputs[i], estimate.value, estimate.error
+                            ));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Central differences of all results by one number, extrapolated to a step of 0 (Ridders 1982): of all
+    /// estimates the one whose neighbours differ the least.
+    fn column(&self, of: Run<'_>, i: usize, k: usize, lengths: &[usize]) -> Vec<Vec<Estimate>> {
+        let unknown = Estimate { value: 0.0, error: f64::INFINITY };
+        let mut best: Vec<Vec<Estimate>> = lengths.iter().map(|n| alloc::vec![unknown; *n]).collect();
+        let x = self.point[i][k];
+        let mut step = FIRST * x.abs().max(0.1);
+        // the extrapolations of the step before
+        let mut before: Vec<Parts> = Vec::new();
+        for _ in 0..STEPS {
+            let at = |x: f64| {
+                let mut point = self.point.clone();
+                point[i][k] = x;
+                of(&point, &[])
+            };
+            // what is stored of the step, rounded as the function's floats are
+            let digits = 1.0 / self.subject.epsilon;
+            let unit = (x.abs() + step) / digits;
+            let wide = 2.0 * step;
+            let (Some(above), Some(below)) = (at(x + step), at(x - step)) else {
+                step /= 2.0;
+                continue;
+            };
+            let mut now: Vec<Parts> = Vec::new();
+            let first = |f: &dyn Fn(f64, f64) -> f64| -> Parts {
+                above.iter().zip(&below).map(|(a, b)| a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect()).collect()
+            };
+            now.push(first(&|a, b| (a - b) / wide));
+            let rounding = first(&|a, b| self.subject.epsilon * (a.abs() + b.abs()) / wide + ((a - b) / wide).abs() * unit / wide);
+            let mut factor = 1.0;
+            for order in 0..before.len() {
+                factor *= 4.0;
+                let mut next: Parts = Vec::new();
+                for (part, (wide, narrow)) in before[order].iter().zip(&now[order]).enumerate() {
+                    let extrapolated = wide.iter().zip(narrow).map(|(wide, narrow)| (factor * narrow - wide) / (factor - 1.0));
+                    let extrapolated: Vec<f64> = extrapolated.collect();
+                    for (row, value) in extrapolated.iter().enumerate() {
+                        let error = (value - wide[row]).abs().max((value - narrow[row]).abs()) + rounding[part][row];
+                        if let Some(known) = best.get_mut(part).and_then(|b| b.get_mut(row)).filter(|known| error < known.error) {
+                            *known = Estimate { value: *value, error };
+                        }
+                    }
+                    next.push(extrapolated);
+                }
+                now.push(next);
+            }
+            before = now;
+            step /= 2.0;
+        }
+        best
+    }
+
+    /// `J·t` or `Jᵀ·c`, and the sum of the absolute values of its terms.
+    fn product(&self, weights: &Parts, transposed: bool) -> (Parts, Parts) {
+        let of: &Parts = if transposed { &self.point } else { &self.value };
+        let mut sums: Parts = of.iter().map(|x| alloc::vec![0.0; x.len()]).collect();
+        let mut scales = sums.clone();
+        for (o, y) in self.value.iter().enumerate() {
+            for (i, x) in self.point.iter().enumerate() {
+                let block = &self.jacobian[o * self.point.len() + i];
+                for (row, column) in (0..y.len()).flat_map(|row| (0..x.len()).map(move |column| (row, column))) {
+                    let entry = block[row * x.len() + column];
+                    let (to, weight) = if transposed { ((i, column), weights[o][row]) } else { ((o, row), weights[i][column]) };
+                    sums[to.0][to.1] += entry * weight;
+                    scales[to.0][to.1] += (entry * weight).abs();
+                }
+            }
+        }
+        (sums, scales)
+    }
+
+    /// Compares two that should differ by rounding only.
+    fn same(&self, name: &str, what: &str, found: &[Vec<f64>], expected: &[Vec<f64>], scales: &[Vec<f64>]) -> Result<(), String> {
+        let lengths = |parts: &[Vec<f64>]| parts.iter().map(Vec::len).collect::<Vec<usize>>();
+        if lengths(found) != lengths(expected) {
+            return Err(format!("`{name}`: {what} has the lengths {:?}, not {:?}", lengths(found), lengths(expected)));
+        }
+        // another order of operations may lose some digits more
+        let slack = self.subject.epsilon * 4e6;
+        for (part, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let largest = scales[part].iter().fold(0.0_f64, |a, b| a.max(*b));
+            for (k, (found, expected)) in found.iter().zip(expected).enumerate() {
+                let tolerance = slack * scales[part][k] + self.subject.epsilon * largest;
+                let difference = (found - expected).abs();
+                let both_nan = found.is_nan() && expected.is_nan() || found == expected;
+                if !both_nan && (difference > tolerance || difference.is_nan()) {
+                    let other = if what == "the value" { self.subject.name } else { "the Jacobian" };
+                    return Err(format!(
+                        "`{name}`: element {k} of part {part} of {what} is {found:?}, but {other} gives {expected:?} ± {tolerance:.1e}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        let inputs = self.subject.inputs.iter().zip(&self.point).map(|(name, x)| match x.as_slice() {
+            [x] => format!("{name} = {x:?}"),
+            all => format!("{name} = {all:?}"),
+        });
+        inputs.collect::<Vec<String>>().join(", ")
+    }
+}

@@ -1,0 +1,203 @@
+//! The user's own check: it works for every signature, and fails where a derivative is wrong.
+
+use crate::{common, corpus};
+use jac_runtime::__private::{check, Kind, Subject};
+use jac_runtime::check;
+use jac_runtime::jacobian;
+use ndarray::{array, s, Array1, Array2, ArrayView1, ArrayView2};
+use num_traits::Float;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+#[path = "../../jac-runtime/examples/range_bearing.rs"]
+#[allow(dead_code)]
+mod readme;
+
+/// Every function of the corpus passes, at points of its range.
+#[test]
+fn the_corpus_passes() {
+    for case in corpus::cases() {
+        let x = common::point(&case, 7);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (case.check)(&x))) {
+            panic!("{}: {:?}", case.name, panic.downcast_ref::<String>());
+        }
+    }
+}
+
+mod shapes {
+    //! Functions of every kind of signature, elsewhere than the test.
+    use super::*;
+
+    #[jacobian(value, into, jvp, vjp, hessian)]
+    pub fn energy(q: &[f64; 3], mass: f64) -> f64 {
+        0.5 * mass * (q[0] * q[0] + q[1].sin() * q[2])
+    }
+
+    #[jacobian(value, into, jvp, vjp, wrt(b, m))]
+    pub fn mixed(n: usize, up: bool, a: [f64; 2], b: &f64, m: [[f64; 2]; 2], weights: &[f64]) -> ([f64; 2], f64) {
+        let scale = if up { n as f64 } else { 1.0 };
+        ([scale * m[0][0] * b + a[0], m[1][1] * m[0][1]], b.exp() + weights.iter().sum::<f64>() * m[1][0])
+    }
+
+    #[jacobian(value, into, jvp, vjp, hessian)]
+    pub fn arrays(a: &Array2<f64>, x: Array1<f64>, y: ArrayView1<f64>, z: &ArrayView2<'_, f64>, v: Vec<f64>) -> f64 {
+        let w = a.dot(&x) * &y;
+        let mut total = w.sum() + z.sum();
+        for i in 0..v.len() {
+            total += v[i] * v[i] * z[[0, 0]];
+        }
+        total
+    }
+
+    #[jacobian(value, into, jvp, vjp)]
+    pub fn written(x: &[f64], out: &mut [f64], total: &mut f64) {
+        for i in 0..x.len() {
+            out[i] = x[i].exp();
+        }
+        *total = x.iter().sum();
+    }
+
+    #[jacobian(value, into, jvp, vjp)]
+    pub fn positive(x: f64, y: [f64; 2]) -> Option<(f64, [f64; 2])> {
+        Some((x.sqrt() * y[0], [y[1] * x, y[0]]))
+    }
+
+    #[jacobian(value, into, jvp, vjp, hessian)]
+    pub fn single(x: f32, y: &[f32; 2]) -> f32 {
+        (x * y[0]).sin() + y[1]
+    }
+
+    #[jacobian(value, into, jvp, vjp, hessian)]
+    pub fn generic<T: Float, const N: usize>(x: &[T; N], y: T) -> T {
+        let mut total = y * y;
+        for i in 0..N {
+            total = total + x[i] * x[i] * y;
+        }
+        total
+    }
+
+    /// Not `Clone`.
+    pub struct Settings {
+        pub gain: f64,
+    }
+
+    #[jacobian]
+    pub fn by_value(x: f64, settings: Settings) -> f64 {
+        x * x * settings.gain
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Pendulum {
+    length: f64,
+}
+
+#[jacobian]
+impl Pendulum {
+    #[jacobian(value, into, jvp, vjp)]
+    fn rate(&self, state: &[f64; 2]) -> Result<[f64; 2], String> {
+        Ok([state[1], -9.81 / self.length * state[0].sin()])
+    }
+
+    #[jacobian(value)]
+    fn stretched(self, by: f64) -> f64 {
+        self.length * by.exp()
+    }
+
+    #[jacobian(hessian)]
+    fn period(length: f64) -> f64 {
+        (length / 9.81).sqrt()
+    }
+}
+
+#[test]
+fn every_signature_can_be_checked() {
+    check!(shapes::energy, &[0.3, 0.7, -0.2], 2.0);
+    check!(shapes::mixed, 3, true, [0.1, 0.2], &0.4, [[0.5, 0.6], [0.7, 0.8]], &[1.0, 2.0]);
+    let (a, x, y) = (array![[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]], array![0.7, 0.8], array![0.9, 1.0, 1.1, 1.2, 1.3]);
+    check!(shapes::arrays, &a, x, y.slice(s![..;2]), &a.view(), vec![0.1, 0.2, 0.3]);
+    check!(shapes::written, &[0.1, 0.2, 0.3], &mut [0.0; 3], &mut 0.0);
+    check!(shapes::positive, 0.5, [0.1, 0.2],);
+    check!(shapes::single, 0.5, &[0.1, 0.2]);
+    check!(shapes::generic::<f64, 3>, &[0.1, 0.2, 0.3], 0.5);
+    check!(shapes::generic, &[0.1_f32, 0.2], 0.5);
+    let pendulum = Pendulum { length: 1.5 };
+    check!(Pendulum::rate, &pendulum, &[0.3, 0.4]);
+    check!(Pendulum::stretched, pendulum, 0.4);
+    check!(Pendulum::period, 0.4);
+    jac_runtime::check!(shapes::energy, &[0.0, 0.0, 0.0], 1.0);
+}
+
+fn failure(f: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(f)).expect_err("it fails");
+    panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_default()
+}
+
+#[test]
+fn what_cannot_be_checked_says_why() {
+    let text = failure(|| check!(shapes::by_value, 1.0, shapes::Settings { gain: 2.0 }));
+    assert!(text.contains("needs `Clone`") && text.contains("Settings"), "{text}");
+    let text = failure(|| check!(shapes::positive, -1.0, [0.1, 0.2]));
+    assert!(text.contains("no finite value"), "{text}");
+}
+
+/// `f(x, y) = (x₀·y, x₁²)` with one derivative that is wrong by a factor, from one of the functions.
+fn wrong(which: &str, factor: f64) -> String {
+    let of = |name: &str| if which == name { factor } else { 1.0 };
+    let (j, v, i, t, c) = (of("jacobian"), of("value"), of("into"), of("jvp"), of("vjp"));
+    let jacobian = |x: &[Vec<f64>], f: f64| vec![vec![x[1][0], 0.0, 0.0, 2.0 * x[0][1] * f], vec![x[0][0], 0.0]];
+    let value = |x: &[Vec<f64>]| vec![vec![x[0][0] * x[1][0], x[0][1] * x[0][1]]];
+    failure(|| {
+        check(&Subject {
+            name: "f",
+            inputs: &["x", "y"],
+            point: vec![vec![0.3, 0.7], vec![1.2]],
+            epsilon: f64::EPSILON,
+            value: &|x, _| Some(value(x)),
+            jacobian: &|x, _| Some(jacobian(x, j)),
+            others: &[
+                ("f_value_and_jacobian", Kind::ValueAndJacobian, &|x, _| Some([value(x), jacobian(x, v)].concat())),
+                ("f_jacobian_into", Kind::Into, &|x, _| Some(jacobian(x, i))),
+                ("f_jvp", Kind::Jvp, &|x, s| {
+                    let tangent = vec![x[1][0] * s[0][0] + x[0][0] * s[1][0], 2.0 * x[0][1] * s[0][1] * t];
+                    Some(vec![value(x).remove(0), tangent])
+                }),
+                ("f_vjp", Kind::Vjp, &|x, s| {
+                    Some(vec![value(x).remove(0), vec![x[1][0] * s[0][0], 2.0 * x[0][1] * s[0][1] * c], vec![x[0][0] * s[0][0]]])
+                }),
+            ],
+        });
+        panic!("passes");
+    })
+}
+
+#[test]
+fn a_wrong_derivative_fails_with_both_numbers() {
+    assert_eq!(wrong("none", 1.0), "passes");
+    for factor in [1.0 + 1e-6, -1.0, 0.0, f64::NAN] {
+        let text = wrong("jacobian", factor);
+        assert!(text.starts_with("`f_jacobian`: the derivative of element 1 by element 1 of `x` is "), "{text}");
+        assert!(text.contains("but differences give 1.4") || text.contains("but differences give 1.39999"), "{text}");
+        assert!(text.contains(" ± ") && text.contains("at x = [0.3, 0.7], y = 1.2"), "{text}");
+        for (which, name) in [("value", "f_value_and_jacobian"), ("into", "f_jacobian_into"), ("jvp", "f_jvp"), ("vjp", "f_vjp")] {
+            let text = wrong(which, factor);
+            assert!(text.starts_with(&format!("`{name}`: element ")) && text.contains(" ± "), "{text}");
+        }
+    }
+}
+
+/// The Hessian of `x³` with a wrong factor.
+#[test]
+fn a_wrong_hessian_fails() {
+    let text = failure(|| {
+        check(&Subject {
+            name: "f",
+            inputs: &["x"],
+            point: vec![vec![0.5]],
+            epsilon: f64::EPSILON,
+            value: &|x, _| Some(vec![vec![x[0][0].powi(3)]]),
+            jacobian: &|x, _| Some(vec![vec![3.0 * x[0][0] * x[0][0]]]),
+            others: &[("f_hessian", Kind::Hessian, &|x, _| Some(vec![vec![5.0 * x[0][0]]]))],
+        });
+    });
+    assert!(text.starts_with("`f_hessian`: the derivative of element 0 by element 0 of `x` is 2.5, but differences give 3.0"), "{text}");
+}

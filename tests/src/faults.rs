@@ -1,0 +1,134 @@
+//! Deliberate faults in jac: each changes one text in one file, and should make some expansion disagree with its
+//! function. `examples/faults.rs` plants them, one at a time.
+
+/// A text that occurs once in a file of `jac-core/src`, and the wrong one.
+#[derive(Debug)]
+pub struct Fault {
+    /// The file.
+    pub file: &'static str,
+    /// The text.
+    pub right: &'static str,
+    /// What is put in its place.
+    pub wrong: &'static str,
+}
+
+const fn fault(file: &'static str, right: &'static str, wrong: &'static str) -> Fault {
+    Fault { file, right, wrong }
+}
+
+/// The faults, by pass.
+pub const FAULTS: &[Fault] = &[
+    // the derivatives of operators
+    fault("ops/table.rs", r#"derivative: ["cos(a)"]"#, r#"derivative: ["-cos(a)"]"#),
+    fault("ops/table.rs", r#"derivative: ["1 / b", "-y / b"]"#, r#"derivative: ["1 / b", "y / b"]"#),
+    fault("ops/table.rs", r#"derivative: ["1 / cosh(a) / cosh(a)"]"#, r#"derivative: ["1 / cosh(a)"]"#),
+    fault("ops/table.rs", r#"derivative: ["b * pow(a, b - 1)", "#, r#"derivative: ["pow(a, b - 1)", "#),
+    fault("ops/table.rs", r#""select(b > a, 1, select(a == b, 0.5, 0))""#, r#""select(a > b, 1, select(a == b, 0.5, 0))""#),
+    fault("ops/table.rs", r#"derivative: ["select(a > 0, 1, select(a < 0, -1, 0))"]"#, r#"derivative: ["1"]"#),
+    // the rules of intrinsics
+    fault("ops/intrinsics.rs", r#"partial: "-(y[i, k] * y[l, j])""#, r#"partial: "-(y[i, k] * y[j, l])""#),
+    fault("ops/intrinsics.rs", r#"backward: "s = tr_solve(a, c); -(s[k] * y[l])""#, r#"backward: "s = tr_solve(a, c); -(s[l] * y[k])""#),
+    fault("ops/intrinsics.rs", r#"partial: "u = inv(a); y * u[l, k]""#, r#"partial: "u = inv(a); y * u[k, l]""#),
+    fault("ops/intrinsics.rs", "x[i, j, k] * u[j, l] + x[i, j, l] * u[j, k]", "x[i, j, k] * u[j, l]"),
+    // vertex elimination
+    fault("diff/elimination.rs", "Some(known) => program.arena.add(*known, weight),", "Some(_) => weight,"),
+    fault("diff/elimination.rs", "for (to, lower) in &below {", "for (to, lower) in below.iter().skip(usize::from(below.len() > 2)) {"),
+    fault("diff/elimination.rs", "first += elements.len();", "first += elements.len().min(1);"),
+    fault("diff/elimination.rs", "Vertex::Output(row), Vertex::Node(*e), one", "Vertex::Output(row.min(1)), Vertex::Node(*e), one"),
+    fault("diff/elimination.rs", "arena.select(c, one, zero)", "arena.select(c, zero, one)"),
+    // products
+    fault(
+        "diff/products.rs",
+        "let change = arena.apply(Op::Mul, vec![step, tangent]);",
+        "let change = arena.apply(Op::Mul, vec![step, e]);",
+    ),
+    fault(
+        "diff/products.rs",
+        "Some(total.map_or(sum, |total| program.arena.apply(Op::Add, vec![total, sum])));",
+        "Some(total.unwrap_or(sum));",
+    ),
+    // unrolling
+    fault(
+        "unroll.rs",
+        "Some(sum) => program.arena.apply(Op::Add, vec![sum, term]),",
+        "Some(sum) => program.arena.apply(Op::Sub, vec![sum, term]),",
+    ),
+    fault("unroll.rs", "if c.is_zero() { args[2] } else { args[1] }", "if c.is_zero() { args[1] } else { args[2] }"),
+    fault("unroll.rs", "fold(0, |flat, (a, n)| flat * n + a)", "fold(0, |flat, (a, n)| flat * n + a.min(&1))"),
+    fault("unroll.rs", "for k in 0..length.known().unwrap_or(0) {", "for k in 1..length.known().unwrap_or(0) {"),
+    fault("unroll.rs", "At { named: indices.iter().copied().zip(", "At { named: indices.iter().rev().copied().zip("),
+    // equal values
+    fault("simplify/gvn.rs", "Op::Sub => add(a, neg(b)),", "Op::Sub => add(a, b),"),
+    fault("simplify/gvn.rs", "Op::Neg => neg(a),", "Op::Neg => a,"),
+    fault("simplify/gvn.rs", "Some(n) => power(a, n.unsigned_abs()),", "Some(n) => power(a, n.unsigned_abs() / 2),"),
+    fault("simplify/gvn.rs", "let opposite = program.arena.neg(known);", "let opposite = known;"),
+    fault("simplify/gvn.rs", "mul(add(1, neg(mul(t, t))), scale)", "mul(add(1, mul(t, t)), scale)"),
+    // factoring
+    fault("simplify/factor/extract.rs", "Constant::from(if term.negative { -1 } else { 1 })", "Constant::from(1)"),
+    fault("simplify/factor/extract.rs", "self.add(new, vec![x, y], false)", "self.add(new, vec![x], false)"),
+    fault("simplify/factor/extract.rs", "l.1 ^= negative", "l.1 &= negative"),
+    fault("simplify/factor/flatten.rs", "self.sum(args[1]).iter().map(|m| m.scaled(&Constant::from(-1)))", "self.sum(args[1])"),
+    fault("simplify/factor/mod.rs", "literals.remove(k);", ""),
+    fault("simplify/factor/mod.rs", "coefficient: self.coefficient.mul(&other.coefficient) }", "coefficient: self.coefficient.clone() }"),
+    fault(
+        "simplify/factor/write.rs",
+        "(true, false) => (false, program.arena.sub(b, a)),",
+        "(true, false) => (false, program.arena.sub(a, b)),",
+    ),
+    fault(
+        "simplify/factor/write.rs",
+        "literals = &literals[times..];",
+        "literals = &literals[times.min(literals.len())..]; let times = 1;",
+    ),
+    fault("simplify/factor/write.rs", "let side = if first.reciprocal && !shared {", "let side = if first.reciprocal && shared {"),
+    // other simplifications
+    fault("simplify/constants.rs", "let constant = a.mul(&b);", "let constant = a;"),
+    fault(
+        "simplify/resubstitute.rs",
+        "(Op::Mul, negated) => Form { op, a, b, negated },",
+        "(Op::Mul, _) => Form { op, a, b, negated: false },",
+    ),
+    fault("ops/table.rs", "(sub ?a (neg ?b)) => (add ?a ?b)", "(sub ?a (neg ?b)) => (sub ?a ?b)"),
+    fault("ops/table.rs", "(sub (mul ?a ?b) (mul ?a ?c)) => (mul ?a (sub ?b ?c))", "(sub (mul ?a ?b) (mul ?a ?c)) => (mul ?a (add ?b ?c))"),
+    fault("ops/table.rs", "(div (div ?a ?b) ?c) => (div ?a (mul ?b ?c))", "(div (div ?a ?b) ?c) => (div ?a (mul ?b ?b))"),
+    // scheduling
+    fault("lower/schedule.rs", "if free[&e].contains(&i) {", "if free[&e].len() > 1 && free[&e].contains(&i) {"),
+    fault("lower/schedule.rs", "Some(place.map_or(scope, |known| tree.common(known, scope)))", "Some(scope)"),
+    fault("lower/schedule.rs", "let (sin, cos) = if *op == Op::Sin {", "let (sin, cos) = if *op == Op::Cos {"),
+    fault("lower/mod.rs", "Stmt::Scalar(t, _) => !reads.contains(t),", "Stmt::Scalar(..) => true,"),
+    fault("lower/mod.rs", "is_some_and(|last| *last >= end)", "is_some_and(|last| *last > end)"),
+    // loops
+    fault(
+        "lower/loops.rs",
+        ".then_some(Factor { tensor: *tensor, transposed })",
+        ".then_some(Factor { tensor: *tensor, transposed: false })",
+    ),
+    fault("lower/loops.rs", "guards.append(&mut term.guards);", ""),
+    fault("lower/loops.rs", "arena.apply(Op::Select, vec![condition, one, zero])", "arena.apply(Op::Select, vec![condition, zero, one])"),
+    fault("lower/loops.rs", "in_order.sort_by_key(|d| level[&d.tensor]);", "in_order.reverse();"),
+    fault("lower/loops.rs", "advances.push(Item::Advance(variable, new));", ""),
+    fault("lower/loops.rs", "at: nest.at, value: nest.value, add });", "at: nest.at, value: nest.value, add: false });"),
+    fault("lower/loops.rs", "let negated = program.arena.apply(Op::Neg, vec![outer]);", "let negated = outer;"),
+    fault("lower/loops.rs", "&& self.loops.iter().all(|i| !program.arena.mentions(self.value, *i))", ""),
+    // what rounds share
+    fault(
+        "rounds.rs",
+        "at.iter().zip(other).all(|(a, b)| self.affine(a, b))",
+        "at.iter().zip(other).skip(1).all(|(a, b)| self.affine(a, b))",
+    ),
+    fault("rounds.rs", "!p.guarded && !p.free.is_empty()", "!p.free.is_empty()"),
+    // the chain rule on definitions
+    fault("diff/definitions.rs", "rounds.plus(&Affine::from(1), -1).plus(&Affine::from(i), -1)", "Affine::from(i)"),
+    fault("diff/definitions.rs", "parts[1].extend(terms);", ""),
+    fault("diff/definitions.rs", "others.terms.retain(|t| !outer.is_last(t, &rounds));", ""),
+    fault("diff/definitions.rs", "if temporary.contains(&state) { at.after() } else { at }", "at"),
+    fault("diff/definitions.rs", "let value = if n == e { result } else { n };", "let value = result;"),
+    fault(
+        "diff/definitions.rs",
+        "if let Some(carried) = dependent.get(&source) {",
+        "if let Some(carried) = dependent.get(&source).filter(|_| false) {",
+    ),
+    // products over unrelated indices
+    fault("simplify/separate.rs", "let sum = products.iter().fold(zero,", "let sum = products.iter().take(1).fold(zero,"),
+    fault("simplify/separate.rs", "product = program.arena.mul(product, access);", ""),
+];
