@@ -139,7 +139,9 @@ mod tests {
     #[test]
     fn powers_of_products_keep_their_value() {
         let point = [1.1, 0.9, 1.3];
-        for product in ["x", "x * y", "x * x", "x * x * y", "x * y * w * x", "x / y", "2 * x / (y * y)", "x * y + w", "x * y * w * x * y * w * x"] {
+        for product in
+            ["x", "x * y", "x * x", "x * x * y", "x * y * w * x", "x / y", "2 * x / (y * y)", "x * y + w", "x * y * w * x * y * w * x"]
+        {
             for exponent in [-13.0, -12.0, -8.0, -7.0, -3.0, -1.0, 0.0, 1.0, 2.0, 5.0, 6.0, 8.0, 12.0, 13.0, 40.0, 0.5, -1.5, 2.5] {
                 for shared in ["", " + x * y", " + w * (PRODUCT)"] {
                     let text = format!("z = pow({product}, {exponent}){}", shared.replace("PRODUCT", product));
