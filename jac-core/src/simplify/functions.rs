@@ -33,7 +33,10 @@ pub fn function(op: Op, a: f64, b: f64) -> (f64, [f64; 2]) {
             one(if e.is_infinite() { 1.0 } else { e / (e + 2.0) }, 1.0 / (cosh(a) * cosh(a)))
         }
         Op::Asinh => one(asinh(a), 1.0 / hypot(a, 1.0)),
-        Op::Acosh => one(ln(a + ((a - 1.0) * (a + 1.0)).sqrt()), 1.0 / ((a - 1.0) * (a + 1.0)).sqrt()),
+        Op::Acosh => {
+            let legs = (a - 1.0).sqrt() * (a + 1.0).sqrt();
+            one(ln(a + legs), 1.0 / legs)
+        }
         Op::Atanh => one(0.5 * ln_1p(2.0 * a / (1.0 - a)), 1.0 / ((1.0 - a) * (1.0 + a))),
         Op::Cbrt => {
             let cbrt = exp(ln(a.abs()) / 3.0).copysign(a);
