@@ -6,7 +6,7 @@
 //! it, so nothing is multiplied by a matrix that is mostly zeros; a dense derivative that really is
 //! summed over becomes a definition of its own and is computed once.
 
-use super::{block_name, partial};
+use super::{block_name, norms, partial};
 use crate::ir::{
     affines, in_order, rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Tensor, Term,
 };
@@ -48,6 +48,7 @@ const FEW_INPUTS: i64 = 4;
 
 /// Differentiates the outputs at the positions `of` by every parameter in `wrt`.
 pub fn differentiate(mut program: Program, of: Range<usize>) -> Program {
+    program.regular = norms::regular(&program);
     let definitions = std::mem::take(&mut program.definitions);
     let rank = |ts: &[Tensor]| ts.iter().map(|t| program.info(*t).shape.len()).sum::<usize>();
     let recurrent = definitions.iter().any(|d| d.body.over().is_some());

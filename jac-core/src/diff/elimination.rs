@@ -5,7 +5,7 @@
 //! Jacobian (Griewank & Walther, *Evaluating Derivatives*, chapter 9). The order decides the cost
 //! and no order is always best, so several are tried and the cheapest is kept.
 
-use super::{block_name, partial};
+use super::{block_name, norms, partial};
 use crate::ir::{Affine, Block, Body, Definition, Expr, Map, Node, Program, Role, Set};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -77,6 +77,7 @@ impl Graph {
 /// Differentiates the outputs at the positions `of` of an unrolled program by every parameter in
 /// `wrt`, in several orders of elimination; the results differ in what they cost, the cheapest as they stand first.
 pub fn differentiate(mut program: Program, of: Range<usize>) -> Vec<Program> {
+    program.regular = norms::regular(&program);
     let elements = |output: usize| program.definition(program.outputs[output]).map(|d| d.body.roots().to_vec()).unwrap_or_default();
     let outputs: Vec<(usize, Vec<Expr>)> = of.map(|output| (output, elements(output))).collect();
     let roots: Vec<Expr> = outputs.iter().flat_map(|(_, es)| es).copied().collect();

@@ -473,6 +473,7 @@ impl Arena {
                 Some((Op::Not, args)) => args[0],
                 _ => self.apply(op, args.to_vec()),
             },
+            _ if op.entry().truth => self.decided(op, args).unwrap_or_else(|| self.apply(op, args.to_vec())),
             _ => self.apply(op, args.to_vec()),
         }
     }
@@ -634,6 +635,14 @@ impl Arena {
             _ => return None,
         };
         let [a, b] = args else { return None };
+        if let (Some(x), Some(y)) = (self.as_const(*a), self.as_const(*b)) {
+            let sign = match x.cmp(y) {
+                std::cmp::Ordering::Less => -1,
+                std::cmp::Ordering::Equal => 0,
+                std::cmp::Ordering::Greater => 1,
+            };
+            return Some(self.constant(i64::from(holds(sign))));
+        }
         let difference = self.as_position(*a)?.plus(&self.as_position(*b)?, -1).known()?;
         Some(self.constant(i64::from(holds(difference))))
     }

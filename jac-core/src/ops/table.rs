@@ -84,11 +84,11 @@ operators! {
         "neg-factor: (mul (neg ?a) ?b) => (neg (mul ?a ?b))",
     ], "Negation; free, it folds into its neighbours.";
     Pow: "pow" Method, 2, domain: Joint(|a, b| a > 0.0 || a == 0.0 && b >= 0.0 || a < 0.0 && b.fract() == 0.0), parity: Neither,
-        value: |x| x[0].powf(x[1]), derivative: ["b * pow(a, b - 1)", "select(y == 0, 0, y * ln(a))"], cost: 60, rules: [],
-        "Power: `powi` and `powf`; a constant integer exponent becomes products.";
+        value: |x| x[0].powf(x[1]), derivative: ["select(b == 0, 0, b * pow(a, b - 1))", "select(0 <= b && a == 0, 0, y * ln(a))"], cost: 60, rules: [],
+        "Power: `powi` and `powf`; a constant integer exponent becomes products. Derivatives at a base or exponent of 0 are 0, as JAX and PyTorch have them.";
     Sqrt: "sqrt" Method, 1, exact: true, domain: Closed(0.0, INF), parity: Neither, value: |x| x[0].sqrt(), derivative: ["0.5 / y"], cost: 12, rules: [
         "sqrt-square: (mul (sqrt ?a) (sqrt ?a)) => ?a",
-    ], "Square root; its derivative at 0 is +inf.";
+    ], "Square root; its derivative at 0 is +inf, but that of the root of a sum of squares is 0.";
     Cbrt: "cbrt" Method, 1, domain: Total, parity: Odd, value: |x| x[0].cbrt(), derivative: ["1 / (3 * (y * y))"], cost: 40, rules: [], "Cube root.";
     Exp: "exp" Method, 1, domain: Total, parity: Neither, value: |x| x[0].exp(), derivative: ["y"], cost: 40, rules: [
         "exp-zero: (exp 0) => 1",
@@ -128,7 +128,7 @@ operators! {
     Atanh: "atanh" Method, 1, domain: Open(-1.0, 1.0), parity: Odd, value: |x| x[0].atanh(), derivative: ["1 / ((1 - a) * (1 + a))"], cost: 40, rules: [], "Inverse hyperbolic tangent.";
     Atan2: "atan2" Method, 2, domain: Joint(|a, b| a != 0.0 || b != 0.0), parity: Neither, value: |x| x[0].atan2(x[1]),
         derivative: ["keep(b / hypot(a, b)) / hypot(a, b)", "-(keep(a / hypot(a, b)) / hypot(a, b))"], cost: 50, rules: [], "Angle of the point (b, a); derivatives by two quotients, since hypot² can overflow; NaN at the origin.";
-    Hypot: "hypot" Method, 2, domain: Total, parity: Neither, value: |x| x[0].hypot(x[1]), derivative: ["a / y", "b / y"], cost: 30, rules: [], "Length of (a, b); its derivative at the origin is NaN.";
+    Hypot: "hypot" Method, 2, domain: Total, parity: Neither, value: |x| x[0].hypot(x[1]), derivative: ["a / y", "b / y"], cost: 30, rules: [], "Length of (a, b); its derivative at the origin is 0.";
     Abs: "abs" Method, 1, exact: true, domain: Total, parity: Even, value: |x| x[0].abs(), derivative: ["select(a > 0, 1, select(a < 0, -1, 0))"], cost: 1, rules: [
         "abs-neg: (abs (neg ?a)) => (abs ?a)",
         "abs-abs: (abs (abs ?a)) => (abs ?a)",

@@ -3,7 +3,8 @@
 //! Before and after: a program that verifies, with the same outputs and blocks. A rewrite may
 //! widen the domain of definition (`x·y/y → x`), never narrow it. Every stage works on the dense
 //! scalar expressions of all definitions together, so that what they share stays shared, and is
-//! kept only if it did not make them dearer. Nothing here depends on a clock or on hash order.
+//! kept only if it did not make them dearer, nor any of them less accurate, at sample points of all magnitudes
+//! ([`accuracy`]). Nothing here depends on a clock or on hash order.
 //!
 //! - [`separate`] takes apart products over unrelated indices, once, before the others;
 //! - [`gvn`] finds equal values by fingerprint;
@@ -12,15 +13,18 @@
 //! - [`egraph`] rewrites windows of a few dozen operations under the rules of the operator table;
 //! - [`constants`] joins the constant factors that the others have brought together, at the end.
 
+pub mod accuracy;
 pub mod constants;
 pub mod egraph;
 pub mod factor;
+mod functions;
 pub mod gvn;
 pub mod resubstitute;
 pub mod separate;
 
 use crate::effort::Effort;
 use crate::ir::{Expr, Map, Node, Program, Set};
+use accuracy::Evidence;
 use factor::Variant;
 
 /// What simplification did, for the header of the generated code.
@@ -73,35 +77,36 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
     let roots = dense_roots(program);
     let budget = Budget::of(effort);
     // no order of the stages is always best
+    let evidence = &mut Evidence::new(program, &roots);
     let mut best = Candidate::new(program, roots.clone());
-    best.try_stage(program, gvn::number);
+    best.try_stage(program, evidence, gvn::number);
     let orders: &[bool] = if best.price > FEW && effort != Effort::High { &[false] } else { &[true, false] };
     for variant in budget.variants {
         for numbered_first in orders {
             let mut candidate = Candidate::new(program, roots.clone());
             if *numbered_first {
-                candidate.try_stage(program, gvn::number);
+                candidate.try_stage(program, evidence, gvn::number);
             }
-            candidate.try_stage(program, |p, r| factor::factor(p, r, *variant));
-            candidate.try_stage(program, gvn::number);
+            candidate.try_stage(program, evidence, |p, r| factor::factor(p, r, *variant));
+            candidate.try_stage(program, evidence, gvn::number);
             if !*numbered_first && effort != Effort::Low {
-                candidate.try_stage(program, |p, r| factor::factor(p, r, *variant));
+                candidate.try_stage(program, evidence, |p, r| factor::factor(p, r, *variant));
             }
             best = best.cheaper(candidate);
         }
     }
     for _ in 0..budget.rounds {
         let before = best.price;
-        best.try_stage(program, |p, r| resubstitute::resubstitute(p, r, budget.pairs));
-        best.try_stage(program, |p, r| egraph::rewrite(p, r, budget.nodes));
+        best.try_stage(program, evidence, |p, r| resubstitute::resubstitute(p, r, budget.pairs));
+        best.try_stage(program, evidence, |p, r| egraph::rewrite(p, r, budget.nodes));
         for variant in budget.variants {
-            best.try_stage(program, |p, r| factor::factor(p, r, *variant));
+            best.try_stage(program, evidence, |p, r| factor::factor(p, r, *variant));
         }
         if best.price == before {
             break;
         }
     }
-    best.try_stage(program, constants::join);
+    best.try_stage(program, evidence, constants::join);
     replace(program, &roots, &best.roots);
     program.prune();
     Report { before, after: program.operations() }
@@ -112,8 +117,8 @@ pub fn estimate(program: &Program) -> u64 {
     let mut program = program.clone();
     let roots = dense_roots(&program);
     let mut candidate = Candidate::new(&program, roots);
-    candidate.try_stage(&mut program, gvn::number);
-    candidate.try_stage(&mut program, |p, r| factor::factor(p, r, VARIANTS[0]));
+    candidate.keep_cheaper(&mut program, gvn::number);
+    candidate.keep_cheaper(&mut program, |p, r| factor::factor(p, r, VARIANTS[0]));
     candidate.price
 }
 
@@ -130,9 +135,26 @@ impl Candidate {
     }
 
     /// Runs a stage, and keeps the result where it does not cost more.
-    fn try_stage(&mut self, program: &mut Program, stage: impl FnOnce(&mut Program, &[Expr]) -> Vec<Expr>) {
+    fn keep_cheaper(&mut self, program: &mut Program, stage: impl FnOnce(&mut Program, &[Expr]) -> Vec<Expr>) {
         let roots = stage(program, &self.roots);
         let result = Candidate::new(program, roots);
+        if result.price <= self.price {
+            *self = result;
+        }
+    }
+
+    /// The same, and only where no digits or range are lost: a root that would lose some stays as it was.
+    fn try_stage(&mut self, program: &mut Program, evidence: &mut Evidence, stage: impl FnOnce(&mut Program, &[Expr]) -> Vec<Expr>) {
+        let roots = stage(program, &self.roots);
+        let mut result = Candidate::new(program, roots);
+        if result.price > self.price || result.roots == self.roots {
+            return;
+        }
+        let worse = evidence.worse(program, &result.roots);
+        if !worse.is_empty() {
+            worse.into_iter().for_each(|k| result.roots[k] = self.roots[k]);
+            result = Candidate::new(program, result.roots);
+        }
         if result.price <= self.price {
             *self = result;
         }

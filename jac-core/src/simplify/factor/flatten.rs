@@ -139,11 +139,9 @@ impl Flattener<'_> {
                 let exponent =
                     self.program.arena.as_const(args[1]).and_then(Constant::to_integer).filter(|n| n.unsigned_abs() <= LONGEST as u64);
                 match exponent {
+                    Some(0) => vec![Monomial::constant(Constant::from(1))],
                     Some(n) => {
-                        let mut base = self.monomial(args[0]);
-                        if base.literals.len() as i64 * n.abs() > LONGEST as i64 {
-                            base = Monomial::var(self.var(args[0]));
-                        }
+                        let base = self.base(args[0], n);
                         let power = (1..n.abs()).fold(base.clone(), |p, _| p.times(&base));
                         match (n < 0, power.inverse()) {
                             (false, _) => vec![power],
@@ -156,6 +154,16 @@ impl Flattener<'_> {
             }
             Node::Apply(op, args) => self.opaque(op, &args),
             _ => vec![Monomial::var(self.leaf(e))],
+        }
+    }
+
+    /// The node as one monomial whose `n`-th power is not too long. That is decided before the node is
+    /// read, since reading it may take it.
+    fn base(&mut self, e: Expr, n: i64) -> Monomial {
+        self.collect(e);
+        match self.flat[&e].as_slice() {
+            [m] if m.literals.len() as u64 * n.unsigned_abs() > LONGEST as u64 => Monomial::var(self.var(e)),
+            _ => self.monomial(e),
         }
     }
 

@@ -128,3 +128,37 @@ fn parts(coefficient: Constant, float: Float) -> Vec<Constant> {
     out.insert(0, left);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{eval, parse, Inputs};
+
+    /// Powers of products on both sides of the longest monomial, whether something else reads the product
+    /// or not.
+    #[test]
+    fn powers_of_products_keep_their_value() {
+        let point = [1.1, 0.9, 1.3];
+        for product in
+            ["x", "x * y", "x * x", "x * x * y", "x * y * w * x", "x / y", "2 * x / (y * y)", "x * y + w", "x * y * w * x * y * w * x"]
+        {
+            for exponent in [-13.0, -12.0, -8.0, -7.0, -3.0, -1.0, 0.0, 1.0, 2.0, 5.0, 6.0, 8.0, 12.0, 13.0, 40.0, 0.5, -1.5, 2.5] {
+                for shared in ["", " + x * y", " + w * (PRODUCT)"] {
+                    let text = format!("z = pow({product}, {exponent}){}", shared.replace("PRODUCT", product));
+                    let program = parse(&format!("fn f(x: [], y: [], w: []) -> z\n{text}\n")).unwrap();
+                    let inputs = Inputs { tensors: program.params().zip(point.map(|x| vec![x])).collect(), ..Inputs::default() };
+                    let z = program.outputs[0];
+                    let value = eval(&program, &inputs)[&z][0];
+                    for variant in crate::simplify::VARIANTS {
+                        let mut factored = program.clone();
+                        let roots = factored.roots();
+                        let roots = factor(&mut factored, &roots, variant);
+                        factored.set_roots(&roots);
+                        let after = eval(&factored, &inputs)[&z][0];
+                        assert!((after - value).abs() <= 1e-13 * value.abs(), "{text}: {after}, not {value}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Lengths: roots of sums of squares, and `hypot`.
+//!
+//! Where a length is 0 it has no derivative; 0 is the least of its subgradients, as for `abs`, and the one
+//! that makes even functions of a length right. The derivative of the sum of squares is 0 there, so it is
+//! enough that the factor `1 / y` before it is finite: `y` is replaced by 1 where it is 0.
+//!
+//! Code that cannot be asked at 0 is spared that: where the function divides by the length anyway, or
+//! computes it only in a branch that excludes 0.
+
+use crate::ir::{Arena, Constant, Expr, Map, Node, Program, Role, Set};
+use crate::ops::Op;
+
+/// Factors are looked for in products of no more than this many.
+const FACTORS: usize = 32;
+/// Conditions are read no deeper than this.
+const CONDITIONS: u32 = 8;
+
+/// Whether `op(args)` is a length: it is 0 only where the derivative of what the root is taken of is 0, too.
+pub(super) fn is_length(program: &Program, op: Op, args: &[Expr]) -> bool {
+    match op {
+        Op::Hypot => true,
+        Op::Sqrt => is_sum_of_squares(program, scaled(program, args[0])),
+        _ => false,
+    }
+}
+
+/// The expression without what it is multiplied with or divided by and does not vary, whatever its sign.
+fn scaled(program: &Program, mut e: Expr) -> Expr {
+    loop {
+        e = match program.arena.as_apply(e) {
+            Some((Op::Mul, &[a, b])) if is_fixed(program, a) => b,
+            Some((Op::Mul, &[a, b])) if is_fixed(program, b) => a,
+            Some((Op::Div, &[a, _])) => a,
+            Some((Op::Keep, &[a])) => a,
+            _ => return e,
+        }
+    }
+}
+
+/// Whether a leaf does not depend on what is differentiated by.
+fn is_fixed(program: &Program, e: Expr) -> bool {
+    match &program.arena[e] {
+        Node::Const(_) | Node::Integer(_) => true,
+        Node::Access(t, _) => program.info(*t).role == Role::Param && !program.wrt.contains(t),
+        _ => false,
+    }
+}
+
+/// Whether the expression is nowhere negative, and its derivative 0 wherever it is.
+fn is_sum_of_squares(program: &Program, root: Expr) -> bool {
+    let arena = &program.arena;
+    let mut stack = vec![root];
+    let mut seen: Set<Expr> = Set::default();
+    while let Some(e) = stack.pop() {
+        if !seen.insert(e) {
+            continue;
+        }
+        match (&arena[e], arena.as_apply(e)) {
+            (Node::Sum(_, body), _) => stack.push(*body),
+            (Node::Access(t, _), _) => match program.definition(*t).map(|d| d.body.roots()) {
+                Some(roots) if program.definition(*t).is_some_and(|d| d.body.over().is_none()) && !roots.is_empty() => stack.extend(roots),
+                _ => return false,
+            },
+            (_, Some((Op::Add, args))) => stack.extend(args),
+            (_, Some((Op::MulAdd, &[a, b, c]))) if a == b => stack.push(c),
+            (_, Some((Op::Select, &[_, a, b]))) => stack.extend([a, b]),
+            (_, Some((Op::Div, &[a, b]))) if is_positive(arena, b) => stack.push(a),
+            (_, Some((Op::Div, args))) => stack.extend(args),
+            (_, Some((Op::Keep, args))) => stack.extend(args),
+            (_, Some((Op::Pow, &[a, n]))) => match arena.as_const(n).and_then(Constant::to_integer) {
+                Some(n) if n > 0 && n % 2 == 0 => {}
+                Some(n) if n > 0 => stack.push(a),
+                _ => return false,
+            },
+            (_, Some((Op::Mul, _))) => match unpaired(arena, e) {
+                Some(rest) if !rest.contains(&e) => stack.extend(rest),
+                _ => return false,
+            },
+            _ => return false,
+        }
+    }
+    true
+}
+
+fn is_positive(arena: &Arena, e: Expr) -> bool {
+    arena.as_const(e).is_some_and(|c| !c.is_negative() && !c.is_zero())
+}
+
+/// The factors of a product that do not stand in it an even number of times, positive constants left out.
+fn unpaired(arena: &Arena, product: Expr) -> Option<Vec<Expr>> {
+    let mut times: Map<Expr, usize> = Map::default();
+    let mut stack = vec![product];
+    let mut count = 0;
+    while let Some(e) = stack.pop() {
+        match arena.as_apply(e) {
+            Some((Op::Mul, args)) => stack.extend(args),
+            _ if is_positive(arena, e) => {}
+            _ => *times.entry(e).or_default() += 1,
+        }
+        count += 1;
+        if count > FACTORS {
+            return None;
+        }
+    }
+    let squared = times.values().any(|n| *n > 1);
+    let rest: Vec<Expr> = times.into_iter().filter(|(_, n)| n % 2 == 1).map(|(e, _)| e).collect();
+    (squared || !rest.is_empty()).then_some(rest)
+}
+
+/// The lengths in the program that need no care at 0.
+pub(super) fn regular(program: &Program) -> Set<Expr> {
+    let arena = &program.arena;
+    let roots = program.roots();
+    let order = arena.reachable(roots.iter().copied());
+    let lengths: Vec<Expr> =
+        order.iter().copied().filter(|e| arena.as_apply(*e).is_some_and(|(op, args)| is_length(program, op, args))).collect();
+    if lengths.is_empty() {
+        return Set::default();
+    }
+    let mut users: Map<Expr, Vec<Expr>> = Map::default();
+    for &e in &order {
+        for c in arena[e].children() {
+            users.entry(*c).or_default().push(e);
+        }
+    }
+    let roots: Set<Expr> = roots.into_iter().collect();
+    let regular = |n: &Expr| {
+        is_only_divided_by(arena, &users, &roots, *n)
+            || is_behind_condition(arena, &order, &roots, *n)
+            || are_all_singular(arena, &order, &roots, *n)
+    };
+    lengths.into_iter().filter(regular).collect()
+}
+
+/// Whether all that is made of `n` are quotients and logarithms of it: these have no finite derivative at 0.
+fn is_only_divided_by(arena: &Arena, users: &Map<Expr, Vec<Expr>>, roots: &Set<Expr>, n: Expr) -> bool {
+    let mut stack = vec![n];
+    let mut seen: Set<Expr> = Set::default();
+    while let Some(e) = stack.pop() {
+        if !seen.insert(e) {
+            continue;
+        }
+        let users = users.get(&e).map_or(&[][..], Vec::as_slice);
+        if roots.contains(&e) || users.is_empty() {
+            return false;
+        }
+        for user in users {
+            match arena.as_apply(*user) {
+                Some((Op::Div, args)) if args[0] != e => {}
+                Some((Op::Ln | Op::Log2 | Op::Log10, _)) => {}
+                Some((Op::Pow, args)) if args[0] == e && args[1] != e => match arena.as_const(args[1]) {
+                    Some(n) if n.is_negative() => {}
+                    Some(n) if !n.is_zero() => stack.push(*user),
+                    _ => return false,
+                },
+                Some((Op::Mul | Op::Neg | Op::Keep, _)) => stack.push(*user),
+                _ => return false,
+            }
+        }
+    }
+    true
+}
+
+/// Whether no root that depends on `n` is finite where it is 0, branches aside.
+fn are_all_singular(arena: &Arena, order: &[Expr], roots: &Set<Expr>, n: Expr) -> bool {
+    let (mut depends, mut zero, mut singular): (Set<Expr>, Set<Expr>, Set<Expr>) = Default::default();
+    depends.insert(n);
+    zero.insert(n);
+    for &e in order {
+        if arena[e].children().iter().any(|c| depends.contains(c)) {
+            depends.insert(e);
+        }
+        let Some((op, args)) = arena.as_apply(e) else { continue };
+        let (is_zero, is_singular) = match (op, args) {
+            (Op::Div, &[a, b]) => (false, zero.contains(&b) || singular.contains(&a)),
+            (Op::Ln | Op::Log2 | Op::Log10, &[a]) => (false, zero.contains(&a)),
+            (Op::Mul, &[a, b]) => (zero.contains(&a) || zero.contains(&b), singular.contains(&a) || singular.contains(&b)),
+            (Op::Add | Op::Sub, &[a, b]) => (false, singular.contains(&a) || singular.contains(&b)),
+            (Op::Neg | Op::Keep, &[a]) => (zero.contains(&a), singular.contains(&a)),
+            (Op::Pow, &[a, k]) => match (zero.contains(&a), arena.as_const(k)) {
+                (true, Some(k)) => (!k.is_negative() && !k.is_zero(), k.is_negative()),
+                _ => (false, false),
+            },
+            _ => (false, false),
+        };
+        if is_singular {
+            singular.insert(e);
+        } else if is_zero {
+            zero.insert(e);
+        }
+    }
+    roots.iter().all(|r| singular.contains(r) || !depends.contains(r))
+}
+
+/// Whether `n` is computed only in arms of branches that are not taken where it is 0.
+fn is_behind_condition(arena: &Arena, order: &[Expr], roots: &Set<Expr>, n: Expr) -> bool {
+    let of = arena.as_apply(n).map_or(n, |(op, args)| if op == Op::Sqrt { args[0] } else { n });
+    let decides = |c: Expr| [true, false].map(|holds| excludes_zero(arena, c, holds, [n, of], CONDITIONS));
+    let open: Map<Expr, [bool; 2]> = order
+        .iter()
+        .filter_map(|e| arena.as_apply(*e))
+        .filter(|(op, _)| *op == Op::Select)
+        .map(|(_, args)| (args[0], decides(args[0])))
+        .collect();
+    if !open.values().flatten().any(|closed| *closed) {
+        return false;
+    }
+    let mut stack: Vec<Expr> = roots.iter().copied().collect();
+    let mut seen: Set<Expr> = Set::default();
+    while let Some(e) = stack.pop() {
+        if e == n {
+            return false;
+        }
+        if !seen.insert(e) {
+            continue;
+        }
+        match arena.as_apply(e) {
+            Some((Op::Select, &[c, a, b])) => {
+                let [then, otherwise] = open[&c];
+                stack.push(c);
+                stack.extend((!then).then_some(a));
+                stack.extend((!otherwise).then_some(b));
+            }
+            _ => stack.extend(arena[e].children()),
+        }
+    }
+    true
+}
+
+/// Whether a condition, where it holds or where it does not, says that the length, or its square, is not 0.
+fn excludes_zero(arena: &Arena, condition: Expr, holds: bool, subjects: [Expr; 2], depth: u32) -> bool {
+    let Some((op, args)) = arena.as_apply(condition) else { return false };
+    let inner = |e: Expr, holds: bool| depth > 0 && excludes_zero(arena, e, holds, subjects, depth - 1);
+    let is = |e: Expr| subjects.contains(&e);
+    let at_least = |e: Expr, zero: bool| arena.as_const(e).is_some_and(|c| !c.is_negative() && (zero || !c.is_zero()));
+    match (op, args, holds) {
+        (Op::Not, &[a], _) => inner(a, !holds),
+        (Op::And, &[a, b], true) | (Op::Or, &[a, b], false) => inner(a, holds) || inner(b, holds),
+        (Op::And, &[a, b], false) | (Op::Or, &[a, b], true) => inner(a, holds) && inner(b, holds),
+        (Op::Lt, &[a, b], true) => at_least(a, true) && is(b),
+        (Op::Lt, &[a, b], false) => is(a) && at_least(b, false),
+        (Op::Le, &[a, b], true) => at_least(a, false) && is(b),
+        (Op::Le, &[a, b], false) => is(a) && at_least(b, true),
+        (Op::Eq, &[a, b], false) => is(a) && arena.is(b, 0) || is(b) && arena.is(a, 0),
+        _ => false,
+    }
+}
