@@ -23,10 +23,12 @@ mod operators;
 mod outside;
 mod products;
 mod random;
+mod ranges;
 mod readme;
 mod reference;
 
 mod runtime;
 mod selfcheck;
 mod snapshots;
+mod sums;
 mod text;

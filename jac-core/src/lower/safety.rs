@@ -194,3 +194,49 @@ pub fn at_once(program: &Program, e: Expr) -> &[Expr] {
         node => node.children(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse;
+    use crate::lower::lower;
+
+    const GUARDED: &str = "fn f(x: [n], a: []) -> y\ny[i: n] = select(1 <= float(i), exp(x[i-1]) * exp(exp(x[i-1]) * a), a)\n";
+
+    #[test]
+    fn what_is_lowered_keeps_to_its_guards() {
+        let plan = lower(parse(GUARDED).unwrap(), true);
+        assert_eq!(check(&plan), Ok(()));
+    }
+
+    #[test]
+    fn an_access_in_front_of_its_guard_is_found() {
+        let mut plan = lower(parse(GUARDED).unwrap(), true);
+        assert!(move_out(&mut plan.body), "{:?}", plan.body);
+        assert!(check(&plan).is_err());
+    }
+
+    /// Moves what the arm of a branch computes in front of it.
+    fn move_out(body: &mut Vec<Stmt>) -> bool {
+        for k in 0..body.len() {
+            match &mut body[k] {
+                Stmt::Branch(_, then, _) if !then.is_empty() => {
+                    let moved = std::mem::take(then);
+                    body.splice(k..k, moved);
+                    return true;
+                }
+                Stmt::Loop(_, inner) | Stmt::Guard(_, inner) if move_out(inner) => return true,
+                _ => {}
+            }
+        }
+        false
+    }
+
+    #[test]
+    fn what_all_iterations_read_is_read_where_there_is_one() {
+        let plan = lower(parse("fn f(x: [n], p: [m]) -> y\ny[i: n] = x[i] * exp(p[2])\n").unwrap(), true);
+        assert_eq!(check(&plan), Ok(()));
+        let guarded = plan.body.iter().any(|s| matches!(s, Stmt::Guard(_, inner) if matches!(inner[..], [Stmt::Let(_), Stmt::Loop(..)])));
+        assert!(guarded, "{:?}", plan.body);
+    }
+}
