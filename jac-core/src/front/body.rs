@@ -243,12 +243,12 @@ impl Reader<'_> {
         self.slots[slot] = value;
     }
 
-    /// Keeps the user's name for what is bound to it.
+    /// Keeps the user's name for what is bound to it; what has none keeps its own.
     pub(super) fn name(&mut self, name: &str, value: Value) -> Value {
         match value {
             Value::Float(e) => {
                 match self.program.arena[e].clone() {
-                    Node::Apply(..) => {
+                    Node::Apply(..) if !name.is_empty() => {
                         self.program.names.entry(e).or_insert_with(|| name.to_owned());
                     }
                     Node::Access(t, at) if at.is_empty() => self.rename(t, name),
@@ -263,7 +263,7 @@ impl Reader<'_> {
 
     /// Renames a definition that has no name from the user yet.
     pub(super) fn rename(&mut self, t: ir::Tensor, name: &str) {
-        let unnamed = self.program.info(t).role == Role::Defined && self.program.info(t).name.starts_with("__");
+        let unnamed = !name.is_empty() && self.program.info(t).role == Role::Defined && self.program.info(t).name.starts_with("__");
         let taken = self.program.tensors.iter().any(|t| t.name == name);
         if unnamed && !taken {
             self.program.tensors[t.0 as usize].name = name.to_owned();
