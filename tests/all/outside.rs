@@ -220,6 +220,22 @@ fn constants_in_a_generic_function() {
     assert!((circle_jacobian(0.7_f32, 3) - (1.4 * PI + 3.0 * TAU * SQRT_2) as f32).abs() < 1e-5);
 }
 
+#[deny(non_snake_case)]
+mod names {
+    use jac_runtime::jacobian;
+
+    #[jacobian]
+    #[allow(non_snake_case)]
+    pub fn area(R: f64) -> f64 {
+        R * R
+    }
+}
+
+#[test]
+fn lints_that_are_allowed_stay_allowed() {
+    assert_eq!(names::area_jacobian(1.5), 3.0);
+}
+
 struct Filter<T> {
     gain: T,
 }

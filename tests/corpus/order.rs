@@ -232,8 +232,14 @@ pub fn a_stack(x: &[f64; 2]) -> f64 {
     last * stack[stack.len() - 1]
 }
 
-#[allow(non_snake_case)]
 #[jacobian]
-pub fn capital(K: f64) -> f64 {
-    K * K
+pub fn closures_that_outlive_their_block(x: &[f64; 2]) -> f64 {
+    let mut scale: Box<dyn Fn(f64) -> f64> = Box::new(|v| v);
+    let mut sum = 0.0;
+    for k in 0..2 {
+        sum += scale(x[k]);
+        let factor = x[k] * 2.0;
+        scale = Box::new(move |v| v * factor);
+    }
+    sum + scale(x[0])
 }

@@ -249,6 +249,7 @@ impl Reader<'_> {
                 _ => self.fail(call.args[0].span(), "expected a closure", ""),
             },
             (ty, _, [_, ..]) if IntType::named(ty).is_some() => self.integer_function(ty, &name, arguments, span),
+            ("Box", "new", [_]) => Ok(arguments.remove(0)),
             ("iter", "once", [_]) => Ok(Value::Iter(Box::new(Iter::of(arguments)))),
             ("iter", "empty", []) => Ok(Value::Iter(Box::new(Iter::of(None)))),
             ("iter", "repeat", [_]) => Ok(Value::Iter(Box::new(Iter::Repeat(arguments.remove(0))))),

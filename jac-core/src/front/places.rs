@@ -1,6 +1,7 @@
 //! Places: what can be assigned to.
 
 use super::body::{Eval, Reader, Stop};
+use super::limits::sees_variables;
 use super::value::{Place, Value};
 use crate::ir::Affine;
 use proc_macro2::Span;
@@ -35,6 +36,10 @@ impl Reader<'_> {
 
     /// Puts a value into a place.
     pub(super) fn store(&mut self, place: &Place, value: Value, span: Span) -> Eval<()> {
+        if sees_variables(&value) {
+            // the variables that it sees live as long as it
+            self.pinned = self.pinned.max(self.slots.len());
+        }
         let value = if place.path.is_empty() {
             let name = self.scope.iter().find(|(_, s)| *s == place.slot).map(|(n, _)| n.clone()).unwrap_or_default();
             self.name(&name, value)

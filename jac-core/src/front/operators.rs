@@ -1,0 +1,228 @@
+//! Operators and casts.
+
+use super::body::{Eval, Reader, Stop};
+use super::integers::IntType;
+use super::value::{Truth, Value};
+use crate::ir::{Constant, Expr};
+use crate::ops::{Op, Syntax};
+use proc_macro2::Span;
+use std::rc::Rc;
+use syn::spanned::Spanned;
+use syn::{BinOp, UnOp};
+
+impl Reader<'_> {
+    pub(super) fn unary(&mut self, unary: &syn::ExprUnary) -> Eval {
+        let value = self.referent(&unary.expr)?;
+        match (&unary.op, value) {
+            (UnOp::Deref(_), Value::Opaque(e)) => Ok(Value::Opaque(match &*e {
+                syn::Expr::Reference(r) => Rc::new((*r.expr).clone()),
+                e => Rc::new(syn::parse_quote!(*#e)),
+            })),
+            (UnOp::Deref(_), value) => Ok(value),
+            (UnOp::Neg(_), Value::Opaque(e)) => Ok(Value::Opaque(Rc::new(syn::parse_quote!((-#e))))),
+            (UnOp::Not(_), Value::Opaque(e)) => {
+                let truth = self.opaque_truth(&e)?;
+                Ok(Value::Truth(self.not(truth)))
+            }
+            (UnOp::Neg(_), Value::Int(a)) => self.negated(&a, unary.span()),
+            (UnOp::Not(_), Value::Int(a)) => self.complement(&a, unary.span()),
+            (UnOp::Neg(_), value) => self.elementwise(Op::Neg, value, unary.span()),
+            (UnOp::Not(_), Value::Truth(t)) => Ok(Value::Truth(self.not(t))),
+            (_, other) => self.fail(unary.op.span(), format!("cannot apply this operator to {}", other.kind()), ""),
+        }
+    }
+
+    pub(super) fn not(&mut self, t: Truth) -> Truth {
+        match t {
+            Truth::Known(b) => Truth::Known(!b),
+            Truth::Open(e) => Truth::Open(self.program.arena.fold(Op::Not, &[e])),
+        }
+    }
+
+    pub(super) fn both(&mut self, op: Op, a: Truth, b: Truth) -> Truth {
+        match (op, a, b) {
+            (Op::And, Truth::Known(true), other) | (Op::Or, Truth::Known(false), other) => other,
+            (Op::And, other, Truth::Known(true)) | (Op::Or, other, Truth::Known(false)) => other,
+            (_, Truth::Known(k), _) | (_, _, Truth::Known(k)) => Truth::Known(k),
+            (_, Truth::Open(a), Truth::Open(b)) => Truth::Open(self.program.arena.apply(op, vec![a, b])),
+        }
+    }
+
+    /// Evaluates a chain of binary operators from the left, without recursion: sums are long.
+    pub(super) fn binary(&mut self, binary: &syn::ExprBinary) -> Eval {
+        let mut chain = vec![binary];
+        while let syn::Expr::Binary(inner) = &*chain[chain.len() - 1].left {
+            chain.push(inner);
+        }
+        let mut left = self.expr(&chain[chain.len() - 1].left)?;
+        for link in chain.into_iter().rev() {
+            left = self.binary_link(left, link)?;
+        }
+        Ok(left)
+    }
+
+    fn binary_link(&mut self, left: Value, binary: &syn::ExprBinary) -> Eval {
+        let Some(BinaryOp { op, swap, not, assign }) = BinaryOp::of(&binary.op) else {
+            let right = self.expr(&binary.right)?;
+            let value = self.bit_op(&binary.op, left, right, binary.op.span())?;
+            return match binary.op {
+                BinOp::BitAnd(_) | BinOp::BitOr(_) | BinOp::BitXor(_) | BinOp::Shl(_) | BinOp::Shr(_) => Ok(value),
+                _ => self.assign(&binary.left, value).map(|()| Value::unit()),
+            };
+        };
+        let right = match (op, &left) {
+            // what is short-circuited is not looked at
+            (Op::And, Value::Truth(Truth::Known(false))) | (Op::Or, Value::Truth(Truth::Known(true))) => return Ok(left),
+            _ => self.expr(&binary.right)?,
+        };
+        let (a, b) = if swap { (right, left) } else { (left, right) };
+        let mut value = self.apply(op, a, b, binary.op.span())?;
+        if not {
+            if let Value::Truth(t) = value {
+                value = Value::Truth(self.not(t));
+            }
+        }
+        if assign {
+            self.here = binary.span();
+            self.assign(&binary.left, value)?;
+            return Ok(Value::unit());
+        }
+        Ok(value)
+    }
+
+    /// Applies a binary operator to values of any kind.
+    pub(super) fn apply(&mut self, op: Op, a: Value, b: Value, span: Span) -> Eval {
+        let (a, b) = match (self.read_through(a)?, self.read_through(b)?) {
+            (Value::Opaque(x), Value::Opaque(y)) => match op.entry().syntax {
+                // both types are unknown: rustc computes it
+                Syntax::Infix(symbol, _) if !op.entry().truth => {
+                    let symbol: syn::BinOp = syn::parse_str(symbol).expect("an operator of Rust");
+                    return Ok(Value::Opaque(Rc::new(syn::parse_quote!((#x #symbol #y)))));
+                }
+                _ if matches!(op, Op::And | Op::Or) => (Value::Truth(self.opaque_truth(&x)?), Value::Truth(self.opaque_truth(&y)?)),
+                Syntax::Infix(symbol, _) => {
+                    let symbol: syn::BinOp = syn::parse_str(symbol).expect("an operator of Rust");
+                    return self.opaque_truth(&syn::parse_quote!((#x #symbol #y))).map(Value::Truth);
+                }
+                _ => (Value::Opaque(x), Value::Opaque(y)),
+            },
+            (Value::Opaque(x), b) => (self.like(x, &b)?, b),
+            (a, Value::Opaque(y)) => {
+                let y = self.like(y, &a)?;
+                (a, y)
+            }
+            both => both,
+        };
+        match (a, b) {
+            (Value::Int(a), Value::Int(b)) => self.integer_op(op, &a, &b, span),
+            (Value::Truth(a), Value::Truth(b)) if matches!(op, Op::And | Op::Or) => Ok(Value::Truth(self.both(op, a, b))),
+            (Value::Truth(a), Value::Truth(b)) if op == Op::Eq => {
+                let (not_a, not_b) = (self.not(a), self.not(b));
+                let (both, neither) = (self.both(Op::And, a, b), self.both(Op::And, not_a, not_b));
+                Ok(Value::Truth(self.both(Op::Or, both, neither)))
+            }
+            (Value::Float(a), Value::Float(b)) if op.entry().truth => {
+                let e = self.folded(op, vec![a, b]);
+                Ok(Value::Truth(match self.program.arena.as_const(e) {
+                    Some(c) => Truth::Known(!c.is_zero()),
+                    None => Truth::Open(e),
+                }))
+            }
+            (Value::Float(a), Value::Float(b)) => Ok(Value::Float(self.folded(op, vec![a, b]))),
+            (a @ (Value::Tensor(_) | Value::Float(_)), b @ (Value::Tensor(_) | Value::Float(_))) if !op.entry().truth => {
+                self.broadcast(op, a, b, span)
+            }
+            (Value::Poison, _) | (_, Value::Poison) => Err(Stop::Reported),
+            (Value::Generator(_), _) | (_, Value::Generator(_)) => self.unknown_length(span),
+            (a, b) => {
+                let name = match op.entry().syntax {
+                    Syntax::Infix(symbol, _) => symbol,
+                    _ => op.name(),
+                };
+                let mixed = [&a, &b].iter().any(|v| matches!(v, Value::Int(_)))
+                    && [&a, &b].iter().any(|v| matches!(v, Value::Float(_) | Value::Tensor(_)));
+                let help = if mixed { "write an integer literal as a float, `2.0`, and convert others by `as f64`" } else { "" };
+                self.fail(span, format!("cannot apply `{name}` to {} and {}", a.kind(), b.kind()), help)
+            }
+        }
+    }
+
+    /// Applies an operator to scalars; constants are folded in the function's float type where
+    /// IEEE 754 prescribes the result.
+    pub(super) fn folded(&mut self, op: Op, args: Vec<Expr>) -> Expr {
+        if op.entry().exact {
+            let constants: Option<Vec<f64>> = args.iter().map(|e| self.program.arena.as_const(*e).map(Constant::to_f64)).collect();
+            if let Some(folded) = constants.and_then(|xs| self.rounded((op.entry().value)(&xs))) {
+                return folded;
+            }
+        }
+        self.program.arena.apply(op, args)
+    }
+
+    pub(super) fn cast(&mut self, cast: &syn::ExprCast) -> Eval {
+        let value = self.expr(&cast.expr)?;
+        let syn::Type::Path(ty) = &*cast.ty else {
+            return self.fail(cast.ty.span(), "cannot cast to this type", "");
+        };
+        let name = ty.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
+        let same = self.program.float.name() == name;
+        let ty = IntType::named(&name);
+        match (self.read_through(value)?, ty) {
+            (Value::Opaque(e), _) => {
+                let ty = &cast.ty;
+                let e = Value::Opaque(Rc::new(syn::parse_quote!((#e as #ty))));
+                self.typed(e, ty)
+            }
+            (Value::Truth(Truth::Known(b)), Some(ty)) => self.int(i128::from(b), Some(ty), cast.span()).map(Value::Int),
+            (Value::Int(a), Some(ty)) => self.cast_integer(&a, ty, cast.span()),
+            (Value::Int(a), None) if same => self.integer_as_float(&a, cast.span()).map(Value::Float),
+            (Value::Float(e), None) if same => Ok(Value::Float(e)),
+            (Value::Float(e), Some(ty)) => match self.program.arena.as_const(e).map(Constant::to_f64) {
+                Some(x) => self.cast_float(x, ty, cast.span()),
+                None => self.fail(cast.ty.span(), format!("cannot cast a float to `{name}`"), "a cast to another type has no derivative"),
+            },
+            (Value::Float(_), None) => {
+                self.fail(cast.ty.span(), format!("cannot cast a float to `{name}`"), "a cast to another type has no derivative")
+            }
+            (other, _) => self.fail(cast.ty.span(), format!("cannot cast {} to `{name}`", other.kind()), ""),
+        }
+    }
+}
+
+/// A binary operator of Rust by those of the table.
+struct BinaryOp {
+    op: Op,
+    /// With the operands the other way round.
+    swap: bool,
+    /// With the result negated.
+    not: bool,
+    /// With the result assigned to the left operand.
+    assign: bool,
+}
+
+impl BinaryOp {
+    fn of(op: &BinOp) -> Option<BinaryOp> {
+        let (op, swap, not, assign) = match op {
+            BinOp::Add(_) => (Op::Add, false, false, false),
+            BinOp::Sub(_) => (Op::Sub, false, false, false),
+            BinOp::Mul(_) => (Op::Mul, false, false, false),
+            BinOp::Div(_) => (Op::Div, false, false, false),
+            BinOp::Rem(_) => (Op::Rem, false, false, false),
+            BinOp::AddAssign(_) => (Op::Add, false, false, true),
+            BinOp::SubAssign(_) => (Op::Sub, false, false, true),
+            BinOp::MulAssign(_) => (Op::Mul, false, false, true),
+            BinOp::DivAssign(_) => (Op::Div, false, false, true),
+            BinOp::RemAssign(_) => (Op::Rem, false, false, true),
+            BinOp::Lt(_) => (Op::Lt, false, false, false),
+            BinOp::Gt(_) => (Op::Lt, true, false, false),
+            BinOp::Le(_) => (Op::Le, false, false, false),
+            BinOp::Ge(_) => (Op::Le, true, false, false),
+            BinOp::Eq(_) => (Op::Eq, false, false, false),
+            BinOp::Ne(_) => (Op::Eq, false, true, false),
+            BinOp::And(_) => (Op::And, false, false, false),
+            BinOp::Or(_) => (Op::Or, false, false, false),
+            _ => return None,
+        };
+        Some(BinaryOp { op, swap, not, assign })
+    }
+}
