@@ -26,7 +26,7 @@ const POINTS: usize = 5;
 /// The steps that the interpreters take for each operation of a program, and those that every program is
 /// granted: about 2 ms of an unoptimised build, or a fiftieth of the time that the macro takes.
 const STEPS_AN_OPERATION: usize = 24;
-const STEPS: usize = 20_000;
+const STEPS: usize = 8_000;
 /// What a step on dual and hyper-dual numbers takes, in steps on plain ones, as measured.
 const DUAL: usize = 3;
 const HYPER_DUAL: usize = 8;
