@@ -112,16 +112,10 @@ pub const FAULTS: &[Fault] = &[
     fault("lower/loops.rs", "let negated = program.arena.apply(Op::Neg, vec![outer]);", "let negated = outer;"),
     fault("lower/loops.rs", "&& self.loops.iter().all(|i| !program.arena.mentions(self.value, *i))", ""),
     // what rounds share
-    fault(
-        "rounds.rs",
-        "at.iter().zip(other).all(|(a, b)| self.affine(a, b))",
-        "at.iter().zip(other).skip(1).all(|(a, b)| self.affine(a, b))",
-    ),
-    fault("rounds.rs", "!p.guarded && !p.free.is_empty()", "!p.free.is_empty()"),
+    fault("rounds.rs", "(definition.tensor, Affine::from(over).after());", "(definition.tensor, Affine::from(over));"),
     // the chain rule on definitions
     fault("diff/definitions.rs", "rounds.plus(&Affine::from(1), -1).plus(&Affine::from(i), -1)", "Affine::from(i)"),
     fault("diff/definitions.rs", "parts[1].extend(terms);", ""),
-    fault("diff/definitions.rs", "others.terms.retain(|t| !outer.is_last(t, &rounds));", ""),
     fault("diff/definitions.rs", "if temporary.contains(&state) { at.after() } else { at }", "at"),
     fault("diff/definitions.rs", "let value = if n == e { result } else { n };", "let value = result;"),
     fault(
