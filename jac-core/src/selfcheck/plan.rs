@@ -104,10 +104,19 @@ impl Machine<'_> {
                 self.define(*cos, argument.unary(Op::Cos));
             }
             Stmt::Branch(e, then, otherwise) => {
-                let args = self.program.arena[*e].children();
+                let (op, args) = self.program.arena.as_apply(*e).expect("a branch is an operation");
                 let condition = self.expr(args[0])?;
-                let (arm, result) = if condition.value != 0.0 { (then, args[1]) } else { (otherwise, args[2]) };
-                let value = self.scope(arm, |machine| machine.expr(result))?;
+                // of `&&` and `||`, only one arm has an operand
+                let (arm, result) = match (condition.value != 0.0, op) {
+                    (true, Op::Or) | (false, Op::And) => (then, None),
+                    (true, _) => (then, Some(args[1])),
+                    (false, Op::Or) => (otherwise, Some(args[1])),
+                    (false, _) => (otherwise, Some(args[2])),
+                };
+                let value = match result {
+                    Some(result) => self.scope(arm, |machine| machine.expr(result))?,
+                    None => Rounded::new(condition.value),
+                };
                 self.define(*e, condition.select(value, value));
             }
             Stmt::Total(..) => self.totals(std::slice::from_ref(statement))?,
@@ -337,12 +346,11 @@ impl Machine<'_> {
             Node::Apply(op @ (Op::And | Op::Or), args) => {
                 let first = self.expr(args[0])?;
                 // the second operand is not evaluated where the first decides
-                match first.decided() {
-                    Some(holds) if holds == (*op == Op::Or) => first,
-                    _ => {
-                        let second = self.expr(args[1])?;
-                        apply(*op, &[first, second])
-                    }
+                if (first.value != 0.0) == (*op == Op::Or) {
+                    first
+                } else {
+                    let second = self.expr(args[1])?;
+                    apply(*op, &[first, second])
                 }
             }
             Node::Apply(op, args) => {
