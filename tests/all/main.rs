@@ -29,4 +29,5 @@ mod reference;
 mod runtime;
 mod selfcheck;
 mod snapshots;
+mod strict;
 mod text;
