@@ -151,9 +151,18 @@ pub struct Interface {
     pub products: Vec<Kind>,
     /// How hard to simplify.
     pub effort: Effort,
+    /// Whether nothing may be reassociated; the value is then that of the function, which is called.
+    pub strict: bool,
+    /// Whether the function stands in an `impl`.
+    pub associated: bool,
 }
 
 impl Interface {
+    /// Whether the generated function computes the value from its program.
+    pub fn computes_value(&self, kind: Kind) -> bool {
+        kind.has_value() && !self.strict
+    }
+
     /// Parameters and constants: what the program reads.
     pub fn inputs(&self) -> impl Iterator<Item = &Param> {
         self.params.iter().chain(&self.constants)

@@ -273,16 +273,16 @@ impl<'a> Emitter<'a> {
 
     /// Emits a function: simplified, or as it was before that if the other disagrees.
     fn emit(&mut self, kind: Kind, seeds: &[Tensor], program: &Program, unsimplified: &dyn Fn(Kind) -> Option<Program>, report: Report) {
-        let plan = lower::lower(program.clone(), self.interface.generic.is_none());
+        let plan = lower::lower(program.clone(), self.has_products());
         match self.check.compare(kind, seeds, &plan) {
-            Ok(points) => self.agreed(kind, seeds, &plan, report, points),
+            Ok(points) => self.agreed(kind, seeds, program, plan, report, points),
             Err(disagreement) => {
                 let plain = unsimplified(kind).filter(|p| code(p) <= LARGEST_EMITTED);
                 let report = Report { after: plain.as_ref().map_or(0, Program::operations), ..report };
-                let plan = plain.map(|program| lower::lower(program, self.interface.generic.is_none()));
-                match plan.and_then(|plan| Some((self.check.compare(kind, seeds, &plan).ok()?, plan))) {
-                    Some((points, plan)) => {
-                        self.agreed(kind, seeds, &plan, report, points);
+                let plan = plain.map(|program| (lower::lower(program.clone(), self.has_products()), program));
+                match plan.and_then(|(plan, program)| Some((self.check.compare(kind, seeds, &plan).ok()?, plan, program))) {
+                    Some((points, plan, program)) => {
+                        self.agreed(kind, seeds, &program, plan, report, points);
                         self.withdrawn.push(disagreement);
                     }
                     None => _ = self.wrong.get_or_insert(disagreement),
@@ -291,9 +291,19 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    fn agreed(&mut self, kind: Kind, seeds: &[Tensor], plan: &Plan, report: Report, points: usize) {
+    fn agreed(&mut self, kind: Kind, seeds: &[Tensor], program: &Program, plan: Plan, report: Report, points: usize) {
         self.compared.push((kind, points));
-        self.tokens.extend(emit::function(self.interface, kind, seeds, plan, report));
+        let plan = match kind.has_value() && self.interface.strict {
+            // the value is that of the function, which is called
+            true => lower::lower(without_values(program.clone(), self.interface.outputs.len()), self.has_products()),
+            false => plan,
+        };
+        self.tokens.extend(emit::function(self.interface, kind, seeds, &plan, report));
+    }
+
+    /// Whether products of matrices are those of a library, which sums in an order of its own.
+    fn has_products(&self) -> bool {
+        self.interface.generic.is_none() && !self.interface.strict
     }
 }
 
@@ -404,6 +414,13 @@ fn compile_marked(
 /// The program without its outputs.
 fn without_value(mut program: Program) -> Program {
     program.outputs.clear();
+    program.prune();
+    program
+}
+
+/// The program without its first outputs.
+fn without_values(mut program: Program, count: usize) -> Program {
+    program.outputs.drain(..count);
     program.prune();
     program
 }

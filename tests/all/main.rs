@@ -31,4 +31,5 @@ mod runtime;
 mod selfcheck;
 mod snapshots;
 mod sums;
+mod strict;
 mod text;

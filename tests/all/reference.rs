@@ -113,5 +113,5 @@ fn special_points_follow_the_conventions() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert_eq!(points.len(), 59);
+    assert_eq!(points.len(), 83);
 }

@@ -1,6 +1,7 @@
 //! Kinks, poles, one-sided and hidden derivatives.
 
-use jac_runtime::jacobian;
+use jac_runtime::{jacobian, linalg};
+use ndarray::{Array1, Array2, Axis};
 
 #[jacobian]
 pub fn edge_abs0(x: f64) -> f64 {
@@ -303,4 +304,144 @@ pub fn edge_kink_compose(x: f64) -> f64 {
 #[jacobian]
 pub fn edge_abs_compose(x: f64) -> f64 {
     x.max(0.0) + x.min(0.0)
+}
+
+#[jacobian]
+pub fn edge_cos_norm_0(w: &[f64; 3]) -> f64 {
+    (w[0] * w[0] + w[1] * w[1] + w[2] * w[2]).sqrt().cos()
+}
+
+/// shapes: w = [3]
+#[jacobian]
+pub fn edge_cos_norm_slice(w: &[f64]) -> f64 {
+    w.iter().map(|a| a * a).sum::<f64>().sqrt().cos()
+}
+
+/// shapes: m = [2, 3]
+#[jacobian]
+pub fn edge_row_norms(m: &Array2<f64>) -> Array1<f64> {
+    m.map_axis(Axis(1), |r| r.dot(&r).sqrt())
+}
+
+/// shapes: x = [3]
+#[jacobian]
+pub fn edge_linalg_norm(x: &Array1<f64>) -> f64 {
+    linalg::norm(x)
+}
+
+#[jacobian]
+pub fn edge_cos_hypot(x: f64, y: f64) -> f64 {
+    x.hypot(y).cos()
+}
+
+#[jacobian]
+pub fn edge_sinc_below(w: &[f64; 3]) -> f64 {
+    let n = w.iter().map(|a| a.powi(2)).sum::<f64>().sqrt();
+    if n < 1e-8 {
+        1.0 - n * n / 6.0
+    } else {
+        n.sin() / n
+    }
+}
+
+#[jacobian]
+pub fn edge_sinc_equal(w: &[f64; 3]) -> f64 {
+    let n = (w[0] * w[0] + w[1] * w[1] + w[2] * w[2]).sqrt();
+    if n == 0.0 {
+        1.0
+    } else {
+        n.sin() / n
+    }
+}
+
+#[jacobian]
+pub fn edge_sinc_inside(w: &[f64; 3]) -> f64 {
+    let n2 = w[0] * w[0] + w[1] * w[1] + w[2] * w[2];
+    if n2 > 1e-16 {
+        let n = n2.sqrt();
+        n.sin() / n
+    } else {
+        1.0 - n2 / 6.0
+    }
+}
+
+#[jacobian]
+pub fn edge_norm_weighted(x: f64, y: f64) -> f64 {
+    (2.0 * x * x + y.powi(2) / 4.0).sqrt()
+}
+
+#[jacobian(wrt(x))]
+pub fn edge_norm_scaled(x: &[f64; 2], scale: f64) -> f64 {
+    (scale * (x[0].powi(4) + x[1].mul_add(x[1], 0.0))).sqrt()
+}
+
+#[jacobian]
+pub fn edge_norm_in_denominator(v: &[f64; 2]) -> [f64; 2] {
+    let n = (v[0] * v[0] + v[1] * v[1]).sqrt() + 0.001;
+    [v[0] / n, v[1] / n]
+}
+
+#[jacobian]
+pub fn edge_quaternion_exp(w: &[f64; 3]) -> [f64; 4] {
+    let theta2 = w[0] * w[0] + w[1] * w[1] + w[2] * w[2];
+    let theta = theta2.sqrt();
+    let half = 0.5 * theta;
+    let k = if theta > 1e-6 { half.sin() / theta } else { 0.5 - theta2 / 48.0 };
+    [half.cos(), k * w[0], k * w[1], k * w[2]]
+}
+
+#[jacobian]
+pub fn edge_so3_exp(w: &[f64; 3]) -> [f64; 9] {
+    let t = (w[0].powi(2) + w[1].powi(2) + w[2].powi(2)).sqrt();
+    let (a, b) = if t < f64::EPSILON { (1.0, 0.5) } else { (t.sin() / t, (1.0 - t.cos()) / (t * t)) };
+    let [x, y, z] = *w;
+    [
+        1.0 - b * (y * y + z * z),
+        b * x * y - a * z,
+        b * x * z + a * y,
+        b * x * y + a * z,
+        1.0 - b * (x * x + z * z),
+        b * y * z - a * x,
+        b * x * z - a * y,
+        b * y * z + a * x,
+        1.0 - b * (x * x + y * y),
+    ]
+}
+
+#[jacobian]
+pub fn edge_norm_minus_constant(x: f64, y: f64) -> f64 {
+    let d = (x * x + y * y).sqrt() - 2.0;
+    d * d
+}
+
+/// integer: n = 0
+#[jacobian]
+pub fn edge_powi_n0(x: f64, n: i32) -> f64 {
+    x.powi(n)
+}
+
+/// integer: n = 1
+#[jacobian]
+pub fn edge_powi_n1(x: f64, n: i32) -> f64 {
+    x.powi(n)
+}
+
+#[jacobian]
+pub fn edge_powf_00(x: f64, y: f64) -> f64 {
+    x.powf(y)
+}
+
+#[jacobian]
+pub fn edge_powf_y0(x: f64, y: f64) -> f64 {
+    x.powf(y)
+}
+
+#[jacobian]
+pub fn edge_powf_0_negative(x: f64, y: f64) -> f64 {
+    x.powf(y)
+}
+
+#[jacobian]
+pub fn edge_zero_to_the(y: f64) -> f64 {
+    0.0_f64.powf(y)
 }

@@ -16,7 +16,7 @@ use syn::spanned::Spanned;
 pub fn body(interface: &Interface, kind: Kind, destination: Option<&Ident>, plan: &Plan) -> TokenStream {
     let program = &plan.program;
     let parts = Parts::of(interface, kind);
-    let values = if kind.has_value() { interface.outputs.as_slice() } else { &[] };
+    let values = if interface.computes_value(kind) { interface.outputs.as_slice() } else { &[] };
     let tys = program.results().zip(values.iter().chain(parts.rows.iter().flatten()).cloned()).collect();
     let mut emitter = Emitter {
         interface,
@@ -403,7 +403,7 @@ impl Emitter<'_> {
     fn dot(&mut self, i: Index, inner: &[Stmt], body: Expr) -> Option<(TokenStream, TokenStream)> {
         let (Op::Mul, &[a, b]) = self.program.arena.as_apply(body)? else { return None };
         let known = self.program.length(i).known().is_some() || self.interface.generic.is_some();
-        if known || !inner.is_empty() {
+        if known || !inner.is_empty() || self.interface.strict {
             return None;
         }
         let outside = self.rows.len();
@@ -466,13 +466,18 @@ impl Emitter<'_> {
     }
 
     pub(super) fn zero(&self) -> TokenStream {
-        if let Some(generic) = &self.interface.generic {
-            let ident = &generic.ident;
-            return quote!(#ident::zero());
-        }
-        match self.program.float {
-            Float::F64 => quote!(0.0_f64),
-            Float::F32 => quote!(0.0_f32),
-        }
+        zero(self.interface, self.program.float)
+    }
+}
+
+/// The number 0 of the function's float type.
+pub(super) fn zero(interface: &Interface, float: Float) -> TokenStream {
+    if let Some(generic) = &interface.generic {
+        let ident = &generic.ident;
+        return quote!(#ident::zero());
+    }
+    match float {
+        Float::F64 => quote!(0.0_f64),
+        Float::F32 => quote!(0.0_f32),
     }
 }

@@ -6,7 +6,7 @@
 use super::body::Emitter;
 use super::expressions::WEAKEST;
 use super::local;
-use super::types::{array, block_type, place, result_type, tuple};
+use super::types::{array, block_type, parts_type, place, result_type, tuple};
 use crate::interface::{Kind, ParamKind, Ty};
 use crate::ir::{positions, Affine, Constant, Expr, Index, Node, Role, Set, Symbol, Tensor};
 use crate::lower::{Factor, Stmt};
@@ -51,25 +51,31 @@ impl Emitter<'_> {
         }
         let name = local("__out");
         let mut results = program.results();
-        if kind.has_value() {
+        if self.interface.computes_value(kind) {
             for (k, t) in results.by_ref().take(self.interface.outputs.len()).enumerate() {
                 self.places.insert(t, place(&quote!(#name.0), k, self.interface.tuple));
             }
         }
-        let all = if kind.has_value() { quote!(#name.1) } else { quote!(#name) };
+        let all = if self.interface.computes_value(kind) { quote!(#name.1) } else { quote!(#name) };
         self.places.extend(results.zip(self.parts.places(&all)));
-        let zeros = self.results(kind, &|t| Self::repeated(&self.ty(t), self.zero()));
-        let ty = result_type(self.interface, kind);
+        let zeros = self.results(kind, &|t| repeated(&self.ty(t), self.zero()));
+        let ty = match self.interface.computes_value(kind) {
+            true => result_type(self.interface, kind),
+            false => parts_type(self.interface, kind),
+        };
         Some(quote!(let mut #name: #ty = #zeros;))
     }
 
     /// The results, of the given parts.
     pub(super) fn results(&self, kind: Kind, part: &dyn Fn(Tensor) -> TokenStream) -> TokenStream {
         let mut results = self.program.results();
-        let values: Vec<TokenStream> =
-            if kind.has_value() { results.by_ref().take(self.interface.outputs.len()).map(part).collect() } else { Vec::new() };
+        let values: Vec<TokenStream> = if self.interface.computes_value(kind) {
+            results.by_ref().take(self.interface.outputs.len()).map(part).collect()
+        } else {
+            Vec::new()
+        };
         let parts = self.parts.nested(|_| part(results.next().expect("a result for each part")));
-        if kind.has_value() {
+        if self.interface.computes_value(kind) {
             let value = tuple(values, self.interface.tuple);
             quote!((#value, #parts))
         } else {
@@ -115,14 +121,6 @@ impl Emitter<'_> {
             [n] => n.clone(),
             ns if ns.len() <= 6 => quote!((#(#ns),*)),
             ns => quote!(#ndarray::IxDyn(&[#(#ns),*])),
-        }
-    }
-
-    /// A scalar or array that is the same everywhere.
-    fn repeated(ty: &Ty, value: TokenStream) -> TokenStream {
-        match ty {
-            Ty::Array(lengths) => lengths.iter().rev().fold(value, |inner, n| quote!([#inner; #n])),
-            _ => value,
         }
     }
 
@@ -245,7 +243,7 @@ impl Emitter<'_> {
                 let size = self.elements(t);
                 quote!(::std::vec![#value; #size])
             }
-            ty => Self::repeated(ty, value),
+            ty => repeated(ty, value),
         };
         let name = self.tensor(t);
         let ty = block_type(self.interface, &if matches!(ty, Ty::Nd(1..)) { Ty::Slice } else { ty });
@@ -796,5 +794,13 @@ fn nest(values: Vec<TokenStream>, shape: &[usize]) -> TokenStream {
             let rows = (0..*rows).map(|r| nest(values[r * size..(r + 1) * size].to_vec(), rest));
             quote!([#(#rows),*])
         }
+    }
+}
+
+/// A scalar or array that is the same everywhere.
+pub(super) fn repeated(ty: &Ty, value: TokenStream) -> TokenStream {
+    match ty {
+        Ty::Array(lengths) => lengths.iter().rev().fold(value, |inner, n| quote!([#inner; #n])),
+        _ => value,
     }
 }

@@ -8,6 +8,7 @@ mod body;
 pub mod check;
 mod expressions;
 mod memory;
+mod strict;
 mod types;
 mod words;
 
@@ -26,7 +27,10 @@ pub fn function(interface: &Interface, kind: Kind, seeds: &[Tensor], plan: &Plan
     interface.params.extend(seed_params(&interface, kind, seeds));
     let docs = words::docs(&interface, kind, &plan.program, report);
     let destination = (kind == Kind::Into).then(|| interface.params.last().map(|p| p.ident.clone())).flatten();
-    let body = body::body(&interface, kind, destination.as_ref(), plan);
+    let body = match kind.has_value() && interface.strict {
+        true => strict::body(&interface, kind, plan),
+        false => body::body(&interface, kind, destination.as_ref(), plan),
+    };
     signature(&interface, kind, &docs, &body)
 }
 

@@ -1,4 +1,4 @@
-//! The options of the attribute: `#[jacobian(wrt(x, y), value, jvp, shape(m = [n, n]), effort = "high", crate = path)]`.
+//! The options of the attribute: `#[jacobian(wrt(x, y), value, jvp, shape(m = [n, n]), strict, effort = "high", crate = path)]`.
 
 use crate::diag::{did_you_mean, Diagnostics};
 use crate::effort::Effort;
@@ -33,12 +33,14 @@ pub struct Options {
     pub products: Vec<(Kind, proc_macro2::Span)>,
     /// How hard to simplify.
     pub effort: Effort,
+    /// Where it is asked that nothing is reassociated.
+    pub strict: Option<proc_macro2::Span>,
     /// The path of the runtime crate.
     pub runtime: TokenStream,
 }
 
 /// The options, each with an example.
-const OPTIONS: [(&str, &str); 9] = [
+const OPTIONS: [(&str, &str); 10] = [
     ("wrt", "wrt(x, y)"),
     ("value", "value"),
     ("into", "into"),
@@ -46,6 +48,7 @@ const OPTIONS: [(&str, &str); 9] = [
     ("vjp", "vjp"),
     ("hessian", "hessian"),
     ("shape", "shape(x = [n, 3])"),
+    ("strict", "strict"),
     ("effort", "effort = \"high\""),
     ("crate", "crate = path::to::jac_runtime"),
 ];
@@ -59,6 +62,7 @@ pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
         value: false,
         products: Vec::new(),
         effort: Effort::Default,
+        strict: None,
         runtime: quote!(::jac_runtime),
     };
     let mut seen: Vec<String> = Vec::new();
@@ -103,6 +107,7 @@ fn option(
 ) -> syn::Result<()> {
     match name {
         "value" => options.value = true,
+        "strict" => options.strict = Some(span),
         "into" => options.products.push((Kind::Into, span)),
         "jvp" => options.products.push((Kind::Jvp, span)),
         "vjp" => options.products.push((Kind::Vjp, span)),

@@ -36,10 +36,13 @@ const CONVENTIONS: &[(&str, &str, &str)] = &[
     ("kink", "`abs′(0) = 0`; a tie of `max` or `min` splits ½ : ½", "as JAX and PyTorch; the mean of both sides, so that kinks that cancel do"),
     ("step", "`floor`, `ceil`, `round`, `trunc`, `signum`: 0", "the derivative wherever there is one"),
     ("branch", "the derivative is that of the branch taken, `if x == 0.0 { 0.0 } else { x }` included", "a branch is a decision of the program's author, as in JAX and PyTorch; do not compare a variable with a single point where the derivative matters"),
-    ("0/0", "`√(x²)`, `x·√x` at 0: NaN, in that column only", "each factor's limit is taken alone, ∞·0 is NaN; guard the point with a branch"),
+    ("length", "√ of a sum of squares, `hypot`, `linalg::norm`: 0 where they are 0; `√x` of a plain `x` keeps `√′(0) = ∞`", "the least subgradient, as `abs′(0) = 0`; so even functions of a length, `cos ‖w‖` or `sin ‖w‖ / ‖w‖` under its guard, have their derivative 0 at 0"),
+    ("power", "`x.powi(n)` at n = 0 and `x.powf(y)` at y = 0: 0 by `x`, also at x = 0; `x.powf(y)` by `y` at x = 0: 0 if y ≥ 0", "as JAX and PyTorch, for exponents known at compile time or not"),
+    ("0/0", "`x·√x` at 0: NaN, in that column only", "each factor's limit is taken alone, ∞·0 is NaN; guard the point with a branch"),
     ("widened", "`x / x` and `1 / (1 / x)` have the derivatives of 1 and `x` everywhere", "a rewrite may widen the domain of definition, never narrow it"),
     ("overflow", "where an intermediate value overflows the derivative may be NaN: `exp(x).ln_1p()` at 1000", "the function itself is not finite or lost its accuracy there; use the guarded form"),
     ("edge", "one-sided at the ends of a domain: `sqrt′(0) = ∞`, `asin′(1) = ∞`, `acos′(1) = −∞`", "the limit from inside"),
+    ("value", "may differ from the function's by rounding, and by the sign of a zero; compensated sums and rounding by a large constant may be undone", "sums and products are rewritten as over the reals, where sampling shows no loss of digits or range against the derivative as written; `strict` rewrites nothing, and its value is the function's bit for bit"),
 ];
 
 /// The page `docs/language.md`, from the operator table and the tables of the front.

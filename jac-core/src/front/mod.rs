@@ -60,6 +60,11 @@ pub fn read(attribute: TokenStream, item: &syn::ItemFn, helpers: &Helpers, diagn
     program.name = item.sig.ident.to_string();
     let mut lengths = lengths::Lengths::default();
     let (mut interface, types) = signature::read(item, &options, helpers.generics.as_ref(), &mut program, &mut lengths, diagnostics);
+    interface.associated = helpers.associated;
+    program.strict = interface.strict;
+    if let Some(span) = options.strict {
+        signature::callable(&interface, span, diagnostics);
+    }
     if !diagnostics.is_empty() {
         return Function { interface, program: None };
     }

@@ -94,8 +94,27 @@ pub fn read(
         value: options.value,
         products: options.products.iter().map(|(kind, _)| *kind).collect(),
         effort: options.effort,
+        strict: options.strict.is_some(),
+        associated: false,
     };
     (interface, types)
+}
+
+/// Whether generated code can call the function, as `strict` asks for where the value is returned.
+pub(super) fn callable(interface: &Interface, strict: Span, diagnostics: &mut Diagnostics) {
+    let has_value = interface.value || interface.products.iter().any(|kind| kind.has_value());
+    let name = &interface.item.sig.ident;
+    for param in interface.params.iter().filter(|_| has_value) {
+        if matches!(param.kind, ParamKind::Out(Ty::Slice | Ty::Nd(_), _)) {
+            let error = diagnostics.error(strict, format!("`strict` with the out-parameter `{}` of open length", param.ident));
+            error.help("return the array instead");
+        }
+        if param.ident == *name && !interface.associated {
+            let error =
+                diagnostics.error(param.ident.span(), format!("a parameter with the name of the function, `{name}`, under `strict`"));
+            error.help("give it another name: the value is that of the function, which is called");
+        }
+    }
 }
 
 fn wrt(options: &Options, params: &[Param], program: &mut Program, diagnostics: &mut Diagnostics, function: Span) {

@@ -473,7 +473,6 @@ impl Arena {
                 Some((Op::Not, args)) => args[0],
                 _ => self.apply(op, args.to_vec()),
             },
-            _ if op.entry().truth => self.decided(op, args).unwrap_or_else(|| self.apply(op, args.to_vec())),
             _ => self.apply(op, args.to_vec()),
         }
     }

@@ -191,6 +191,8 @@ pub struct Program {
     /// Of unrolled intrinsics, the partial derivatives by the elements of their arguments, which say
     /// more than those of the operations.
     pub partials: Map<Expr, Vec<(Expr, Expr)>>,
+    /// Whether nothing may be reassociated.
+    pub strict: bool,
     /// The lengths, roots of sums of squares, whose derivative is never asked for where they are 0.
     pub regular: Set<Expr>,
 }

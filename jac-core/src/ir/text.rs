@@ -905,7 +905,9 @@ impl<'a> Parser<'a> {
 
     fn apply(&mut self, op: Op, args: Vec<Expr>) -> Expr {
         if self.fold {
-            self.program.arena.fold(op, &args)
+            let arena = &mut self.program.arena;
+            let known = if op.entry().truth { arena.decided(op, &args) } else { None };
+            known.unwrap_or_else(|| arena.fold(op, &args))
         } else {
             self.program.arena.apply(op, args)
         }

@@ -469,9 +469,11 @@ impl Fused {
             fill(program, tree, &definition);
         }
         for (_, nest, _) in &mut self.nests {
-            nest.value = outer_reciprocals(program, nest.value);
-            nest.value = outer_negation(program, nest.value, nest.loops.last());
-            nest.value = outer_product(program, nest.value, nest.loops.last());
+            if !program.strict {
+                nest.value = outer_reciprocals(program, nest.value);
+                nest.value = outer_negation(program, nest.value, nest.loops.last());
+                nest.value = outer_product(program, nest.value, nest.loops.last());
+            }
             if base == 0 {
                 nest.value = precompute(program, tree, nest.value, &nest.loops);
             }

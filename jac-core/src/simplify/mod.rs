@@ -73,6 +73,9 @@ const FEW: u64 = 1_400;
 pub fn simplify(program: &mut Program, effort: Effort) -> Report {
     program.prune();
     let before = program.operations();
+    if program.strict {
+        return Report { before, after: before };
+    }
     separate::separate(program);
     let roots = dense_roots(program);
     let budget = Budget::of(effort);

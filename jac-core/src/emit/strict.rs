@@ -1,0 +1,87 @@
+//! Values under `strict`: those of the function itself, which is called.
+//!
+//! So they have its bits whatever it is made of, other crates' sums and products included. The derivative comes
+//! first, which only borrows the arguments, then the call, which may take them. Once the call is inlined, rustc
+//! computes what both have in common once.
+
+use super::memory::repeated;
+use super::types::tuple;
+use super::{body, local};
+use crate::interface::{Interface, Kind, ParamKind};
+use crate::lower::Plan;
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+/// The body of a generated function that returns the value, too; `plan` computes the derivative alone.
+pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
+    let bare = Interface { wrapper: None, ..interface.clone() };
+    let derivative = body::body(&bare, kind, None, plan);
+    let (parts, value) = (local("__parts"), local("__value"));
+    let value = quote!(#value);
+    let (made, call) = call(interface, plan);
+    let returned = returned(interface, &value);
+    let (result, failed) = (quote!((#returned, #parts)), interface.wrapper.is_some().then(|| quote!(?)));
+    let result = match &interface.wrapper {
+        Some(wrapper) => {
+            let constructor = &wrapper.constructor;
+            quote!(#constructor(#result))
+        }
+        None => result,
+    };
+    quote! {
+        let #parts = { #derivative };
+        #made
+        let #value = #call #failed;
+        #result
+    }
+}
+
+/// The call of the function, and the out-parameters that are made for it.
+fn call(interface: &Interface, plan: &Plan) -> (TokenStream, TokenStream) {
+    let own = interface.item.sig.inputs.iter().filter(|input| matches!(input, syn::FnArg::Typed(_))).count();
+    let mut made = TokenStream::new();
+    let mut arguments: Vec<TokenStream> = interface.receiver.iter().map(|_| quote!(self)).collect();
+    for (k, param) in interface.params.iter().take(own).enumerate() {
+        let ident = &param.ident;
+        arguments.push(match &param.kind {
+            ParamKind::Out(ty, _) => {
+                let out = out(k);
+                let zeros = repeated(ty, body::zero(interface, plan.program.float));
+                made.extend(quote!(let mut #out = #zeros;));
+                quote!(&mut #out)
+            }
+            _ => quote!(#ident),
+        });
+    }
+    let name = &interface.item.sig.ident;
+    let path = if interface.associated { quote!(Self::#name) } else { quote!(#name) };
+    (made, quote!(#path(#(#arguments),*)))
+}
+
+fn out(k: usize) -> proc_macro2::Ident {
+    local(&format!("__out_{k}"))
+}
+
+/// The results in the order of the generated functions: what the function returned, then its out-parameters.
+fn returned(interface: &Interface, value: &TokenStream) -> TokenStream {
+    let is_out = |kind: &ParamKind| matches!(kind, ParamKind::Out(..));
+    let outs: Vec<TokenStream> = interface
+        .params
+        .iter()
+        .enumerate()
+        .filter(|(_, p)| is_out(&p.kind))
+        .map(|(k, _)| {
+            let out = out(k);
+            quote!(#out)
+        })
+        .collect();
+    if outs.is_empty() {
+        return quote!(#value);
+    }
+    let parts = (0..interface.outputs.len() - outs.len()).map(Literal::usize_unsuffixed);
+    let own: Vec<TokenStream> = match interface.outputs.len() - outs.len() {
+        1 => vec![quote!(#value)],
+        _ => parts.map(|k| quote!(#value.#k)).collect(),
+    };
+    tuple(own.into_iter().chain(outs).collect(), interface.tuple)
+}
