@@ -5,13 +5,12 @@ use jac_core::ir::{eval, parse, verify, Body, Inputs, Node, Program, Size, Tenso
 
 /// A random expression in the text form, over the indices in scope; sums use few letters again and again.
 fn expression(random: &mut Random, scope: &mut Vec<&'static str>, depth: usize) -> String {
-    let mut part = |random: &mut Random, scope: &mut Vec<&'static str>| expression(random, scope, depth.saturating_sub(1));
+    let part = |random: &mut Random, scope: &mut Vec<&'static str>| expression(random, scope, depth.saturating_sub(1));
     match random.below(if depth == 0 { 2 } else { 8 }) {
         0 if !scope.is_empty() => format!("x[{}]", scope[random.below(scope.len())]),
         0 | 1 => "a".to_owned(),
         2 | 3 => {
-            let open: Vec<&str> = ["i", "j", "k", "l"].into_iter().filter(|i| !scope.contains(i)).collect();
-            let Some(&index) = open.first() else { return "a".to_owned() };
+            let Some(index) = ["i", "j", "k", "l"].into_iter().find(|i| !scope.contains(i)) else { return "a".to_owned() };
             scope.push(index);
             let body = part(random, scope);
             scope.pop();
@@ -19,7 +18,10 @@ fn expression(random: &mut Random, scope: &mut Vec<&'static str>, depth: usize) 
         }
         4 => format!("({} + {})", part(random, scope), part(random, scope)),
         5 => format!("({} - {})", part(random, scope), part(random, scope)),
-        6 if scope.len() > 1 => format!("(delta({}, {}) * {})", scope[0], scope[scope.len() - 1], part(random, scope)),
+        6 if scope.len() > 1 => {
+            let delta = format!("delta({}, {})", scope[0], scope[scope.len() - 1]);
+            format!("({delta} * {})", part(random, scope))
+        }
         _ => format!("({} * {})", part(random, scope), part(random, scope)),
     }
 }

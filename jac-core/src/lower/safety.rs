@@ -225,7 +225,11 @@ mod tests {
                     body.splice(k..k, moved);
                     return true;
                 }
-                Stmt::Loop(_, inner) | Stmt::Guard(_, inner) if move_out(inner) => return true,
+                Stmt::Loop(_, inner) | Stmt::Guard(_, inner) => {
+                    if move_out(inner) {
+                        return true;
+                    }
+                }
                 _ => {}
             }
         }
