@@ -358,7 +358,7 @@ impl Program {
         let fits = |order: &Vec<usize>| order.iter().map(|k| &term.sums[*k]).eq(&lengths);
         let moved = orders.into_iter().filter(fits).map(|order| {
             let mut moved = Term { sums: lengths.clone(), ..term.clone() };
-            let new = |k: u32| order.iter().position(|old| *old == count - 1 - k as usize).map_or(k, |at| (count - 1 - at) as u32);
+            let new = |k: u32| order.iter().position(|old| *old + 1 + k as usize == count).map_or(k, |at| (count - 1 - at) as u32);
             moved.rebind(&mut self.arena, &|k| bound(new(k)));
             sort(&mut moved);
             moved
