@@ -73,6 +73,7 @@ fn growing(x: &[f64], n: usize) -> f64 {
     let mut list = Vec::new();
     for i in 0..n {
         list.push(x[i]);
+        list.push(1.0);
     }
     list[0]
 }

@@ -364,6 +364,10 @@ impl Reader<'_> {
             }
             Value::Zip(parts) => self.zip_method(parts, &name, call, span),
             Value::Generator(_) => self.unknown_length(span),
+            Value::Growing(_) => {
+                let help = "make it of its length before the loop, `vec![0.0; n]`, and assign to its elements";
+                self.fail(span, "a vector to which this loop pushes is not read in it", help)
+            }
             Value::Tuple(_) | Value::Axis(_) | Value::Closure(_) | Value::Slices(_) => self.no_method(&name, receiver.kind(), [], span),
             Value::Poison => Err(Stop::Reported),
             receiver => {
