@@ -30,6 +30,6 @@ mod reference;
 mod runtime;
 mod selfcheck;
 mod snapshots;
-mod sums;
 mod strict;
+mod sums;
 mod text;
