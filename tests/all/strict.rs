@@ -55,10 +55,7 @@ fn solved(m: Array2<f64>, b: Array1<f64>) -> Array1<f64> {
 }
 
 #[jacobian(strict, value, jvp)]
-fn refused(x: f64, y: f64) -> Result<f64, String> {
-    if y == 0.0 {
-        return Err("division by zero".to_owned());
-    }
+fn wrapped(x: f64, y: f64) -> Result<f64, String> {
     Ok(x / y / y)
 }
 
@@ -141,9 +138,9 @@ fn values_have_the_bits_of_the_function() {
             assert!(same(sum_of_slice_value_and_jacobian(x).0, sum_of_slice(x)), "sum_of_slice at {x:?}");
             assert!(same(sum_of_slice_vjp(x, 1.0).0, sum_of_slice(x)), "sum_of_slice at {x:?}");
         }
-        match (refused_value_and_jacobian(a, b), refused(a, b)) {
-            (Ok((ours, _)), Ok(theirs)) => assert!(same(ours, theirs), "refused at {a}, {b}"),
-            (ours, theirs) => assert_eq!(ours.err(), theirs.err(), "refused at {a}, {b}"),
+        match (wrapped_value_and_jacobian(a, b), wrapped(a, b)) {
+            (Ok((ours, _)), Ok(theirs)) => assert!(same(ours, theirs), "wrapped at {a}, {b}"),
+            (ours, theirs) => assert_eq!(ours.err(), theirs.err(), "wrapped at {a}, {b}"),
         }
         let mut out = [0.0; 2];
         let theirs = filled(a, &mut out);
