@@ -284,3 +284,105 @@ fn decimal(exponent: i32) -> f64 {
         power
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{parse, Map};
+
+    /// A program of one root, of random rational operations on three inputs.
+    fn random(seed: u64, float: &str) -> Program {
+        let mut text = format!("{float}fn f(a: [], b: [], c: []) -> z\n");
+        let mut names = ["a", "b", "c", "0.1", "3"].map(str::to_owned).to_vec();
+        for k in 0..8_u64 {
+            let bits = mix(seed ^ mix(k));
+            let pick = |shift: u32| names[(bits >> shift) as usize % names.len()].clone();
+            let (left, right) = (pick(8), pick(24));
+            text += &format!("let v{k} = {left} {} {right}\n", ["+", "-", "*", "/"][bits as usize % 4]);
+            names.push(format!("v{k}"));
+        }
+        parse(&(text + "z = v7\n")).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// The exact value of an expression of rational operations at a sample point; `None` where it divides by 0.
+    fn exact(program: &Program, evidence: &Evidence, root: Expr, k: usize) -> Option<Constant> {
+        let mut values: Map<Expr, Option<Constant>> = Map::default();
+        for e in program.arena.reachable([root]) {
+            let value = match program.arena.as_apply(e) {
+                Some((op, args)) => {
+                    let (a, b) = (values[&args[0]].clone(), values[args.get(1).unwrap_or(&args[0])].clone());
+                    a.zip(b).and_then(|(a, b)| match op {
+                        Op::Add => Some(a.add(&b)),
+                        Op::Sub => Some(a.add(&b.neg())),
+                        Op::Mul => Some(a.mul(&b)),
+                        Op::Div => Some(a.mul(&b.recip()?)),
+                        Op::Neg => Some(a.neg()),
+                        _ => None,
+                    })
+                }
+                None => match program.arena.as_const(e) {
+                    Some(c) => Some(c.clone()),
+                    None => Constant::from_f64(evidence.samples[e.at()].as_ref()?[k].value),
+                },
+            };
+            values.insert(e, value);
+        }
+        values[&root].clone()
+    }
+
+    #[test]
+    fn bounds_hold() {
+        let mut checked = 0;
+        for (seed, float) in (0..150).map(|seed| (seed, "")).chain((0..50).map(|seed| (seed, "f32 "))) {
+            let program = random(seed, float);
+            let root = program.roots()[0];
+            let evidence = Evidence::new(&program, &[root]);
+            let samples = evidence.samples[root.at()].as_deref().unwrap();
+            for (k, sample) in samples.iter().enumerate() {
+                let Some(exact) = exact(&program, &evidence, root, k) else { continue };
+                if !sample.value.is_finite() || !sample.error.is_finite() || sample.error > sample.value.abs() * 1e6 {
+                    continue;
+                }
+                let value = Constant::from_f64(sample.value).unwrap();
+                let apart = value.add(&exact.neg()).to_f64().abs();
+                // terms of second order are left out of the bound
+                assert!(
+                    apart * evidence.format.digits <= 1.01 * sample.error,
+                    "{} at point {k}: {sample:?}, off by {apart:e}",
+                    program.to_text()
+                );
+                checked += 1;
+            }
+        }
+        assert!(checked > 1000, "{checked} points");
+    }
+
+    /// Whether the second output may stand for the first.
+    fn accepted(params: &str, first: &str, second: &str) -> bool {
+        let program = parse(&format!("fn f({params}) -> p, q\np = {first}\nq = {second}\n")).unwrap();
+        let roots = program.roots();
+        Evidence::new(&program, &roots[..1]).worse(&program, &roots[1..]).is_empty()
+    }
+
+    #[test]
+    fn what_loses_digits_or_range_is_refused() {
+        let xy = "x: [], y: []";
+        assert!(!accepted(xy, "x / y / y / y", "x / (y * y * y)"), "y³ overflows");
+        assert!(!accepted(xy, "(x - y) * (x + y)", "x * x - y * y"), "squares cancel");
+        assert!(!accepted(xy, "x / (x + y)", "1 - y / (x + y)"), "x may be dilute");
+        assert!(!accepted(xy, "sin(x) * sin(x) * y", "(1 - cos(x) * cos(x)) * y"));
+        assert!(!accepted(xy, "exp(x - y)", "exp(x) / exp(y)"), "exponentials overflow");
+        assert!(!accepted(xy, "sqrt(x) * sqrt(y)", "x * y"), "another value");
+    }
+
+    #[test]
+    fn what_only_moves_roundings_is_accepted() {
+        let xyz = "x: [], y: [], z: []";
+        assert!(accepted(xyz, "x * y + x * z", "x * (y + z)"));
+        assert!(accepted(xyz, "(x + y) + z", "x + (y + z)"));
+        assert!(accepted(xyz, "x / z + y / z", "(x + y) / z"));
+        assert!(accepted(xyz, "x * x - y * y", "(x - y) * (x + y)"));
+        assert!(accepted(xyz, "x / y", "x * (1 / y)"));
+        assert!(accepted(xyz, "select(x < y, x, y) * z", "z * min(x, y)"));
+    }
+}
