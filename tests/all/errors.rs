@@ -22,7 +22,7 @@ fn the_original_and_stubs_are_emitted_with_the_error() {
             _ => None,
         })
         .collect();
-    assert_eq!(names, ["f", "f_jacobian", "f_value_and_jacobian", "f_jacobian_ir"]);
+    assert_eq!(names, ["f", "f_jacobian", "f_value_and_jacobian", "f_jacobian_ir", "f_jacobian_check"]);
     assert!(text.contains("compile_error"));
 }
 

@@ -66,7 +66,7 @@ const LARGEST: [(&str, u32); 17] = [
     ("ur5", 67),
     ("double_pendulum", 64),
     ("inverse_transform", 81),
-    ("bal", 243),
+    ("bal", 245),
     ("arm", 370),
     ("inverse3", 95),
     ("inverse4", 295),

@@ -490,7 +490,7 @@ pub fn row_057(x: &Array2<f64>) -> f64 {
 /// longer: that the four terms are one by cyclic permutation is not seen
 /// closed: t1[i, j] = Σ_k x[i,k]·x[k,j]
 /// closed: t2[i, j] = Σ_k t1[i,k]·x[k,j]
-/// closed: d_t1[i, j] = Σ_k x[j,k]·x[k,i]
+/// closed: d_t1[i, j] = t1[j,i]
 /// closed: J[i, j] = t2[j,i] + Σ_k t1[k,i]·x[j,k] + Σ_k x[j,k]·d_t1[i,k] + Σ_k x[k,i]·d_t1[k,j]
 /// shapes: x = [3, 3]
 #[jacobian]
@@ -632,7 +632,7 @@ pub fn row_071(a: &Array2<f64>, x: &Array2<f64>, b: &Array2<f64>) -> f64 {
 /// row: −((X+A)⁻²)ᵀ_kl
 /// closed: s[i, j] = x[i,j] + a[i,j]
 /// closed: t1 = inv(s)
-/// closed: J[i, j] = −(Σ_k t1[k,i]·t1[j,k])
+/// closed: J[i, j] = −(Σ_k t1[j,k]·t1[k,i])
 /// shapes: a = [3, 3], x = [3, 3]
 #[jacobian(wrt(x))]
 pub fn row_072(a: &Array2<f64>, x: &Array2<f64>) -> f64 {

@@ -4,6 +4,7 @@ use jac_runtime::jacobian;
 use ndarray::Array1;
 
 /// A sum that begins at a parameter, used beside itself.
+/// shapes: x = [4]
 #[jacobian(value)]
 pub fn saturated(x: &[f64], a: f64) -> f64 {
     let mut s = a;
@@ -15,7 +16,7 @@ pub fn saturated(x: &[f64], a: f64) -> f64 {
 
 /// integer: n = 4
 #[jacobian(value)]
-pub fn counted(a: f64, n: usize) -> f64 {
+pub fn counted_waves(a: f64, n: usize) -> f64 {
     let mut s = 0.0;
     for i in 0..n {
         s += (i as f64 * a).sin();
@@ -24,7 +25,8 @@ pub fn counted(a: f64, n: usize) -> f64 {
 }
 
 /// range: 0.1..0.5
-#[jacobian(value, hessian)]
+/// shapes: a = [4]
+#[jacobian(value)]
 pub fn entropic(a: &[f64]) -> f64 {
     let mut m = 0.0;
     for v in a {
@@ -33,6 +35,7 @@ pub fn entropic(a: &[f64]) -> f64 {
     m * m.exp()
 }
 
+/// shapes: a = [4]
 #[jacobian(value)]
 pub fn folded(a: &[f64]) -> f64 {
     let m = a.iter().fold(0.5, |s, v| s + v * v);
@@ -40,6 +43,7 @@ pub fn folded(a: &[f64]) -> f64 {
 }
 
 /// The variance about a mean that a loop sums, and the mean.
+/// shapes: a = [4]
 #[jacobian(value)]
 pub fn moments(a: &[f64]) -> [f64; 2] {
     let mut sum = 0.0;
@@ -55,6 +59,7 @@ pub fn moments(a: &[f64]) -> [f64; 2] {
 }
 
 /// A sum of products of sums.
+/// shapes: x = [3], y = [4]
 #[jacobian(value)]
 pub fn sums_within_sums(x: &[f64], y: &[f64]) -> f64 {
     let mut total = 0.0;
@@ -71,7 +76,7 @@ pub fn sums_within_sums(x: &[f64], y: &[f64]) -> f64 {
 }
 
 /// shapes: x = [4]
-#[jacobian(value, jvp)]
+#[jacobian(value)]
 pub fn shifted_products(x: &Array1<f64>, t: f64) -> Array1<f64> {
     let mut v = x.to_owned();
     for i in 1..x.len() {
@@ -92,7 +97,7 @@ pub fn weighted_products(x: &Array1<f64>) -> Array1<f64> {
 }
 
 /// shapes: x = [4]
-#[jacobian(value, vjp, into)]
+#[jacobian(value)]
 pub fn growth_factors(x: &Array1<f64>) -> Array1<f64> {
     let mut y = Array1::zeros(x.len());
     for i in 1..x.len() {
@@ -101,6 +106,7 @@ pub fn growth_factors(x: &Array1<f64>) -> Array1<f64> {
     y
 }
 
+/// shapes: y = [4]
 #[jacobian(value)]
 pub fn last_of_a_loop(y: &[f64], z: f64) -> f64 {
     let mut m = z;
@@ -111,7 +117,7 @@ pub fn last_of_a_loop(y: &[f64], z: f64) -> f64 {
 }
 
 /// shapes: x = [4]
-#[jacobian(value, vjp, shape(x = [n]))]
+#[jacobian(value, shape(x = [n]))]
 pub fn first_of_a_stencil(t: f64, x: &Array1<f64>) -> Array1<f64> {
     let mut v = x.to_owned();
     for i in 1..x.len() {
@@ -122,6 +128,7 @@ pub fn first_of_a_stencil(t: f64, x: &Array1<f64>) -> Array1<f64> {
 }
 
 /// What all terms read is read once, and only if there is a term.
+/// shapes: x = [4]
 #[jacobian(value)]
 pub fn relative(x: &[f64], scale: f64) -> f64 {
     let mut s = scale;
@@ -133,7 +140,7 @@ pub fn relative(x: &[f64], scale: f64) -> f64 {
 
 /// An array that is zero as it is written.
 /// shapes: x = [4], y = [4]
-#[jacobian(value, vjp)]
+#[jacobian(value)]
 pub fn nothing(x: &Array1<f64>, y: &Array1<f64>) -> Array1<f64> {
     let zero: Array1<f64> = y - y;
     let v = x / &zero.mapv(|e| e * e + 1.0);

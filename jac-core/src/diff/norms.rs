@@ -57,6 +57,7 @@ fn is_sum_of_squares(program: &Program, root: Expr) -> bool {
         }
         match (&arena[e], arena.as_apply(e)) {
             (Node::Sum(_, body), _) => stack.push(*body),
+            (Node::Const(c), _) if c.is_zero() => {}
             (Node::Access(t, _), _) => match program.definition(*t).map(|d| d.body.roots()) {
                 Some(roots) if program.definition(*t).is_some_and(|d| d.body.over().is_none()) && !roots.is_empty() => stack.extend(roots),
                 _ => return false,

@@ -4,7 +4,7 @@
 
 use super::affine::{Affine, Index, Symbol};
 use super::expr::{Expr, Map, Node, Set};
-use super::program::{is_natural, Program, SizeKind};
+use super::program::{is_natural, Program, SizeKind, SizeVar};
 use crate::ops::Op;
 
 /// Of expressions, what must be 0 or more for their accesses to be in range, as far as it is not so anyway.
@@ -51,16 +51,23 @@ impl Facts {
         self.natural.push(program.length(i).plus(&Affine::from(1), -1));
     }
 
+    /// Where the loops of all these indices run.
+    pub fn inside(program: &Program, indices: &[Index]) -> Facts {
+        let mut facts = Facts::default();
+        indices.iter().for_each(|i| facts.runs(program, *i));
+        facts
+    }
+
     /// Whether it follows that an integer is 0 or more.
     pub fn tell(&self, program: &Program, need: &Affine) -> bool {
-        let follows = |a: Affine| is_certain(program, &program.least(a, &[]));
+        let follows = |a: Affine| is_certain(&program.sizes, &program.least(a, &[]));
         follows(need.clone()) || self.natural.iter().any(|known| follows(need.plus(known, -1)))
     }
 }
 
 /// Whether an integer over lengths is 0 or more, where integer parameters may be anything.
-fn is_certain(program: &Program, a: &Affine) -> bool {
-    let is_length = |s: &Symbol| matches!(s, Symbol::Size(n) if program.sizes[n.0 as usize].kind != SizeKind::Integer);
+pub(super) fn is_certain(sizes: &[SizeVar], a: &Affine) -> bool {
+    let is_length = |s: &Symbol| matches!(s, Symbol::Size(n) if sizes[n.0 as usize].kind != SizeKind::Integer);
     is_natural(a) && a.terms().iter().all(|(s, _)| is_length(s))
 }
 
@@ -138,6 +145,20 @@ impl Needs {
         };
         self.get(body).iter().filter(|need| !facts.tell(program, need)).map(least).filter(|need| !facts.tell(program, need)).collect()
     }
+}
+
+/// The condition that a loop of this length runs, unless it is known to.
+pub fn runs(program: &mut Program, length: &Affine) -> Option<Expr> {
+    if length.known().is_some_and(|n| n > 0) {
+        return None;
+    }
+    let args = vec![program.arena.constant(0), program.arena.integer(length.clone())];
+    Some(program.arena.apply(Op::Lt, args))
+}
+
+/// Whether an expression may be evaluated where the facts hold.
+pub fn may_stand(program: &Program, e: Expr, facts: &Facts) -> bool {
+    Needs::of(program, &program.arena.reachable([e])).hold(program, e, facts)
 }
 
 /// The conditions in an order in which each may be evaluated where those before it hold.

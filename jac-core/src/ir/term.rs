@@ -4,7 +4,7 @@ use super::affine::{placed, Affine, Index, Symbol};
 use super::constant::Constant;
 use super::expr::{Arena, Expr, Map, Node, Set};
 use super::program::Program;
-use super::range::in_order;
+use super::range::{in_order, is_certain, may_stand, runs, Facts};
 use crate::ops::Op;
 
 /// `coefficient · Σ_sums · Π deltas · Π guards · Π factors`. The indices summed over have no names: of `m`
@@ -169,11 +169,23 @@ impl Term {
         out
     }
 
+    /// The conditions that the sums have a term, if a factor that will stand outside may be evaluated only then.
+    fn runs(&self, program: &mut Program) -> Vec<Expr> {
+        let moves = |e: &Expr| program.arena.loose(*e) == 0 && !may_stand(program, *e, &Facts::default());
+        if self.sums.is_empty() || !self.factors.iter().any(moves) {
+            return Vec::new();
+        }
+        let mut lengths = self.sums.clone();
+        lengths.dedup();
+        lengths.iter().filter_map(|n| runs(program, n)).collect()
+    }
+
     /// The term as an expression; factors that do not depend on a summed index stand outside its
     /// sum, and sums over factors that share no index are a product of sums.
     pub fn to_expr(&self, program: &mut Program) -> Expr {
-        let ordered = Term { guards: in_order(program, &self.guards), ..self.clone() };
-        let arena = &mut program.arena;
+        let guards = [self.runs(program), in_order(program, &self.guards)].concat();
+        let ordered = Term { guards, ..self.clone() };
+        let Program { arena, sizes, .. } = program;
         let one = arena.constant(1);
         let mut outer = arena.insert(Node::Const(self.coefficient.clone()));
         let mut structure = one;
@@ -200,9 +212,19 @@ impl Term {
                 inner = if arena.symbols(inner).contains(&Symbol::Bound(0)) {
                     arena.insert(Node::Sum(length.clone(), inner))
                 } else {
-                    let count = arena.integer(length.clone());
                     let same = arena.rebind(inner, &|k| bound(k - 1));
-                    arena.mul(same, count)
+                    let count = arena.integer(length.clone());
+                    let all = arena.mul(same, count);
+                    match is_certain(sizes, length) {
+                        true => all,
+                        // a range that ends before it begins is empty
+                        false => {
+                            let zero = arena.constant(0);
+                            let condition = arena.apply(Op::Lt, vec![zero, count]);
+                            let bracket = arena.rebuild(Node::Bracket(condition));
+                            join(arena, bracket, all)
+                        }
+                    }
                 };
             }
             sums.push(inner);

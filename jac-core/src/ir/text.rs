@@ -979,7 +979,9 @@ impl<'a> Parser<'a> {
         if let Some(e) = self.lets.get(&name) {
             return Ok(*e);
         }
-        if name == "sum" && self.eat("[") {
+        // a tensor may be called `sum`, too
+        let binds = matches!(self.tokens.get(self.at + 1..), Some([Token::Word(_), Token::Mark(":"), ..]));
+        if name == "sum" && binds && self.eat("[") {
             let outer = self.lets.clone();
             let i = self.index()?;
             self.expect("]")?;

@@ -2,7 +2,10 @@
 
 use super::schedule::{Item, Kind, Tree};
 use super::{Factor, Held};
-use crate::ir::{affines, in_order, placed, Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Symbol, Tensor, Term};
+use crate::ir::{
+    affines, in_order, may_stand, placed, runs, Affine, Body, Definition, Expr, Facts, Index, Map, Node, Program, Role, Set, Symbol,
+    Tensor, Term,
+};
 use crate::ops::Op;
 
 /// Results of more elements than this are stored one by one, where they are computed, instead of
@@ -599,6 +602,14 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Option<Nest
     let named =
         |i: &Index| at.iter().any(|a| a.coefficient(Symbol::Index(*i)) != 0) || guards.iter().any(|c| program.arena.mentions(*c, *i));
     let (outer, inner): (Vec<Index>, Vec<Index>) = sums.into_iter().partition(named);
+    // what is written only if a sum has terms may be nowhere else
+    let inside = |(a, i): (&Affine, &Index)| program.is_inside(a, program.length(*i), &[]);
+    let mut guards = guards;
+    if !inner.is_empty() && !at.iter().zip(indices).all(inside) {
+        let lengths: Set<Affine> = inner.iter().map(|i| program.length(*i).clone()).collect();
+        let run: Vec<Expr> = lengths.iter().filter_map(|n| runs(program, n)).collect();
+        guards.splice(0..0, run);
+    }
     term.sum_over(program, &inner);
     let value = dense(program, &term);
     let mut loops: Vec<Index> = free.into_iter().chain(outer).collect();
@@ -644,8 +655,9 @@ fn precompute(program: &mut Program, tree: &mut Tree, value: Expr, loops: &[Inde
         let depth = loops.iter().rposition(|i| free.contains(i)).map_or(0, |k| k + 1);
         let waste = loops[..depth].iter().filter(|i| !free.contains(*i)).count();
         let expensive = waste > 0 && price(program, e) >= EXPENSIVE;
-        if expensive || waste > 1 && depth == loops.len() && is_strided(program, e, loops[depth - 1]) {
-            let indices: Vec<Index> = loops.iter().copied().filter(|i| free.contains(i)).collect();
+        let indices: Vec<Index> = loops.iter().copied().filter(|i| free.contains(i)).collect();
+        let dear = expensive || waste > 1 && depth == loops.len() && is_strided(program, e, loops[depth - 1]);
+        if dear && may_stand(program, e, &Facts::inside(program, &indices)) {
             let tensor = stored(program, tree, e, &indices);
             moved.insert(e, program.arena.insert(Node::Access(tensor, affines(&indices))));
             continue;

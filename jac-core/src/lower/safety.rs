@@ -8,18 +8,8 @@
 
 use super::schedule::Kind;
 use super::{Plan, Stmt};
-use crate::ir::{Affine, Expr, Facts, Index, Map, Needs, Node, Program, Set};
+use crate::ir::{runs, Affine, Expr, Facts, Index, Map, Needs, Node, Program, Set};
 use crate::ops::Op;
-
-/// The condition that a loop runs, of a length that may be 0.
-pub fn is_not_empty(program: &mut Program, i: Index) -> Option<Expr> {
-    let length = program.length(i).clone();
-    if length.known().is_some_and(|n| n > 0) {
-        return None;
-    }
-    let args = vec![program.arena.constant(0), program.arena.integer(length)];
-    Some(program.arena.apply(Op::Lt, args))
-}
 
 /// Whether the scope is that around the loop of `i`, for what all its iterations need.
 pub fn is_entry(program: &Program, kind: Kind, i: Index) -> bool {
@@ -58,7 +48,10 @@ pub fn enter_sums(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
         })
         .collect::<Vec<Index>>()
         .into_iter()
-        .map(|i| (i, is_not_empty(program, i)))
+        .map(|i| {
+            let length = program.length(i).clone();
+            (i, runs(program, &length))
+        })
         .collect();
     program.arena.map(roots, |arena, e, node| match node {
         Node::Named(i, _) if entered.contains(&e) => {

@@ -2,7 +2,7 @@
 
 use super::safety;
 use super::{Factor, Stmt};
-use crate::ir::{Affine, Arena, Expr, Facts, Index, Map, Needs, Node, Program, Set, Tensor};
+use crate::ir::{runs, Affine, Arena, Expr, Facts, Index, Map, Needs, Node, Program, Set, Tensor};
 use crate::ops::{Intrinsic, Op};
 
 /// Expressions of more operations are cut into several statements.
@@ -182,7 +182,8 @@ impl Tree {
     fn enter_loops(&mut self, program: &mut Program) {
         for child in 1..self.scopes.len() {
             let Scope { kind: Kind::Loop(i), parent, .. } = self.scopes[child] else { continue };
-            let Some(condition) = safety::is_not_empty(program, i) else { continue };
+            let length = program.length(i).clone();
+            let Some(condition) = runs(program, &length) else { continue };
             let entry = self.scope(parent, Kind::Guard(condition));
             self.scopes[entry].items.push(Item::Child(child));
             self.scopes[child].parent = entry;

@@ -84,7 +84,7 @@ operators! {
         "neg-factor: (mul (neg ?a) ?b) => (neg (mul ?a ?b))",
     ], "Negation; free, it folds into its neighbours.";
     Pow: "pow" Method, 2, domain: Joint(|a, b| a > 0.0 || a == 0.0 && b >= 0.0 || a < 0.0 && b.fract() == 0.0), parity: Neither,
-        value: |x| x[0].powf(x[1]), derivative: ["select(b == 0, 0, b * pow(a, b - 1))", "select(0 <= b && a == 0, 0, y * ln(a))"], cost: 60, rules: [],
+        value: |x| x[0].powf(x[1]), derivative: ["select(b == 0 && abs(a) <= 1e-30, 0, b * pow(a, b - 1))", "select(0 <= b && a == 0, 0, y * ln(a))"], cost: 60, rules: [],
         "Power: `powi` and `powf`; a constant integer exponent becomes products. Derivatives at a base or exponent of 0 are 0, as JAX and PyTorch have them.";
     Sqrt: "sqrt" Method, 1, exact: true, domain: Closed(0.0, INF), parity: Neither, value: |x| x[0].sqrt(), derivative: ["0.5 / y"], cost: 12, rules: [
         "sqrt-square: (mul (sqrt ?a) (sqrt ?a)) => ?a",

@@ -1,7 +1,7 @@
 //! Products over unrelated indices are never stored: `d[i, j] = a[i]·Σ_k b[j,k]` becomes
 //! `s[j] = Σ_k b[j,k]`, and `a[i]·s[j]` where `d` was read, so that sums over `d` come apart.
 
-use crate::ir::{affines, placed, Affine, Body, Definition, Expr, Index, Map, Node, Program, Role, Set, Tensor, Term};
+use crate::ir::{affines, may_stand, placed, Affine, Body, Definition, Expr, Facts, Index, Map, Node, Program, Role, Set, Tensor, Term};
 
 /// Operations that cost this much are not repeated where their result is read.
 const EXPENSIVE: u32 = 10;
@@ -147,8 +147,9 @@ fn product(program: &mut Program, known: &mut Known, indices: &[Index], term: &T
             Node::Apply(op, _) => op.entry().cost >= EXPENSIVE,
             _ => false,
         };
-        let factor = if program.arena.reachable([value]).iter().any(dear) {
-            let own: Vec<Index> = indices.iter().copied().filter(|i| group.contains(i)).collect();
+        let own: Vec<Index> = indices.iter().copied().filter(|i| group.contains(i)).collect();
+        let is_dear = program.arena.reachable([value]).iter().any(dear);
+        let factor = if is_dear && may_stand(program, value, &Facts::inside(program, &own)) {
             if let Some(access) = known.find(program, value, &own) {
                 product = program.arena.mul(product, access);
                 continue;
