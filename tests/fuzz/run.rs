@@ -120,11 +120,11 @@ impl Workshop {
 
     fn write(&self, programs: &[&(String, &Program, &TokenStream)], crates: usize) {
         let tests = self.manifest.canonicalize().expect("it exists");
-        let (numbers, runtime) = (tests.join("fuzz/numbers/lib.rs"), tests.join("../jac-runtime"));
+        let (numbers, runtime) = (tests.join("fuzz/numbers/lib.rs"), tests.join("../jac-runtime/src/lib.rs"));
         let members: Vec<String> = (0..crates).map(|k| format!("\"c{k}\"")).collect();
         let root = format!(
             "[workspace]\nmembers = [\"numbers\", {}]\nresolver = \"2\"\n[profile.dev]\ndebug = 0\nincremental = false\ncodegen-units = 4\n\
-             [profile.dev.package.\"*\"]\nopt-level = 1\n[profile.dev.package.fuzz-numbers]\nopt-level = 2\n",
+             [profile.dev.package.ndarray]\nopt-level = 1\n[profile.dev.package.fuzz-numbers]\nopt-level = 2\n",
             members.join(", ")
         );
         store(&self.directory.join("Cargo.toml"), &root);
@@ -136,11 +136,22 @@ impl Workshop {
              [dependencies]\nndarray = \"0.17\"\nnum-traits = \"0.2\"\n"
         );
         store(&self.directory.join("numbers/Cargo.toml"), &support);
+        // the runtime as it is, but without the macro: what it would write is already written
+        let macros = "[package]\nname = \"jac-macro\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[lib]\nproc-macro = true\n";
+        store(&self.directory.join("macro/Cargo.toml"), macros);
+        let attribute = "use proc_macro::TokenStream;\n#[proc_macro_attribute]\npub fn jacobian(_: TokenStream, item: TokenStream) -> TokenStream { item }\n";
+        store(&self.directory.join("macro/src/lib.rs"), attribute);
+        let runtime = format!(
+            "[package]\nname = \"jac-runtime\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[lib]\npath = {runtime:?}\n[features]\nlinalg = []\n\
+             [dependencies]\njac-macro = {{ path = \"../macro\" }}\nndarray = \"0.17\"\n\
+             nalgebra = {{ version = \"0.34\", default-features = false, features = [\"std\"] }}\n"
+        );
+        store(&self.directory.join("runtime/Cargo.toml"), &runtime);
         for k in 0..crates {
             let home = self.directory.join(format!("c{k}"));
             let manifest = format!(
                 "[package]\nname = \"c{k}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\nfuzz-numbers = {{ path = \"../numbers\" }}\n\
-                 jac-runtime = {{ path = {runtime:?}, features = [\"linalg\"] }}\nndarray = \"0.17\"\nnum-traits = \"0.2\"\n"
+                 jac-runtime = {{ path = \"../runtime\", features = [\"linalg\"] }}\nndarray = \"0.17\"\nnum-traits = \"0.2\"\n"
             );
             store(&home.join("Cargo.toml"), &manifest);
             let own: Vec<_> = programs.iter().skip(k).step_by(crates).collect();
@@ -291,7 +302,7 @@ fn asked(program: &Program) -> Vec<(&'static str, &'static str)> {
 fn read(ty: Ty, from: &str) -> String {
     let length = |l: Len| match l {
         Len::Known(n) => n.to_string(),
-        Len::Open(k) => format!("n[{k}]"),
+        Len::Open(k) => format!("lens[{k}]"),
     };
     match ty {
         Ty::Scalar => format!("{from}.scalar()"),
@@ -311,12 +322,12 @@ fn arguments(program: &Program, module: &str) -> (String, Vec<String>) {
         let name = p.name.trim_start_matches("self.");
         let mut integer = |as_: &str| {
             integers += 1;
-            format!("i[{}]{as_}", integers - 1)
+            format!("ints[{}]{as_}", integers - 1)
         };
         let value = match p.kind {
             Kind::Floats(_) if p.pass == Pass::Out => continue,
-            Kind::Floats(ty) => read(ty, "r"),
-            Kind::Length(k) => format!("n[{k}]"),
+            Kind::Floats(ty) => read(ty, "reader"),
+            Kind::Length(k) => format!("lens[{k}]"),
             Kind::Integer(_) => integer(" as i32"),
             Kind::Truth => integer(" == 1"),
         };
@@ -355,7 +366,7 @@ fn call(program: &Program, float: &str) -> String {
     let mut arms = String::new();
     for (asked, suffix) in asked(program) {
         let seeds = |tys: &[(Ty, Pass)]| -> (String, String) {
-            let reads = tys.iter().enumerate().map(|(k, (ty, _))| format!("let t{k} = {};", read(*ty, "s"))).collect();
+            let reads = tys.iter().enumerate().map(|(k, (ty, _))| format!("let t{k} = {};", read(*ty, "seed_reader"))).collect();
             let passed = tys.iter().enumerate().map(|(k, (_, pass))| format!(", {}", passed(&format!("t{k}"), *pass))).collect();
             (reads, passed)
         };
@@ -365,25 +376,25 @@ fn call(program: &Program, float: &str) -> String {
                 let floats = program.params.iter().filter(|p| p.wrt);
                 let tys: Vec<(Ty, Pass)> = floats.filter_map(|p| if let Kind::Floats(ty) = p.kind { Some((ty, p.pass)) } else { None }).collect();
                 let (reads, passed) = seeds(&tys);
-                format!("{reads} {f}_{suffix}({args}{passed}).put(&mut o);")
+                format!("{reads} {f}_{suffix}({args}{passed}).put(&mut out_flat);")
             }
             "Vjp" => {
                 let by_reference = |ty: &Ty| (*ty, if *ty == Ty::Scalar { Pass::Value } else { Pass::Reference });
                 let (reads, passed) = seeds(&program.results.iter().map(by_reference).collect::<Vec<_>>());
-                format!("{reads} {f}_{suffix}({args}{passed}).put(&mut o);")
+                format!("{reads} {f}_{suffix}({args}{passed}).put(&mut out_flat);")
             }
             "Into" => {
                 let copies: Vec<String> = given.clone();
-                format!("let mut j = {f}_jacobian({args}); j.soil({float}::NAN); {f}_{suffix}({}, &mut j); j.put(&mut o);", copies.join(", "))
+                format!("let mut block = {f}_jacobian({args}); block.soil({float}::NAN); {f}_{suffix}({}, &mut block); block.put(&mut out_flat);", copies.join(", "))
             }
-            _ => format!("{f}_{suffix}({args}).put(&mut o);"),
+            _ => format!("{f}_{suffix}({args}).put(&mut out_flat);"),
         };
         let _ = writeln!(arms, "Asked::{asked} => {{ {body} }}");
     }
     format!(
-        "fn call(asked: Asked, x: &[{float}], s: &[{float}], n: &[usize], i: &[i64], layout: usize) -> Vec<{float}> {{\n\
-         let mut r = In::new(x, layout); let mut s = In::new(s, layout);\n{reads}let mut o: Vec<{float}> = Vec::new();\n\
-         match asked {{\n{arms}_ => {{}}\n}}\no\n}}\n"
+        "fn call(asked: Asked, floats: &[{float}], seeds: &[{float}], lens: &[usize], ints: &[i64], layout: usize) -> Vec<{float}> {{\n\
+         let mut reader = In::new(floats, layout); let mut seed_reader = In::new(seeds, layout);\n{reads}let mut out_flat: Vec<{float}> = Vec::new();\n\
+         match asked {{\n{arms}_ => {{}}\n}}\nout_flat\n}}\n"
     )
 }
 
@@ -392,9 +403,9 @@ fn called(program: &Program, f: &str, given: &[String], zero: &str) -> String {
     match program.params.iter().find(|p| p.pass == Pass::Out).map(|p| p.kind) {
         Some(Kind::Floats(Ty::Fixed(n))) => {
             let args = given.iter().map(|g| format!("{g}, ")).collect::<String>();
-            format!("let mut y = [{zero}; {n}]; {f}({args}&mut y); y.put(&mut o);")
+            format!("let mut result = [{zero}; {n}]; {f}({args}&mut result); result.put(&mut out_flat);")
         }
-        _ => format!("{f}({}).put(&mut o);", given.join(", ")),
+        _ => format!("{f}({}).put(&mut out_flat);", given.join(", ")),
     }
 }
 
@@ -402,12 +413,12 @@ fn twin(program: &Program) -> String {
     let (reads, given) = arguments(program, "twin");
     let f = path(program, "twin");
     let body = if program.results.len() == 1 {
-        format!("let mut o = Vec::new(); {} vec![o]", called(program, &f, &given, "c(0.0)"))
+        format!("let mut out_flat = Vec::new(); {} vec![out_flat]", called(program, &f, &given, "c(0.0)"))
     } else {
-        let parts: Vec<String> = (0..program.results.len()).map(|k| format!("flat(&y.{k})")).collect();
-        format!("let y = {f}({}); vec![{}]", given.join(", "), parts.join(", "))
+        let parts: Vec<String> = (0..program.results.len()).map(|k| format!("flat(&result.{k})")).collect();
+        format!("let result = {f}({}); vec![{}]", given.join(", "), parts.join(", "))
     };
-    format!("fn twin(x: &[H], n: &[usize], i: &[i64]) -> Vec<Vec<H>> {{\nlet mut r = In::new(x, 0);\n{reads}{body}\n}}\n")
+    format!("fn twin(floats: &[H], lens: &[usize], ints: &[i64]) -> Vec<Vec<H>> {{\nlet mut reader = In::new(floats, 0);\n{reads}{body}\n}}\n")
 }
 
 /// The program of a seed.

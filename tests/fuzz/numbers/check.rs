@@ -85,7 +85,7 @@ const LENGTHS: [usize; 6] = [3, 0, 1, 2, 5, 4];
 
 impl Point {
     fn number(k: usize, program: &Program) -> Point {
-        let mut r = Random(k as u64 * 0x9e37_79b9_7f4a_7c15 + program.name.len() as u64);
+        let mut r = Random((k as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(program.name.len() as u64));
         r.below(2);
         let lengths = vec![LENGTHS[k % 6], LENGTHS[(k / 2 + 1) % 6], LENGTHS[(k / 3 + 3) % 6]];
         let mut point = Point { x: Vec::new(), lengths, integers: Vec::new(), layout: (k / 2) % 4, wrt: Vec::new() };

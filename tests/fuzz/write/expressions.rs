@@ -11,13 +11,8 @@ impl Writer {
     }
 
     /// What can be called a method on: no bare literal, whose type would be open.
-    fn receiver(&mut self, depth: usize) -> String {
-        let e = self.expr(depth);
-        if e.chars().any(|ch| ch.is_ascii_alphabetic()) {
-            e
-        } else {
-            e.replace('›', "ƒ›")
-        }
+    pub(super) fn receiver(&mut self, depth: usize) -> String {
+        self.expr(depth).replace('›', "ƒ›")
     }
 
     /// A place to read: a variable or an element at a position that is valid.
@@ -80,7 +75,13 @@ impl Writer {
         if depth == 0 {
             return self.span(Writer::atom);
         }
-        self.span(|w| w.expression(depth - 1))
+        let e = self.span(|w| w.expression(depth - 1));
+        // a block at the start of a statement or an arm would end there
+        if e.starts_with('{') {
+            format!("({e})")
+        } else {
+            e
+        }
     }
 
     fn expression(&mut self, d: usize) -> String {
@@ -195,7 +196,9 @@ impl Writer {
             5 if !self.truths.is_empty() => self.c.of(&self.truths.clone()),
             6 if !self.indices.is_empty() => {
                 let i = self.c.of(&self.indices.clone());
-                format!("{} {}", i.text, self.c.of(&["> 0", "% 2 == 0", "== 1", "< 2", "> 1"]))
+                // of a position in an open loop the remainder is not known
+                let known = matches!(i.len, Len::Known(_)) && !i.text.contains(' ');
+                format!("{} {}", i.text, self.c.of(&["> 0", "== 1", "< 2", "> 1", if known { "% 2 == 0" } else { ">= 2" }]))
             }
             7 => format!("{} > ‹0.25› && {} < ‹1.0›", self.receiver(0), self.receiver(0)),
             8 => format!("{} > ‹0.5› || {} < ‹0.0›", self.receiver(0), self.receiver(0)),
@@ -213,11 +216,12 @@ impl Writer {
     }
 
     fn matched(&mut self, d: usize) -> String {
-        let Some(k) = self.integers.last().cloned() else { return self.unary(d) };
+        let known = |k: &&String| self.open_loop == 0 || self.indices.iter().any(|i| i.text == **k && matches!(i.len, Len::Known(_)));
+        let Some(k) = self.integers.iter().rev().find(known).cloned() else { return self.unary(d) };
         let (a, b, e) = (self.expr(d), self.expr(d), self.expr(d));
         match self.c.below(2) {
             0 => format!("(match {k} {{ 0 => {a}, 1 | 2 => {b}, _ => {e} }})"),
-            _ => format!("(match {k} {{ 0 => {a}, q if q % 2 == 1 => {b}, _ => {e} }})"),
+            _ => format!("(match {k} {{ 0 => {a}, q if q > 2 => {b}, _ => {e} }})"),
         }
     }
 

@@ -117,7 +117,8 @@ impl Mode {
     fn literal(self, text: &str) -> String {
         match self {
             Mode::Jac(Float::Generic) => format!("T::from({}).unwrap()", text.trim_end_matches('ƒ')),
-            Mode::Jac(_) => text.replace('ƒ', &format!("_{}", self.float())),
+            Mode::Jac(_) if text.ends_with('ƒ') => format!("{}_{}", text.trim_end_matches('ƒ'), self.float()),
+            Mode::Jac(_) => text.to_owned(),
             Mode::Twin => format!("c({})", text.trim_end_matches('ƒ')),
         }
     }
@@ -165,6 +166,17 @@ struct Var {
     mutable: bool,
     /// Whether it is behind a reference.
     reference: bool,
+}
+
+impl Var {
+    /// A reference to it.
+    fn borrowed(&self) -> String {
+        if self.reference {
+            self.text.clone()
+        } else {
+            format!("&{}", self.text)
+        }
+    }
 }
 
 /// An integer that is a valid position on axes of a length.

@@ -72,7 +72,7 @@ impl Writer {
             3 => format!("{place} = {place} * ‹0.5› + {e};\n"),
             4 => format!("{place} = ({place} + {e}).sin();\n"),
             5 => {
-                let f = format!("({e}).cos()").replace('›', if e.chars().any(|ch| ch.is_ascii_alphabetic()) { "›" } else { "ƒ›" });
+                let f = format!("({e}).cos()").replace('›', "ƒ›");
                 self.update(place, "*", &f)
             }
             6 => self.update(place, "-", &e),
@@ -355,7 +355,8 @@ impl Writer {
         let text = self.scope(|w| {
             w.integers.push(k.clone());
             let s = w.assignment();
-            let jump = if w.c.once_in(3) { format!("if {} {{ break; }}\n", w.condition(1)) } else { String::new() };
+            // where the counter ends must not hang on a float, or it is refused
+            let jump = if w.c.once_in(12) { format!("if {} {{ break; }}\n", w.condition(1)) } else { String::new() };
             match w.c.below(3) {
                 0 => format!("let mut {k} = 0;\nwhile {k} < {n} {{\n{s}{jump}{k} += 1;\n}}\n"),
                 1 => format!("let mut {k} = {n};\nwhile {k} > 0 {{\n{k} -= 1;\n{jump}{s}}}\n"),
@@ -376,14 +377,17 @@ impl Writer {
         let (n, m) = (2 + self.c.below(2), 2 + self.c.below(2));
         let saved = std::mem::replace(&mut self.may_return, false);
         self.loops += 2;
+        let enter = |w: &mut Writer, t: &str, n: usize| {
+            w.indices.push(Index { text: t.to_owned(), len: Len::Known(n) });
+            w.integers.push(t.to_owned());
+        };
         let text = self.scope(|w| {
-            for (t, len) in [(&i, n), (&j, m)] {
-                w.indices.push(Index { text: t.clone(), len: Len::Known(len) });
-                w.integers.push(t.clone());
-            }
-            let (a, b) = (w.assignment(), w.assignment());
-            let jump = w.c.of(&["continue 'outer", "break 'outer", "break", "continue"]);
-            let condition = w.condition(1);
+            enter(w, &i, n);
+            let b = w.assignment();
+            let (condition, jump, a) = w.scope(|w| {
+                enter(w, &j, m);
+                (w.condition(1), w.c.of(&["continue 'outer", "break 'outer", "break", "continue"]), w.assignment())
+            });
             format!("'outer: for {i} in 0..{n} {{\nfor {j} in 0..{m} {{\nif {condition} {{ {jump}; }}\n{a}}}\n{b}}}\n")
         });
         self.loops -= 2;
