@@ -95,3 +95,28 @@ pub fn panics(options: &TokenStream, item: &TokenStream) -> bool {
     let (options, item) = (options.clone(), item.clone());
     catch_unwind(AssertUnwindSafe(|| jac_core::compile(options, item))).is_err()
 }
+
+/// The functions of the corpus: options and item.
+pub fn corpus() -> Vec<(TokenStream, TokenStream)> {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let mut files: Vec<_> = std::fs::read_dir(directory).expect("the corpus").map(|f| f.expect("a file").path()).collect();
+    files.sort();
+    let mut out = Vec::new();
+    for path in files {
+        let file = syn::parse_file(&std::fs::read_to_string(path).expect("a file")).expect("the corpus is Rust");
+        for item in file.items {
+            let syn::Item::Fn(mut f) = item else { continue };
+            let Some(attribute) = f.attrs.iter().find(|a| a.path().is_ident("jacobian")).cloned() else { continue };
+            f.attrs.clear();
+            let options = match attribute.meta {
+                syn::Meta::List(list) => list.tokens,
+                _ => TokenStream::new(),
+            };
+            let item = quote::ToTokens::to_token_stream(&f);
+            if count(&item) < 400 {
+                out.push((options, item));
+            }
+        }
+    }
+    out
+}

@@ -156,7 +156,7 @@ impl Writer {
                     let head = if s.head.contains("..") && !s.head.starts_with('(') { format!("({})", s.head) } else { s.head };
                     let e = w.expr(d);
                     // a product of many grows
-                    let e = if how == "product" { format!("({e} * ‹0.5›).cos()") } else { e };
+                    let e = if how == "product" { format!("({} * ‹0.5›).cos()", e.replace('›', "ƒ›")) } else { e };
                     format!("{head}.map(|{}| {e}).{how}::<𝔽>()", s.pattern)
                 })
             }

@@ -268,12 +268,16 @@ impl Writer {
         self.vars.push(Var { text: text.to_owned(), ty, mutable, reference: false });
     }
 
-    /// `a op= b`, or as a type parameter has to write it.
+    /// `a op= b`, or as a type parameter has to write it. Elements of an ndarray are borrowed while they change, so
+    /// what is read from the same array is read before.
     fn update(&self, place: &str, op: &str, value: &str) -> String {
+        let name = place.split('[').next().unwrap_or_default();
+        let same = place.contains('[') && statements::identifiers(value).any(|i| i == name);
+        let (before, value) = if same { (format!("let value: 𝔽 = {value};\n"), "value") } else { (String::new(), value) };
         if self.float == Float::Generic {
-            format!("{place} = {place} {op} {value};\n")
+            format!("{before}{place} = {place} {op} {value};\n")
         } else {
-            format!("{place} {op}= {value};\n")
+            format!("{before}{place} {op}= {value};\n")
         }
     }
 

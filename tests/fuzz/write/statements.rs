@@ -1,6 +1,6 @@
 //! Statements: each declares, changes or decides something.
 
-use super::{Callable, Float, Index, Len, Ty, Variant, Writer};
+use super::{Callable, Float, Index, Len, Ty, Var, Variant, Writer};
 
 impl Writer {
     /// Some statements.
@@ -50,17 +50,16 @@ impl Writer {
     }
 
     fn shadowed(&mut self) -> String {
-        let own = |t: &str| t.chars().all(|ch| ch.is_ascii_alphanumeric());
-        let names: Vec<String> = self.vars.iter().filter(|v| v.ty == Ty::Scalar && own(&v.text)).map(|v| v.text.clone()).collect();
+        let own = |t: &str| t.chars().all(|ch| ch.is_ascii_lowercase() || ch.is_ascii_digit());
+        // a variable that changes is still to be changed by what follows
+        let fits = |v: &&Var| v.ty == Ty::Scalar && !v.mutable && own(&v.text);
+        let names: Vec<String> = self.vars.iter().filter(fits).map(|v| v.text.clone()).collect();
         if names.is_empty() {
             return self.binding();
         }
         let v = self.c.of(&names);
         let e = self.expr(2);
-        // what is declared again hides what was mutable
-        self.vars.retain(|w| w.text != v || self.loops > 0);
         self.declare(&v, Ty::Scalar, false);
-        self.vars.iter_mut().filter(|w| w.text == v).for_each(|w| w.mutable = false);
         format!("let {v}: 𝔽 = {e};\n")
     }
 
@@ -123,6 +122,10 @@ impl Writer {
         self.loops += 1;
         self.open_loop += usize::from(source.open);
         let saved = std::mem::replace(&mut self.may_return, false);
+        // what is iterated over is borrowed
+        let mutable: Vec<bool> = self.vars.iter().map(|v| v.mutable).collect();
+        let iterated: Vec<String> = if source.head.contains("..") { Vec::new() } else { identifiers(&source.head).collect() };
+        self.vars.iter_mut().filter(|v| iterated.contains(&v.text)).for_each(|v| v.mutable = false);
         let body = self.scope(|w| {
             w.enter(&source);
             let before = if w.c.below(3) == 0 { w.statements(2) } else { String::new() };
@@ -141,6 +144,7 @@ impl Writer {
             };
             format!("{before}{skip}{nested}{step}")
         });
+        self.vars.iter_mut().zip(mutable).for_each(|(v, m)| v.mutable = m);
         self.may_return = saved;
         self.open_loop -= usize::from(source.open);
         self.loops -= 1;
@@ -259,7 +263,7 @@ impl Writer {
             }
             let e = w.expr(2);
             match w.c.below(3) {
-                0 | 1 => format!("for {i} in {start}..{text} {{ {x}[{i}] = {e}; }}\n"),
+                0 | 1 => format!("for {i} in {start}..{text} {{ {} }}\n", stored(&format!("{x}[{i}]"), &e)),
                 _ => format!("for {i} in {start}..{text} {{ {} }}\n", w.update(&format!("{x}[{i}]"), "+", &e)),
             }
         });
@@ -480,6 +484,16 @@ impl Writer {
                 format!("[{}]", (0..n).map(|_| row(self)).collect::<Vec<_>>().join(", "))
             }
         }
+    }
+}
+
+/// An assignment to an element; ndarray lets the value not be read from the array in one expression.
+fn stored(place: &str, value: &str) -> String {
+    let name = place.split('[').next().unwrap_or_default();
+    if identifiers(value).any(|i| i == name) {
+        format!("let value: 𝔽 = {value}; {place} = value;")
+    } else {
+        format!("{place} = {value};")
     }
 }
 
