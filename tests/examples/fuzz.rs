@@ -95,7 +95,7 @@ fn campaign(options: &Options) -> usize {
     let mut seen = Seen::default();
     std::panic::set_hook(Box::new(|_| {}));
     while start.elapsed().as_secs() < seconds && seen.programs < most {
-        batch_of(next, batch, &workshop, &mut seen, options.has("--no-shrink"));
+        batch_of(next, batch, &workshop, &mut seen, options);
         next += batch;
         let Seen { programs, points, skipped, invalid, failures, .. } = &seen;
         let refused: usize = seen.refused.values().sum();
@@ -148,7 +148,8 @@ impl Answered {
     }
 }
 
-fn batch_of(seed: u64, batch: u64, workshop: &Workshop, seen: &mut Seen, whole: bool) {
+fn batch_of(seed: u64, batch: u64, workshop: &Workshop, seen: &mut Seen, options: &Options) {
+    let whole = options.has("--no-shrink");
     let programs: Vec<(String, Program)> = (seed..seed + batch).map(|k| (format!("p{k}"), run::program(k))).collect();
     let mut ready: Vec<(String, &Program, TokenStream)> = Vec::new();
     for (k, answer) in answers(&programs) {
@@ -171,6 +172,10 @@ fn batch_of(seed: u64, batch: u64, workshop: &Workshop, seen: &mut Seen, whole: 
                 println!("FAILURE {name}: the macro panics: {e}\n{}", source(&small));
             }
         }
+    }
+    if options.has("--no-build") {
+        seen.programs += ready.len();
+        return;
     }
     let borrowed: Vec<_> = ready.iter().map(|(n, p, t)| (n.clone(), *p, t)).collect();
     for (name, outcome) in workshop.run(&borrowed, 2) {
