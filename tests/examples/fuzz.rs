@@ -10,7 +10,7 @@
 mod fuzz;
 
 use fuzz::choices::{Choices, Random};
-use fuzz::mutate;
+use fuzz::mutate::{self, Reply};
 use fuzz::run::{self, compile, source, Answer, Outcome, Workshop};
 use fuzz::shrink::shrink;
 use fuzz::write::{self, Program};
@@ -265,14 +265,18 @@ fn mutations(from: u64, to: u64) -> usize {
         }
     });
     let work = move || {
-        let (sources, mut failures) = (sources(), 0);
+        let (sources, mut failures, mut compiled) = (sources(), 0, 0);
         for k in from..to {
             CURRENT.store(k, Ordering::Relaxed);
             let (options, item) = mutation(&sources, k);
             let start = Instant::now();
-            if mutate::panics(&options, &item) {
-                failures += 1;
-                println!("FAILURE {k}: the macro panics\n{options}\n{item}");
+            match mutate::reply(&options, &item) {
+                Reply::Compiled => compiled += 1,
+                Reply::Refused => {}
+                Reply::Panicked => {
+                    failures += 1;
+                    println!("FAILURE {k}: the macro panics\n{options}\n{item}");
+                }
             }
             if start.elapsed() > LONGEST {
                 failures += 1;
@@ -280,6 +284,7 @@ fn mutations(from: u64, to: u64) -> usize {
             }
             println!("AT {k}");
         }
+        println!("{compiled} of {} compile", to - from);
         failures
     };
     let failures = std::thread::Builder::new().stack_size(8 << 20).spawn(work).expect("a thread").join().expect("it ends");

@@ -90,10 +90,26 @@ fn changed(tokens: TokenStream, at: &mut usize, change: &Change) -> TokenStream 
     out.into_iter().collect()
 }
 
-/// Whether the compiler panics.
-pub fn panics(options: &TokenStream, item: &TokenStream) -> bool {
+/// What the compiler makes of a broken source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// It is no longer broken, or never was.
+    Compiled,
+    /// An error that says why.
+    Refused,
+    /// It panics, or says that it would have.
+    Panicked,
+}
+
+/// Compiles a broken source.
+pub fn reply(options: &TokenStream, item: &TokenStream) -> Reply {
     let (options, item) = (options.clone(), item.clone());
-    catch_unwind(AssertUnwindSafe(|| jac_core::compile(options, item))).is_err()
+    match catch_unwind(AssertUnwindSafe(|| jac_core::compile(options, item))) {
+        Ok(compiled) if compiled.diagnostics.iter().any(|d| d.text().starts_with("internal error")) => Reply::Panicked,
+        Ok(compiled) if compiled.diagnostics.is_empty() && compiled.stages.is_some() => Reply::Compiled,
+        Ok(_) => Reply::Refused,
+        Err(_) => Reply::Panicked,
+    }
 }
 
 /// The functions of the corpus: options and item.
