@@ -11,6 +11,9 @@ mod check;
 mod common;
 mod determinism;
 mod errors;
+#[path = "../fuzz/mod.rs"]
+mod fuzz;
+mod fuzzed;
 mod gates;
 mod hygiene;
 mod identities;

@@ -1,0 +1,262 @@
+//! A program at many points: every generated function against hyper-dual numbers.
+
+use crate::hyper::{H, UNIT, UNSTABLE};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+/// A parameter.
+#[derive(Clone, Copy)]
+pub enum Input {
+    /// Floats of this shape, where a length that is known only at run time is −1, −2, …; and whether the function is
+    /// differentiated by it.
+    Floats(&'static [i64], bool),
+    /// An integer below this one.
+    Integer(i64),
+}
+
+/// The functions that may be there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    Value,
+    Jacobian,
+    ValueAndJacobian,
+    Jvp,
+    Vjp,
+    Hessian,
+    Into,
+}
+
+/// What is called, with its arguments: floats, tangents or cotangents, run-time lengths, integers and the layout of arrays.
+pub type Call<T> = fn(Asked, &[T], &[T], &[usize], &[i64], usize) -> Vec<T>;
+
+/// A program of the fuzzer.
+pub struct Program {
+    pub name: &'static str,
+    pub inputs: &'static [Input],
+    pub asked: &'static [Asked],
+    /// What jac compiled, in one of two widths.
+    pub double: Option<Call<f64>>,
+    pub single: Option<Call<f32>>,
+    /// The same source over hyper-dual numbers: a list for each output.
+    pub twin: fn(&[H], &[usize], &[i64]) -> Vec<Vec<H>>,
+}
+
+impl Program {
+    fn call(&self, asked: Asked, point: &Point, seeds: &[f64]) -> Option<Vec<f64>> {
+        let (n, i, l) = (&point.lengths, &point.integers, point.layout);
+        catch_unwind(AssertUnwindSafe(|| match (self.double, self.single) {
+            (Some(f), _) => f(asked, &point.x, seeds, n, i, l),
+            (_, Some(f)) => {
+                let narrow = |x: &[f64]| x.iter().map(|v| *v as f32).collect::<Vec<_>>();
+                f(asked, &narrow(&point.x), &narrow(seeds), n, i, l).into_iter().map(f64::from).collect()
+            }
+            _ => Vec::new(),
+        }))
+        .ok()
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+    fn unit(&mut self) -> f64 {
+        self.below(1 << 20) as f64 / f64::from(1 << 20)
+    }
+    /// Between −1 and 1, with a mantissa short enough for an `f32`.
+    fn sign(&mut self) -> f64 {
+        2.0 * self.unit() - 1.0
+    }
+}
+
+struct Point {
+    x: Vec<f64>,
+    lengths: Vec<usize>,
+    integers: Vec<i64>,
+    layout: usize,
+    /// Where in `x` the inputs that are differentiated by are.
+    wrt: Vec<std::ops::Range<usize>>,
+}
+
+/// The run-time lengths that are tried, in turn.
+const LENGTHS: [usize; 6] = [3, 0, 1, 2, 5, 4];
+
+impl Point {
+    fn number(k: usize, program: &Program) -> Point {
+        let mut r = Random((k as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(program.name.len() as u64));
+        r.below(2);
+        let lengths = vec![LENGTHS[k % 6], LENGTHS[(k / 2 + 1) % 6], LENGTHS[(k / 3 + 3) % 6]];
+        let mut point = Point { x: Vec::new(), lengths, integers: Vec::new(), layout: (k / 2) % 4, wrt: Vec::new() };
+        let few = [0.0, 1.0, -1.0, 0.5, 2.0, -0.5, 0.0, 1.0, 3.0];
+        let all = if r.below(2) == 0 { r.sign() } else { few[r.below(9) as usize] };
+        for input in program.inputs {
+            match input {
+                Input::Integer(limit) => point.integers.push((k as i64 + r.below(2) as i64) % limit),
+                Input::Floats(shape, wrt) => {
+                    let length = |n: &i64| if *n < 0 { point.lengths[(-n - 1) as usize] } else { *n as usize };
+                    let count: usize = shape.iter().map(length).product();
+                    let at = point.x.len();
+                    for _ in 0..count {
+                        let v = match k % 8 {
+                            0 | 1 | 6 => 1.5 * r.sign(),
+                            2 => all,
+                            3 => 0.0,
+                            4 => few[r.below(9) as usize],
+                            5 if r.below(2) == 0 => all,
+                            5 => 2.0 * r.sign(),
+                            _ => r.sign() * [0.001, 1.0, 4.0][r.below(3) as usize],
+                        };
+                        point.x.push(f64::from(v as f32));
+                    }
+                    if *wrt {
+                        point.wrt.push(at..at + count);
+                    }
+                }
+            }
+        }
+        point
+    }
+
+    /// The function along two directions, and whether a decision hung on rounding.
+    fn run(&self, program: &Program, a: &dyn Fn(usize) -> f64, b: &dyn Fn(usize) -> f64) -> Option<Vec<Vec<H>>> {
+        let x: Vec<H> = self.x.iter().enumerate().map(|(k, v)| H::new(*v, a(k), b(k))).collect();
+        UNSTABLE.set(false);
+        let y = catch_unwind(AssertUnwindSafe(|| (program.twin)(&x, &self.lengths, &self.integers))).ok()?;
+        (!UNSTABLE.get()).then_some(y)
+    }
+}
+
+/// What the numbers say an entry is, and the bound of its error in units of rounding.
+type Entry = (f64, f64);
+
+/// Everything there is to compare with.
+struct Expected {
+    value: Vec<Vec<Entry>>,
+    /// By output, by the position in `x`, by element of the output.
+    jacobian: Vec<Vec<Vec<Entry>>>,
+    /// By two positions, for the only output.
+    hessian: Vec<Vec<Entry>>,
+}
+
+impl Expected {
+    fn at(point: &Point, program: &Program) -> Option<Expected> {
+        let unit = |k: usize| move |i: usize| f64::from(u8::from(i == k));
+        let n = point.x.len();
+        let zero = |_: usize| 0.0;
+        let y = point.run(program, &zero, &zero)?;
+        let part = |y: &[Vec<H>], k: usize| -> Vec<Vec<Entry>> {
+            y.iter().map(|o| o.iter().map(|h| (h.p[k], h.e[k].max(h.p[k].abs()))).collect()).collect()
+        };
+        let value = part(&y, 0);
+        let mut jacobian = vec![Vec::new(); value.len()];
+        let mut hessian = vec![vec![(0.0, 0.0); n]; n];
+        let second = program.asked.contains(&Asked::Hessian);
+        for i in 0..n {
+            let lower = if second { 0 } else { i };
+            for j in lower..=i {
+                let y = point.run(program, &unit(i), &unit(j))?;
+                if second {
+                    let entry = part(&y, 3)[0][0];
+                    (hessian[i][j], hessian[j][i]) = (entry, entry);
+                }
+                if i == j {
+                    jacobian.iter_mut().zip(part(&y, 1)).for_each(|(rows, o)| rows.push(o));
+                }
+            }
+        }
+        Some(Expected { value, jacobian, hessian })
+    }
+
+    /// What a function should return, flat.
+    fn of(&self, asked: Asked, point: &Point, seeds: &[f64]) -> Vec<Entry> {
+        let value: Vec<Entry> = self.value.concat();
+        let block = |o: usize, wrt: &std::ops::Range<usize>| {
+            let columns = &self.jacobian[o][wrt.clone()];
+            (0..self.value[o].len()).flat_map(|r| columns.iter().map(move |c| c[r])).collect::<Vec<_>>()
+        };
+        let blocks: Vec<Entry> = (0..self.value.len()).flat_map(|o| point.wrt.iter().flat_map(move |w| block(o, w))).collect();
+        let positions = || point.wrt.iter().flat_map(Clone::clone);
+        let sum = |terms: &mut dyn Iterator<Item = (f64, Entry)>| {
+            terms.fold((0.0, 0.0), |(s, e), (t, (v, d))| (s + t * v, e + (t * v).abs() + t.abs() * d))
+        };
+        match asked {
+            Asked::Value => value,
+            Asked::Jacobian | Asked::Into => blocks,
+            Asked::ValueAndJacobian => [value, blocks].concat(),
+            Asked::Jvp => {
+                let row = |o: usize, r: usize| sum(&mut positions().zip(seeds).map(|(p, t)| (*t, self.jacobian[o][p][r])));
+                let along = (0..self.value.len()).flat_map(|o| (0..self.value[o].len()).map(move |r| (o, r))).map(|(o, r)| row(o, r));
+                value.iter().copied().chain(along.collect::<Vec<_>>()).collect()
+            }
+            Asked::Vjp => {
+                let all: Vec<(usize, usize)> = (0..self.value.len()).flat_map(|o| (0..self.value[o].len()).map(move |r| (o, r))).collect();
+                let column = |p: usize| sum(&mut all.iter().zip(seeds).map(|((o, r), t)| (*t, self.jacobian[*o][p][*r])));
+                value.iter().copied().chain(positions().map(column).collect::<Vec<_>>()).collect()
+            }
+            Asked::Hessian => {
+                let pairs = point.wrt.iter().flat_map(|a| point.wrt.iter().map(move |b| (a.clone(), b.clone())));
+                let block = |(a, b): (std::ops::Range<usize>, std::ops::Range<usize>)| {
+                    a.flat_map(|i| b.clone().map(|j| self.hessian[i][j]).collect::<Vec<_>>()).collect::<Vec<_>>()
+                };
+                pairs.flat_map(block).collect()
+            }
+        }
+    }
+}
+
+/// An error of this many units of the bound is a wrong number: what is reassociated is at most some units off,
+/// what is wrong by a term or a sign is 1e16 off.
+const TOLERANCE: f64 = 1e4;
+
+/// Compares a program at points, and prints a line for each function that is wrong, and one at the end.
+pub fn check(program: &Program, points: usize) {
+    std::panic::set_hook(Box::new(|_| {}));
+    UNIT.set(if program.single.is_some() { f64::from(f32::EPSILON) } else { f64::EPSILON });
+    let (mut compared, mut skipped, mut entries) = (0, 0, 0);
+    let mut failed = Vec::new();
+    for k in 0..points {
+        let point = Point::number(k, program);
+        let Some(expected) = Expected::at(&point, program) else {
+            skipped += 1;
+            continue;
+        };
+        if program.call(Asked::Value, &point, &[]).is_none() {
+            skipped += 1;
+            continue;
+        }
+        compared += 1;
+        let mut r = Random(k as u64 + 77);
+        for &asked in program.asked {
+            let count = match asked {
+                Asked::Vjp => expected.value.iter().map(Vec::len).sum(),
+                _ => point.wrt.iter().map(ExactSizeIterator::len).sum(),
+            };
+            let seeds: Vec<f64> = (0..count).map(|_| r.sign()).collect();
+            let want = expected.of(asked, &point, &seeds);
+            entries += want.len();
+            if failed.contains(&asked) {
+                continue;
+            }
+            if let Some(complaint) = complaint(program.call(asked, &point, &seeds), &want) {
+                let Point { x, lengths, integers, layout, .. } = &point;
+                println!("FAIL {} {asked:?} {complaint} at x = {x:?}, lengths {lengths:?}, integers {integers:?}, layout {layout}, seeds {seeds:?}", program.name);
+                failed.push(asked);
+            }
+        }
+    }
+    println!("DONE {} {compared} {skipped} {entries}", program.name);
+}
+
+fn complaint(got: Option<Vec<f64>>, want: &[Entry]) -> Option<String> {
+    let Some(got) = got else { return Some("panics".to_owned()) };
+    if got.len() != want.len() {
+        return Some(format!("has {} entries, expected {}", got.len(), want.len()));
+    }
+    let wrong = |(k, (g, (w, e))): (usize, (&f64, &Entry))| {
+        let bad = w.is_finite() && e.is_finite() && !((g - w).abs() <= UNIT.get() * TOLERANCE * e + f64::MIN_POSITIVE);
+        bad.then(|| format!("entry {k} is {g:?}, expected {w:?} ± {:?}", UNIT.get() * TOLERANCE * e))
+    };
+    got.iter().zip(want).enumerate().find_map(wrong)
+}

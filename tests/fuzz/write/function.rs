@@ -1,0 +1,375 @@
+//! The function: its signature, options and surroundings.
+
+use super::super::choices::Choices;
+use super::{Callable, Float, Kind, Len, Param, Pass, Program, Ty, Variant, Writer};
+
+/// What stands around the function.
+#[derive(Clone, Copy, PartialEq)]
+enum Around {
+    Nothing,
+    Module,
+    Method,
+}
+
+/// The three run-time lengths; the last is a const generic.
+const GENERIC: Len = Len::Open(2);
+
+pub(super) fn program(choices: Choices) -> Program {
+    let mut w = Writer {
+        c: choices,
+        float: Float::Double,
+        vars: Vec::new(),
+        indices: Vec::new(),
+        integers: Vec::new(),
+        truths: Vec::new(),
+        calls: Vec::new(),
+        lengths: Vec::new(),
+        results: Vec::new(),
+        fresh: 0,
+        open_loop: 0,
+        loops: 0,
+        budget: 14,
+        may_return: true,
+        out_parameters: false,
+        variant: Variant::None,
+        linalg: false,
+    };
+    w.float = w.c.of(&[Float::Double, Float::Double, Float::Double, Float::Double, Float::Double, Float::Double, Float::Single, Float::Generic]);
+    w.variant = w.c.of(&[Variant::None, Variant::None, Variant::Renamed, Variant::Unrolled, Variant::Inlined, Variant::Reordered]);
+    let around = w.c.of(&[Around::Nothing, Around::Nothing, Around::Nothing, Around::Nothing, Around::Module, Around::Method]);
+    let around = if w.float == Float::Generic { Around::Nothing } else { around };
+    w.linalg = w.float == Float::Double && w.c.below(4) == 3;
+    let params = w.params(around);
+    w.results = w.result_types(&params);
+    let constant = (around == Around::Module).then(|| w.c.of(&["‹0.5›", "‹1.5›"]));
+    let helper = if around == Around::Module { w.helper("helper") } else { String::new() };
+    if constant.is_some() {
+        w.declare("SCALE", Ty::Scalar, false);
+    }
+    for p in &params {
+        w.declare_param(p);
+    }
+    let nested = if w.float != Float::Generic && w.c.once_in(6) { w.helper("nested") } else { String::new() };
+    w.out_parameters = w.results.len() == 1 && matches!(w.results[0], Ty::Fixed(_)) && w.c.once_in(3);
+    w.may_return = !w.out_parameters;
+    let most = w.c.of(&[3, 1, 2, 5, 7]);
+    let statements = w.statements(most);
+    let result = w.span(Writer::result);
+    let body = format!("{nested}{statements}");
+    let options = w.options(&params);
+    assemble(w, params, around, constant, &helper, &body, &result, options)
+}
+
+#[allow(clippy::too_many_arguments)] // the parts of a source, put together once
+fn assemble(
+    w: Writer,
+    mut params: Vec<Param>,
+    around: Around,
+    constant: Option<&str>,
+    helper: &str,
+    body: &str,
+    result: &str,
+    options: String,
+) -> Program {
+    let generics = match (w.float, params.iter().any(|p| p.kind == Kind::Floats(Ty::List(GENERIC)))) {
+        (Float::Generic, _) => "⟨<T: Float>¦⟩",
+        (_, true) => "<const N: usize>",
+        _ => "",
+    };
+    let mut arguments: Vec<String> = params.iter().filter(|p| p.pass != Pass::Field).map(|p| format!("{}: {}", p.name, written(p))).collect();
+    if around == Around::Method {
+        arguments.insert(0, "&self".to_owned());
+    }
+    let (returns, tail) = if w.out_parameters {
+        let Ty::Fixed(n) = w.results[0] else { unreachable!("out-parameters are fixed arrays") };
+        arguments.push(format!("out: &mut [𝔽; {n}]"));
+        params.push(Param { name: "out".to_owned(), kind: Kind::Floats(w.results[0]), pass: Pass::Out, wrt: false });
+        let all: String = (0..n).map(|k| format!("out[{k}] = result[{k}];\n")).collect();
+        (String::new(), format!("let result: [𝔽; {n}] = {result};\n{all}"))
+    } else {
+        let types: Vec<String> = w.results.iter().map(|t| owned(*t)).collect();
+        (if types.len() == 1 { format!(" -> {}", types[0]) } else { format!(" -> ({})", types.join(", ")) }, result.to_owned())
+    };
+    let function = format!("pub fn f{generics}({}){returns} {{\n{body}{tail}\n}}\n", arguments.join(", "));
+    let fields: Vec<String> =
+        params.iter().filter(|p| p.pass == Pass::Field).map(|p| format!("pub {}: {}", p.name.trim_start_matches("self."), written(p))).collect();
+    let marked = format!("⟨#[jacobian({options})]¦⟩\n{function}");
+    let (template, prelude, path) = match around {
+        Around::Nothing => (function, String::new(), "f"),
+        Around::Module => {
+            let constant = format!("const SCALE: 𝔽 = {};\n", constant.unwrap_or("‹1.0›"));
+            (format!("pub mod inner {{\nuse super::*;\n{constant}{helper}{marked}}}\n"), String::new(), "inner::f")
+        }
+        Around::Method => (format!("impl Model {{\n{marked}}}\n"), format!("pub struct Model {{ {} }}\n", fields.join(", ")), "me.f"),
+    };
+    let (mut item, plain) = (side(&template, true), side(&template, false));
+    if w.variant == Variant::Renamed {
+        item = renamed(&item);
+    }
+    Program {
+        options: if around == Around::Nothing { options } else { String::new() },
+        item,
+        plain,
+        prelude,
+        path: path.to_owned(),
+        params,
+        results: w.results,
+        float: w.float,
+        made: w.c.made,
+        spans: w.c.spans,
+    }
+}
+
+impl Writer {
+    fn helper(&mut self, name: &str) -> String {
+        let text = self.scope(|w| {
+            let outer = std::mem::take(&mut w.vars);
+            w.declare("a", Ty::Scalar, false);
+            w.declare("b", Ty::Scalar, false);
+            let lengths = std::mem::take(&mut w.lengths);
+            let integers = std::mem::take(&mut w.integers);
+            let indices = std::mem::take(&mut w.indices);
+            let truths = std::mem::take(&mut w.truths);
+            let e = w.expr(3);
+            w.lengths = lengths;
+            w.integers = integers;
+            w.indices = indices;
+            w.truths = truths;
+            w.vars = outer;
+            format!("fn {name}(a: 𝔽, b: 𝔽) -> 𝔽 {{ {e} }}\n")
+        });
+        self.calls.push(Callable { name: name.to_owned(), arguments: 2, body: None });
+        text
+    }
+
+    fn params(&mut self, around: Around) -> Vec<Param> {
+        let generic = self.float == Float::Generic;
+        let mut out: Vec<Param> = Vec::new();
+        let n = 1 + self.c.below(3);
+        let const_generic = !generic && around == Around::Nothing && self.c.once_in(10);
+        for k in 0..n {
+            let kind = match self.c.below(if generic || const_generic { 5 } else { 15 }) {
+                0 | 1 => Ty::Scalar,
+                2 | 3 => Ty::Fixed(2 + self.c.below(3)),
+                4 if !const_generic => Ty::Fixed2(2, 2 + self.c.below(2)),
+                4 => Ty::Scalar,
+                5..=9 => Ty::List(self.some_length(false)),
+                10..=12 => Ty::Nd1(self.some_length(true)),
+                _ => Ty::Nd2(self.some_length(true), self.some_length(true)),
+            };
+            let pass = match kind {
+                Ty::Scalar | Ty::Fixed(_) if self.c.below(3) > 0 => Pass::Value,
+                Ty::Scalar => Pass::Value,
+                Ty::Nd1(_) | Ty::Nd2(..) if self.c.once_in(4) => Pass::View,
+                _ => Pass::Reference,
+            };
+            out.push(Param { name: ["x", "y", "z"][k].to_owned(), kind: Kind::Floats(kind), pass, wrt: true });
+        }
+        if const_generic {
+            out.push(Param { name: "g".to_owned(), kind: Kind::Floats(Ty::List(GENERIC)), pass: Pass::Reference, wrt: true });
+        }
+        if around == Around::Method {
+            for (name, ty) in [("self.k", Ty::Scalar), ("self.w", Ty::Fixed(2))] {
+                out.insert(0, Param { name: name.to_owned(), kind: Kind::Floats(ty), pass: Pass::Field, wrt: false });
+            }
+        }
+        if !generic && self.c.once_in(5) {
+            out.push(Param { name: "n".to_owned(), kind: Kind::Length(0), pass: Pass::Value, wrt: false });
+        }
+        if self.c.once_in(8) {
+            out.push(Param { name: "p".to_owned(), kind: Kind::Integer(4), pass: Pass::Value, wrt: false });
+        }
+        if self.c.once_in(10) {
+            out.push(Param { name: "flag".to_owned(), kind: Kind::Truth, pass: Pass::Value, wrt: false });
+        }
+        let floats: Vec<usize> = (0..out.len()).filter(|k| matches!(out[*k].kind, Kind::Floats(_)) && out[*k].pass != Pass::Field).collect();
+        if floats.len() > 1 && self.c.once_in(4) {
+            let k = self.c.of(&floats);
+            out[k].wrt = false;
+        }
+        out
+    }
+
+    fn some_length(&mut self, known: bool) -> Len {
+        match self.c.below(8) {
+            0..=4 => Len::Open(0),
+            7 if known => Len::Known(2 + self.c.below(2)),
+            _ => Len::Open(1),
+        }
+    }
+
+    fn result_types(&mut self, params: &[Param]) -> Vec<Ty> {
+        let open = |k| params.iter().any(|p| lengths(p).any(|(l, _)| l == Len::Open(k)));
+        let len = if open(0) { Len::Open(0) } else if open(1) { Len::Open(1) } else { Len::Known(2) };
+        let one = |w: &mut Writer| match w.c.below(if w.float == Float::Generic { 6 } else { 10 }) {
+            0..=3 => Ty::Scalar,
+            4 => Ty::Fixed(2),
+            5 => Ty::Fixed(3),
+            6 | 7 if open(0) || open(1) => Ty::List(len),
+            8 if open(0) || open(1) => Ty::Nd1(len),
+            9 if open(0) => Ty::Nd2(len, len),
+            _ => Ty::Scalar,
+        };
+        let first = one(self);
+        if self.c.once_in(6) {
+            vec![first, one(self)]
+        } else {
+            vec![first]
+        }
+    }
+
+    fn declare_param(&mut self, p: &Param) {
+        match p.kind {
+            Kind::Floats(ty) => {
+                let reference = p.pass == Pass::Reference;
+                self.declare(&p.name, ty, false);
+                if let Some(v) = self.vars.last_mut() {
+                    v.reference = reference;
+                }
+                let own: Vec<(Len, String)> = lengths(p).filter(|(l, _)| matches!(l, Len::Open(_))).collect();
+                for (len, text) in own {
+                    if !self.lengths.iter().any(|(l, _)| *l == len) {
+                        self.lengths.push((len, if len == GENERIC { "N".to_owned() } else { text }));
+                    }
+                }
+            }
+            Kind::Length(k) => {
+                // an array's own length comes first
+                if !self.lengths.iter().any(|(l, _)| *l == Len::Open(k)) {
+                    self.lengths.push((Len::Open(k), p.name.clone()));
+                }
+                self.integers.push(p.name.clone());
+            }
+            Kind::Integer(_) => self.integers.push(p.name.clone()),
+            Kind::Truth => self.truths.push(p.name.clone()),
+        }
+    }
+
+    fn options(&mut self, params: &[Param]) -> String {
+        let mut options = Vec::new();
+        let floats = params.iter().filter(|p| matches!(p.kind, Kind::Floats(_)) && p.pass != Pass::Field);
+        if floats.clone().any(|p| !p.wrt) {
+            let names: Vec<&str> = floats.clone().filter(|p| p.wrt).map(|p| p.name.as_str()).collect();
+            options.push(format!("wrt({})", names.join(", ")));
+        }
+        for (option, n) in [("value", 2), ("jvp", 3), ("vjp", 3), ("into", 5)] {
+            if self.c.once_in(n) {
+                options.push(option.to_owned());
+            }
+        }
+        if self.results == [Ty::Scalar] && self.c.below(3) > 0 {
+            options.push("hessian".to_owned());
+        }
+        let all = self.c.below(2) == 0;
+        let shapes: Vec<String> = floats
+            .filter_map(|p| match p.kind {
+                Kind::Floats(ty @ (Ty::Nd1(_) | Ty::Nd2(..))) => {
+                    let axes = match ty {
+                        Ty::Nd1(n) => vec![n],
+                        Ty::Nd2(n, m) => vec![n, m],
+                        _ => Vec::new(),
+                    };
+                    let known = axes.iter().any(|l| matches!(l, Len::Known(_)));
+                    let names: Vec<String> = axes
+                        .iter()
+                        .map(|l| match l {
+                            Len::Known(n) => n.to_string(),
+                            Len::Open(k) => ["rows", "columns", "other"][*k].to_owned(),
+                        })
+                        .collect();
+                    (known || all).then(|| format!("{} = [{}]", p.name, names.join(", ")))
+                }
+                _ => None,
+            })
+            .collect();
+        if !shapes.is_empty() {
+            options.push(format!("shape({})", shapes.join(", ")));
+        }
+        match self.c.below(8) {
+            6 => options.push("effort = \"low\"".to_owned()),
+            7 => options.push("effort = \"high\"".to_owned()),
+            _ => {}
+        }
+        options.join(", ")
+    }
+}
+
+/// The lengths of a parameter's axes and how they are written.
+fn lengths(p: &Param) -> impl Iterator<Item = (Len, String)> {
+    let n = &p.name;
+    let all = match p.kind {
+        Kind::Floats(Ty::List(l) | Ty::Nd1(l)) => vec![(l, format!("{n}.len()"))],
+        Kind::Floats(Ty::Nd2(a, b)) => vec![(a, format!("{n}.nrows()")), (b, format!("{n}.ncols()"))],
+        _ => Vec::new(),
+    };
+    all.into_iter()
+}
+
+fn owned(ty: Ty) -> String {
+    match ty {
+        Ty::Scalar => "𝔽".to_owned(),
+        Ty::Fixed(n) => format!("[𝔽; {n}]"),
+        Ty::Fixed2(n, m) => format!("[[𝔽; {m}]; {n}]"),
+        Ty::List(_) => "Vec<𝔽>".to_owned(),
+        Ty::Nd1(_) => "Array1<𝔽>".to_owned(),
+        Ty::Nd2(..) => "Array2<𝔽>".to_owned(),
+    }
+}
+
+/// The type of a parameter.
+fn written(p: &Param) -> String {
+    match (p.kind, p.pass) {
+        (Kind::Length(_), _) => "usize".to_owned(),
+        (Kind::Integer(_), _) => "i32".to_owned(),
+        (Kind::Truth, _) => "bool".to_owned(),
+        (Kind::Floats(Ty::List(GENERIC)), _) => "&[𝔽; N]".to_owned(),
+        (Kind::Floats(Ty::List(_)), _) => "&[𝔽]".to_owned(),
+        (Kind::Floats(Ty::Nd1(_)), Pass::View) => "ArrayView1<𝔽>".to_owned(),
+        (Kind::Floats(Ty::Nd2(..)), Pass::View) => "ArrayView2<𝔽>".to_owned(),
+        (Kind::Floats(ty), Pass::Reference) => format!("&{}", owned(ty)),
+        (Kind::Floats(ty), _) => owned(ty),
+    }
+}
+
+/// Of `⦃plain⦄⦅transformed⦆` one side.
+fn side(template: &str, transformed: bool) -> String {
+    let mut out = String::new();
+    // for each open bracket whether what it holds is kept
+    let mut kept = vec![true];
+    for ch in template.chars() {
+        let all = kept.iter().all(|k| *k);
+        match ch {
+            '⦃' => kept.push(!transformed),
+            '⦅' => kept.push(transformed),
+            '⦄' | '⦆' => drop(kept.pop()),
+            ch if all => out.push(ch),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Other names for what the function declares: all of them end in digits.
+fn renamed(item: &str) -> String {
+    let mut out = String::new();
+    let mut word = String::new();
+    for ch in item.chars().chain([' ']) {
+        if ch.is_ascii_alphanumeric() || ch == '_' {
+            word.push(ch);
+            continue;
+        }
+        let local = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        let is_local = local.len() < word.len() && !local.is_empty() && local.chars().all(|c| c.is_ascii_lowercase());
+        let is_name = !matches!(word.as_str(), "f64" | "f32" | "i32" | "u32" | "exp2" | "log2" | "atan2" | "log10");
+        if is_local && is_name {
+            out += &format!("q{}_{}", word[local.len()..].chars().rev().collect::<String>(), local.len());
+            // different names stay different: the stem's letters follow
+            out += local;
+        } else {
+            out += &word;
+        }
+        word.clear();
+        out.push(ch);
+    }
+    out
+}
