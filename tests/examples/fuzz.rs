@@ -217,7 +217,8 @@ fn told(outcome: &Outcome) -> String {
 
 /// What becomes of programs; of those that are refused, nothing.
 fn outcomes(workshop: &Workshop, programs: &[Program]) -> Vec<Outcome> {
-    let named: Vec<(String, Program)> = programs.iter().enumerate().map(|(k, p)| (format!("s{k}"), write::program(Choices::given(p.made.clone())))).collect();
+    let named: Vec<(String, Program)> =
+        programs.iter().enumerate().map(|(k, p)| (format!("s{k}"), write::program(Choices::given(p.made.clone())))).collect();
     let tokens: Vec<(usize, TokenStream)> = named
         .iter()
         .enumerate()

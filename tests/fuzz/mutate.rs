@@ -6,9 +6,40 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// Tokens that are put where others stood: numbers at the ends of their types, and words that change the meaning.
 const OTHERS: [&str; 34] = [
-    "0", "1", "2", "1.0", "0.5", "-", "+", "*", "/", "&", "mut", "x", "len", "usize", "i32", "f64", "9223372036854775807",
-    "18446744073709551615", "2147483647", "1e308", "1e-320", "return", "break", "continue", "while", "loop", "..", "..=", "=", "==", "self",
-    "sum", "0.1", "1000000",
+    "0",
+    "1",
+    "2",
+    "1.0",
+    "0.5",
+    "-",
+    "+",
+    "*",
+    "/",
+    "&",
+    "mut",
+    "x",
+    "len",
+    "usize",
+    "i32",
+    "f64",
+    "9223372036854775807",
+    "18446744073709551615",
+    "2147483647",
+    "1e308",
+    "1e-320",
+    "return",
+    "break",
+    "continue",
+    "while",
+    "loop",
+    "..",
+    "..=",
+    "=",
+    "==",
+    "self",
+    "sum",
+    "0.1",
+    "1000000",
 ];
 
 /// One mutation of a source; none if the result has no tokens.
@@ -22,7 +53,11 @@ pub fn mutated(source: &TokenStream, random: &mut Random) -> TokenStream {
             1 => Change::Double,
             2 => Change::Swap,
             3 => donor.map_or(Change::Drop, Change::Replace),
-            _ => OTHERS[random.below(OTHERS.len())].parse::<TokenStream>().ok().and_then(|t| t.into_iter().next()).map_or(Change::Drop, Change::Replace),
+            _ => OTHERS[random.below(OTHERS.len())]
+                .parse::<TokenStream>()
+                .ok()
+                .and_then(|t| t.into_iter().next())
+                .map_or(Change::Drop, Change::Replace),
         };
         out = changed(out, &mut random.below(n.max(1)), &change);
     }

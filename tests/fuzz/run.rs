@@ -379,7 +379,8 @@ fn call(program: &Program, float: &str) -> String {
             "Value" => called(program, &f, &given, "0.0"),
             "Jvp" => {
                 let floats = program.params.iter().filter(|p| p.wrt);
-                let tys: Vec<(Ty, Pass)> = floats.filter_map(|p| if let Kind::Floats(ty) = p.kind { Some((ty, p.pass)) } else { None }).collect();
+                let tys: Vec<(Ty, Pass)> =
+                    floats.filter_map(|p| if let Kind::Floats(ty) = p.kind { Some((ty, p.pass)) } else { None }).collect();
                 let (reads, passed) = seeds(&tys);
                 format!("{reads} {f}_{suffix}({args}{passed}).put(&mut out_flat);")
             }
@@ -423,7 +424,9 @@ fn twin(program: &Program) -> String {
         let parts: Vec<String> = (0..program.results.len()).map(|k| format!("flat(&result.{k})")).collect();
         format!("let result = {f}({}); vec![{}]", given.join(", "), parts.join(", "))
     };
-    format!("fn twin(floats: &[H], lens: &[usize], ints: &[i64]) -> Vec<Vec<H>> {{\nlet mut reader = In::new(floats, 0);\n{reads}{body}\n}}\n")
+    format!(
+        "fn twin(floats: &[H], lens: &[usize], ints: &[i64]) -> Vec<Vec<H>> {{\nlet mut reader = In::new(floats, 0);\n{reads}{body}\n}}\n"
+    )
 }
 
 /// The program of a seed.

@@ -22,7 +22,11 @@ pub const FAULTS: &[Fault] = &[
     fault("ops/table.rs", r#"derivative: ["cos(a)"]"#, r#"derivative: ["-cos(a)"]"#),
     fault("ops/table.rs", r#"derivative: ["1 / b", "-y / b"]"#, r#"derivative: ["1 / b", "y / b"]"#),
     fault("ops/table.rs", r#"derivative: ["1 / cosh(a) / cosh(a)"]"#, r#"derivative: ["1 / cosh(a)"]"#),
-    fault("ops/table.rs", r#""select(b == 0 && abs(a) <= 1e-30, 0, b * pow(a, b - 1))""#, r#""select(b == 0 && abs(a) <= 1e-30, 0, pow(a, b - 1))""#),
+    fault(
+        "ops/table.rs",
+        r#""select(b == 0 && abs(a) <= 1e-30, 0, b * pow(a, b - 1))""#,
+        r#""select(b == 0 && abs(a) <= 1e-30, 0, pow(a, b - 1))""#,
+    ),
     fault("ops/table.rs", r#""select(b > a, 1, select(a == b, 0.5, 0))""#, r#""select(a > b, 1, select(a == b, 0.5, 0))""#),
     fault("ops/table.rs", r#"derivative: ["select(a > 0, 1, select(a < 0, -1, 0))"]"#, r#"derivative: ["1"]"#),
     // the rules of intrinsics

@@ -165,7 +165,11 @@ impl Writer {
                 format!("({a} * {a} + ‹1.0›).powi({n})")
             }
             _ => {
-                let e = if self.c.below(2) == 0 { self.c.of(&["‹1.5›", "‹2.0›", "‹0.5›", "‹-0.5›"]).to_owned() } else { format!("{}.tanh()", self.receiver(d)) };
+                let e = if self.c.below(2) == 0 {
+                    self.c.of(&["‹1.5›", "‹2.0›", "‹0.5›", "‹-0.5›"]).to_owned()
+                } else {
+                    format!("{}.tanh()", self.receiver(d))
+                };
                 format!("({a} * {a} + ‹0.5›).powf({e})")
             }
         }
@@ -227,11 +231,15 @@ impl Writer {
 
     /// An element that is there only under a guard.
     fn guarded_read(&mut self, d: usize) -> String {
-        let lists: Vec<(String, Len)> = self.vars.iter().filter_map(|v| match v.ty {
-            Ty::List(n) | Ty::Nd1(n) => Some((v.text.clone(), n)),
-            Ty::Fixed(n) => Some((v.text.clone(), Len::Known(n))),
-            _ => None,
-        }).collect();
+        let lists: Vec<(String, Len)> = self
+            .vars
+            .iter()
+            .filter_map(|v| match v.ty {
+                Ty::List(n) | Ty::Nd1(n) => Some((v.text.clone(), n)),
+                Ty::Fixed(n) => Some((v.text.clone(), Len::Known(n))),
+                _ => None,
+            })
+            .collect();
         if lists.is_empty() {
             return self.unary(d);
         }

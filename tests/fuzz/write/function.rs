@@ -34,7 +34,8 @@ pub(super) fn program(choices: Choices) -> Program {
         variant: Variant::None,
         linalg: false,
     };
-    w.float = w.c.of(&[Float::Double, Float::Double, Float::Double, Float::Double, Float::Double, Float::Double, Float::Single, Float::Generic]);
+    w.float =
+        w.c.of(&[Float::Double, Float::Double, Float::Double, Float::Double, Float::Double, Float::Double, Float::Single, Float::Generic]);
     w.variant = w.c.of(&[Variant::None, Variant::None, Variant::Renamed, Variant::Unrolled, Variant::Inlined, Variant::Reordered]);
     let around = w.c.of(&[Around::Nothing, Around::Nothing, Around::Nothing, Around::Nothing, Around::Module, Around::Method]);
     let around = if w.float == Float::Generic { Around::Nothing } else { around };
@@ -76,7 +77,8 @@ fn assemble(
         (_, true) => "<const N: usize>",
         _ => "",
     };
-    let mut arguments: Vec<String> = params.iter().filter(|p| p.pass != Pass::Field).map(|p| format!("{}: {}", p.name, written(p))).collect();
+    let mut arguments: Vec<String> =
+        params.iter().filter(|p| p.pass != Pass::Field).map(|p| format!("{}: {}", p.name, written(p))).collect();
     if around == Around::Method {
         arguments.insert(0, "&self".to_owned());
     }
@@ -91,8 +93,11 @@ fn assemble(
         (if types.len() == 1 { format!(" -> {}", types[0]) } else { format!(" -> ({})", types.join(", ")) }, result.to_owned())
     };
     let function = format!("pub fn f{generics}({}){returns} {{\n{body}{tail}\n}}\n", arguments.join(", "));
-    let fields: Vec<String> =
-        params.iter().filter(|p| p.pass == Pass::Field).map(|p| format!("pub {}: {}", p.name.trim_start_matches("self."), written(p))).collect();
+    let fields: Vec<String> = params
+        .iter()
+        .filter(|p| p.pass == Pass::Field)
+        .map(|p| format!("pub {}: {}", p.name.trim_start_matches("self."), written(p)))
+        .collect();
     let marked = format!("⟨#[jacobian({options})]¦⟩\n{function}");
     let (template, prelude, path) = match around {
         Around::Nothing => (function, String::new(), "f"),
@@ -182,7 +187,8 @@ impl Writer {
         if self.c.once_in(10) {
             out.push(Param { name: "flag".to_owned(), kind: Kind::Truth, pass: Pass::Value, wrt: false });
         }
-        let floats: Vec<usize> = (0..out.len()).filter(|k| matches!(out[*k].kind, Kind::Floats(_)) && out[*k].pass != Pass::Field).collect();
+        let floats: Vec<usize> =
+            (0..out.len()).filter(|k| matches!(out[*k].kind, Kind::Floats(_)) && out[*k].pass != Pass::Field).collect();
         if floats.len() > 1 && self.c.once_in(4) {
             let k = self.c.of(&floats);
             out[k].wrt = false;
@@ -200,7 +206,13 @@ impl Writer {
 
     fn result_types(&mut self, params: &[Param]) -> Vec<Ty> {
         let open = |k| params.iter().any(|p| lengths(p).any(|(l, _)| l == Len::Open(k)));
-        let len = if open(0) { Len::Open(0) } else if open(1) { Len::Open(1) } else { Len::Known(2) };
+        let len = if open(0) {
+            Len::Open(0)
+        } else if open(1) {
+            Len::Open(1)
+        } else {
+            Len::Known(2)
+        };
         let one = |w: &mut Writer| match w.c.below(if w.float == Float::Generic { 6 } else { 10 }) {
             0..=3 => Ty::Scalar,
             4 => Ty::Fixed(2),

@@ -294,4 +294,3 @@ impl Writer {
 pub fn program(choices: Choices) -> Program {
     function::program(choices)
 }
-

@@ -214,7 +214,12 @@ impl Writer {
                 let head = if head.contains("..") && !head.starts_with('(') { format!("({head})") } else { head };
                 let full = !["skip", "take", "step_by", "windows", "chunks"].iter().any(|m| head.contains(m));
                 // the length is known to be one of those in scope only for whole arrays
-                let len = lengths.iter().find(|(l, t)| full && (head == format!("(0..{t})") || self.vars.iter().any(|v| matches!(v.ty, Ty::List(n) | Ty::Nd1(n) if n == *l) && head.starts_with(&format!("{}.iter()", v.text)))));
+                let len = lengths.iter().find(|(l, t)| {
+                    full && (head == format!("(0..{t})")
+                        || self.vars.iter().any(|v| {
+                            matches!(v.ty, Ty::List(n) | Ty::Nd1(n) if n == *l) && head.starts_with(&format!("{}.iter()", v.text))
+                        }))
+                });
                 match len {
                     Some((len, _)) if open => self.declare(&x, Ty::List(*len), true),
                     _ => return self.array_of_matrix(&x),
@@ -499,7 +504,9 @@ fn stored(place: &str, value: &str) -> String {
 
 /// The identifiers of a template.
 pub(super) fn identifiers(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|ch: char| !ch.is_ascii_alphanumeric() && ch != '_').filter(|s| s.starts_with(|ch: char| ch.is_ascii_alphabetic())).map(str::to_owned)
+    text.split(|ch: char| !ch.is_ascii_alphanumeric() && ch != '_')
+        .filter(|s| s.starts_with(|ch: char| ch.is_ascii_alphabetic()))
+        .map(str::to_owned)
 }
 
 /// Two `let`s that do not read each other, the other way round.
