@@ -48,20 +48,32 @@ pub fn mutated(source: &TokenStream, random: &mut Random) -> TokenStream {
     for _ in 0..=random.below(3) {
         let n = count(&out);
         let donor = nth(&out, &mut random.below(n.max(1)));
-        let change = match random.below(5) {
+        let change = match random.below(10) {
+            // mostly by a token of the same kind, so that what comes out is still a function
+            5.. => {
+                let at = random.below(n.max(1));
+                let old = nth(&out, &mut { at });
+                let same: Vec<TokenTree> =
+                    all(&out).into_iter().chain(others()).filter(|t| old.as_ref().is_some_and(|o| alike(o, t))).collect();
+                if !same.is_empty() {
+                    let other = same[random.below(same.len())].clone();
+                    out = changed(out, &mut { at }, &Change::Replace(other));
+                }
+                continue;
+            }
             0 => Change::Drop,
             1 => Change::Double,
             2 => Change::Swap,
             3 => donor.map_or(Change::Drop, Change::Replace),
-            _ => OTHERS[random.below(OTHERS.len())]
-                .parse::<TokenStream>()
-                .ok()
-                .and_then(|t| t.into_iter().next())
-                .map_or(Change::Drop, Change::Replace),
+            _ => others().nth(random.below(OTHERS.len())).map_or(Change::Drop, Change::Replace),
         };
         out = changed(out, &mut random.below(n.max(1)), &change);
     }
     out
+}
+
+fn others() -> impl Iterator<Item = TokenTree> {
+    OTHERS.iter().filter_map(|o| o.parse::<TokenStream>().ok()).flatten()
 }
 
 enum Change {
@@ -78,6 +90,21 @@ fn count(tokens: &TokenStream) -> usize {
         _ => 1,
     };
     tokens.clone().into_iter().map(inner).sum()
+}
+
+fn all(tokens: &TokenStream) -> Vec<TokenTree> {
+    let with_inner = |t: TokenTree| match &t {
+        TokenTree::Group(g) => all(&g.stream()),
+        _ => vec![t],
+    };
+    tokens.clone().into_iter().flat_map(with_inner).collect()
+}
+
+/// Both identifiers, both numbers, or both operators.
+fn alike(a: &TokenTree, b: &TokenTree) -> bool {
+    let operator = |t: &TokenTree| matches!(t, TokenTree::Punct(p) if "+-*/<>".contains(p.as_char()));
+    matches!((a, b), (TokenTree::Ident(_), TokenTree::Ident(_)) | (TokenTree::Literal(_), TokenTree::Literal(_)))
+        || operator(a) && operator(b)
 }
 
 /// The token at a position in depth-first order.
