@@ -33,6 +33,14 @@ fn several_mistakes_are_reported_at_once_and_each_once() {
     assert_eq!(messages, ["no method named `to_bits` for a float", "no method named `total_cmp` for a float"]);
 }
 
+/// What rustc says of these besides is another in each of its releases.
+#[test]
+fn what_has_no_type_has_a_message() {
+    let message = |source: &str| compile("", source).diagnostics.first().map(|d| d.message.clone()).unwrap_or_default();
+    assert_eq!(message("fn f(x: f64) -> f64 { 2 * x }"), "cannot apply `*` to an integer and a float");
+    assert_eq!(message("fn f(x: f64) -> f64 { let u = [x; 3]; let mut i = 0; u[i += 1] }"), "0 positions for one axis");
+}
+
 #[test]
 fn what_rustc_reports_is_left_to_it_but_never_compiles() {
     let compiled = compile("", "fn f(x: f64) -> f64 { x.tahn() }");

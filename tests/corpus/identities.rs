@@ -705,7 +705,7 @@ pub fn row_077(a: &Array2<f64>, x: &Array2<f64>, b: &Array2<f64>) -> f64 {
 /// closed: t2 = det(t1)
 /// closed: inv_t1 = inv(t1)
 /// closed: d_t1[i, j] = t2·inv_t1[i,j]
-/// closed: J[i, j] = 2·(Σ_k x[i,k]·d_t1[k,j])
+/// closed: J[i, j] = 2·(Σ_k x[i,k]·d_t1[j,k])
 /// shapes: x = [4, 3]
 #[jacobian]
 pub fn row_078(x: &Array2<f64>) -> f64 {

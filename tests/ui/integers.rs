@@ -47,16 +47,4 @@ fn shifted(x: f64) -> f64 {
     x * (k << 9) as f64
 }
 
-#[jacobian]
-fn mixed(x: f64) -> f64 {
-    2 * x
-}
-
-#[jacobian]
-fn a_unit(x: f64) -> f64 {
-    let u = [x; 3];
-    let mut i = 0;
-    u[i += 1]
-}
-
 fn main() {}

@@ -739,6 +739,8 @@ fn condensed(program: &mut Program, terms: Vec<Term>) -> Vec<Term> {
             out.extend(group);
             continue;
         }
+        // what holds for all says where the deltas do
+        let guards: Vec<Expr> = group[0].guards.iter().copied().filter(|c| group.iter().all(|t| t.guards.contains(c))).collect();
         let mut dense = program.arena.constant(0);
         for t in group {
             let mut product = program.arena.insert(Node::Const(t.coefficient));
@@ -746,13 +748,13 @@ fn condensed(program: &mut Program, terms: Vec<Term>) -> Vec<Term> {
                 product = program.arena.mul(product, e);
             }
             // the last is outermost
-            for c in in_order(program, &t.guards).into_iter().rev() {
+            for c in in_order(program, &t.guards).into_iter().rev().filter(|c| !guards.contains(c)) {
                 let bracket = program.arena.insert(Node::Bracket(c));
                 product = program.arena.mul(bracket, product);
             }
             dense = program.arena.add(dense, product);
         }
-        out.push(Term { sums, deltas, factors: vec![dense], ..Term::default() });
+        out.push(Term { sums, deltas, guards, factors: vec![dense], ..Term::default() });
     }
     out
 }
