@@ -8,7 +8,8 @@
 
 use super::{block_name, norms, partial};
 use crate::ir::{
-    affines, in_order, rule, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role, Set, Tensor, Term,
+    affines, in_order, is_natural, rule, runs, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role,
+    Set, Tensor, Term,
 };
 use crate::ops::Rule;
 use std::cmp::Reverse;
@@ -561,6 +562,10 @@ fn backward_through(
                 let mut terms = part(program, *state, k, source, &near, at.clone());
                 if k == 1 {
                     terms.iter_mut().for_each(|t| t.sum_over(program, &[over]));
+                } else if !is_natural(&rounds) {
+                    // there is no last round where the range ends before it begins
+                    let any = runs(program, &rounds);
+                    terms.iter_mut().for_each(|t| t.guards.extend(any));
                 }
                 add(program, reached, source, far, near, terms);
             }

@@ -194,7 +194,15 @@ impl<'b> Reader<'b> {
         for &k in &carried {
             let s = &states[k];
             let at = std::iter::once(count.clone()).chain(s.axes.iter().map(|i| Affine::from(*i))).collect();
-            finals[k] = Some(self.program.arena.insert(Node::Access(s.tensor, at)));
+            let last = self.program.arena.insert(Node::Access(s.tensor, at));
+            // where the range ends before it begins, nothing is done
+            finals[k] = Some(match runs_anyway(&self.lengths.resolve(&count)) {
+                true => last,
+                false => {
+                    let any = ir::runs(&mut self.program, &count);
+                    any.map_or(last, |any| self.program.arena.apply(Op::Select, vec![any, last, s.init]))
+                }
+            });
         }
         let mut next = 0;
         self.slots = before.to_vec();
@@ -253,7 +261,7 @@ impl<'b> Reader<'b> {
     /// The number of rounds as an integer: it is none where the range is the other way round, which the
     /// difference of its ends is not.
     pub(super) fn has_rounds(&mut self, count: &Affine, span: Span) -> Eval<()> {
-        if self.lengths.resolve(count).sides().1 == Affine::default() {
+        if runs_anyway(&self.lengths.resolve(count)) {
             return Ok(());
         }
         let help = "count from 0, or write the number itself, as in `x.len() - 1`";
@@ -546,4 +554,9 @@ impl<'b> Reader<'b> {
         }
         Ok(())
     }
+}
+
+/// Whether a number of rounds is none at the least: no range ends before it begins.
+fn runs_anyway(count: &Affine) -> bool {
+    count.sides().1 == Affine::default()
 }

@@ -114,7 +114,7 @@ impl Evaluator<'_> {
 
     fn shape(&self, t: Tensor) -> Vec<usize> {
         let empty = Env::default();
-        self.program.info(t).shape.iter().map(|n| self.affine(n, &empty) as usize).collect()
+        self.program.shape_at(t, |n| self.affine(n, &empty))
     }
 
     /// The values of `roots`; a sum's body is evaluated once a position.

@@ -303,6 +303,16 @@ impl Program {
         &self.tensors[t.0 as usize]
     }
 
+    /// The lengths of a tensor's axes, from those of run-time lengths: none is less than 0, and a recurrence has
+    /// its first value where its loop does not run, however far behind its beginning that ends.
+    pub fn shape_at(&self, t: Tensor, length: impl Fn(&Affine) -> i64) -> Vec<usize> {
+        let mut shape: Vec<i64> = self.info(t).shape.iter().map(length).collect();
+        if shape.first().is_some_and(|n| *n < 1) && self.definition(t).is_some_and(|d| d.body.over().is_some()) {
+            shape[0] = 1;
+        }
+        shape.into_iter().map(|n| n.max(0) as usize).collect()
+    }
+
     /// The name of a run-time length.
     pub fn size_name(&self, s: Size) -> &str {
         &self.sizes[s.0 as usize].name

@@ -251,7 +251,7 @@ impl Machine<'_> {
     /// The lengths of what is held of a tensor: of a state, one round.
     fn shape(&self, t: Tensor) -> Vec<usize> {
         let held = usize::from(self.plan.carried.contains(&t));
-        self.program.info(t).shape.iter().skip(held).map(|n| self.point.length(n)).collect()
+        self.program.shape_at(t, |n| self.point.position(n, |_| 0)).split_off(held)
     }
 
     fn define(&mut self, e: Expr, value: Rounded) {

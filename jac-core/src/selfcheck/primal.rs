@@ -96,7 +96,8 @@ impl<'p> Primal<'p> {
         if self.size.steps > LONGEST {
             return None;
         }
-        let shapes = self.program.tensors.iter().map(|t| t.shape.iter().map(|n| point.length(n)).collect()).collect();
+        let tensors = (0..self.program.tensors.len() as u32).map(Tensor);
+        let shapes = tensors.map(|t| self.program.shape_at(t, |n| point.position(n, |_| 0))).collect();
         let indices = vec![0; self.program.indices.len()];
         let met = vec![false; self.size.places];
         let mut machine = Machine {
