@@ -160,6 +160,7 @@ impl Workshop {
             );
             store(&home.join("Cargo.toml"), &manifest);
             let own: Vec<_> = programs.iter().skip(k).step_by(crates).collect();
+            let _ = std::fs::remove_dir_all(home.join("src"));
             let modules: String = own.iter().map(|p| format!("mod {};\n", p.0)).collect();
             let calls: String = own.iter().map(|p| format!("    check(&{}::PROGRAM, {});\n", p.0, self.points)).collect();
             store(&home.join("src/main.rs"), &format!("{ALLOW}use fuzz_numbers::check;\n{modules}fn main() {{\n{calls}}}\n"));
