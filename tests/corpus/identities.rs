@@ -715,7 +715,7 @@ pub fn row_078(x: &Array2<f64>) -> f64 {
 /// row: 2(X(XᵀX)⁻¹)_kl
 /// closed: t1[i, j] = Σ_k x[k,i]·x[k,j]
 /// closed: inv_t1 = inv(t1)
-/// closed: J[i, j] = 2·(Σ_k x[i,k]·inv_t1[k,j])
+/// closed: J[i, j] = 2·(Σ_k x[i,k]·inv_t1[j,k])
 /// shapes: x = [4, 3]
 #[jacobian]
 pub fn row_079(x: &Array2<f64>) -> f64 {
@@ -745,8 +745,8 @@ pub fn row_081(x: &Array2<f64>) -> Array2<f64> {
 /// row: −(X⁺)_ik (X⁺)_lj + ((XᵀX)⁻¹)_il (I−XX⁺)_kj
 /// closed: t1[i, j] = Σ_k x[k,i]·x[k,j]
 /// closed: t2 = inv(t1)
-/// closed: part[i, j] = Σ_k t2[k,j]·x[i,k]
-/// closed: J[i, j, k, l] = δ(j,k)·t2[i,l] + −(part[k,i]·part[j,l]) + −t2[i,l]·(Σ_p x[j,p]·part[k,p])
+/// closed: part[i, j] = Σ_k t2[j,k]·x[i,k]
+/// closed: J[i, j, k, l] = −t2[i,l]·(Σ_p x[j,p]·part[k,p]) + −(part[k,i]·part[j,l]) + δ(j,k)·t2[i,l]
 /// shapes: x = [4, 3]
 #[jacobian]
 pub fn row_082(x: &Array2<f64>) -> Array2<f64> {
@@ -756,9 +756,9 @@ pub fn row_082(x: &Array2<f64>) -> Array2<f64> {
 /// row: (I−P)_ik (X⁺)_lj + (X⁺)_li (I−P)_jk
 /// closed: t1[i, j] = Σ_k x[k,i]·x[k,j]
 /// closed: t2 = inv(t1)
-/// closed: t3[i, j] = Σ_k x[i,k]·t2[k,j]
+/// closed: t3[i, j] = Σ_k x[i,k]·t2[j,k]
 /// closed: part[i, j] = Σ_k x[j,k]·t3[i,k]
-/// closed: J[i, j, k, l] = δ(i,k)·t3[j,l] + −(t3[i,l]·part[k,j]) + −(part[k,i]·t3[j,l]) + δ(j,k)·t3[i,l]
+/// closed: J[i, j, k, l] = δ(i,k)·t3[j,l] + −(part[k,i]·t3[j,l]) + −(t3[i,l]·part[k,j]) + δ(j,k)·t3[i,l]
 /// shapes: x = [4, 3]
 #[jacobian]
 pub fn row_083(x: &Array2<f64>) -> Array2<f64> {
@@ -1005,7 +1005,7 @@ pub fn row_084y(x: &Array1<f64>) -> Array1<f64> {
 
 /// row: diag(x^y ln x)
 /// closed: y2[i] = pow(x[i], y[i])
-/// closed: J[i, j] = δ(i,j)·select(y2[i] == 0, 0, y2[i]·ln(x[i]))
+/// closed: J[i, j] = δ(i,j)·select(0 <= y[i] && x[i] == 0, 0, y2[i]·ln(x[i]))
 /// shapes: x = [4], y = [4]
 /// range: 0.2..2.0
 #[jacobian(wrt(y))]
@@ -1025,7 +1025,7 @@ pub fn row_086(y: &Array1<f64>, x: &Array1<f64>) -> Array1<f64> {
 
 /// row: diag(x/√(x²+y²))
 /// closed: y2[i] = hypot(x[i], y[i])
-/// closed: J[i, j] = δ(i,j)·(x[i]/y2[i])
+/// closed: J[i, j] = δ(i,j)·(x[i]/select(y2[i] == 0, 1, y2[i]))
 /// shapes: x = [4], y = [4]
 #[jacobian(wrt(x))]
 pub fn row_087(x: &Array1<f64>, y: &Array1<f64>) -> Array1<f64> {
@@ -1043,7 +1043,7 @@ pub fn row_088(x: &Array1<f64>, y: &Array1<f64>) -> Array1<f64> {
 /// row: x_k/‖x‖
 /// closed: t1 = Σ_i x[i]·x[i]
 /// closed: y = sqrt(t1)
-/// closed: J[i] = x[i]/y
+/// closed: J[i] = x[i]/select(y == 0, 1, y)
 /// shapes: x = [4]
 #[jacobian]
 pub fn row_089(x: &Array1<f64>) -> f64 {
@@ -1053,7 +1053,7 @@ pub fn row_089(x: &Array1<f64>) -> f64 {
 /// row: X_kl/‖X‖_F
 /// closed: t1 = Σ_i Σ_j x[i,j]·x[i,j]
 /// closed: y = sqrt(t1)
-/// closed: J[i, j] = x[i,j]/y
+/// closed: J[i, j] = x[i,j]/select(y == 0, 1, y)
 /// shapes: x = [3, 4]
 #[jacobian]
 pub fn row_090(x: &Array2<f64>) -> f64 {
@@ -1239,11 +1239,10 @@ pub fn row_103(x: &Array1<f64>) -> Array1<f64> {
 /// closed: t1 = Σ_i x[i]·y[i]
 /// closed: t2 = Σ_i x[i]·x[i]
 /// closed: t3 = Σ_i y[i]·y[i]
-/// closed: t4 = sqrt(t2)
-/// closed: t5 = sqrt(t3)
-/// closed: t6 = 1/(t4·t5)
-/// closed: y2 = t1·t6
-/// closed: J[i] = −(t6·(y2·x[i]·t5/t4 − y[i]))
+/// closed: t4 = 1/sqrt(t2)
+/// closed: t5 = t4/sqrt(t3)
+/// closed: y2 = t1·t5
+/// closed: J[i] = y[i]·t5 − y2·x[i]·(t4·t4)
 /// shapes: x = [4], y = [4]
 #[jacobian(wrt(x))]
 pub fn row_104(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
@@ -1319,43 +1318,45 @@ pub fn row_115(t: f64) -> Array2<f64> {
 
 /// row: −[R p]× J_l(ω), J_l = I+(1−cosθ)/θ²[ω]×+(θ−sinθ)/θ³[ω]×² (series at θ→0)
 /// longer: element by element, where J_l is one matrix; NaN at 0, as the function written with quotients
-/// closed: square = w[1]·w[1] + (w[2]·w[2] + w[0]·w[0])
+/// closed: square = w[2]·w[2] + (w[0]·w[0] + w[1]·w[1])
 /// closed: t1 = 1/square
 /// closed: t2 = sqrt(square)
 /// closed: t3 = cos(t2)
-/// closed: b = t1 − t1·t3
-/// closed: t4 = p[1]·b
-/// closed: t5 = w[1]·t4
-/// closed: t6 = p[2]·b
-/// closed: t7 = w[2]·t6
+/// closed: b = t1·(1 − t3)
+/// closed: t4 = p[2]·b
+/// closed: t5 = w[2]·t4
+/// closed: t6 = p[1]·b
+/// closed: t7 = w[1]·t6
 /// closed: t8 = w[1]·p[2] − w[2]·p[1]
 /// closed: t9 = 1/t2
 /// closed: a = t9·sin(t2)
-/// closed: t10 = t9·t9·(t3 − a)
+/// closed: t10 = 0.5·(t9·t9)·(t3 − a)
 /// closed: t11 = w[0]·p[1] − w[1]·p[0]
-/// closed: t12 = w[2]·p[0] − w[0]·p[2]
-/// closed: t13 = 2·−(t1·(b − 0.5·a))
-/// closed: t14 = t8·t10 + (w[1]·t11 − w[2]·t12)·t13
-/// closed: t15 = p[2]·a + t11·b
-/// closed: t16 = p[0]·b
-/// closed: t17 = t16 − t14
-/// closed: t18 = p[1]·a + t12·b
-/// closed: t19 = (w[0]·t11 − w[2]·t8)·t13
-/// closed: t20 = t12·t10
-/// closed: t21 = t4 + (t19 − t20)
-/// closed: t22 = w[0]·t16
-/// closed: t23 = p[0]·a + t8·b
-/// closed: t24 = t11·t10 + (w[0]·t12 − w[1]·t8)·t13
-/// closed: t25 = t6 − t24
-/// closed: J[0, 0] = t5 + t7 + w[0]·t14
-/// closed: J[0, 1] = t15 − w[1]·t17
-/// closed: J[0, 2] = −(t18 + w[2]·t17)
-/// closed: J[1, 0] = −(t15 + w[0]·t21)
-/// closed: J[1, 1] = t22 + t7 + w[1]·(t20 − t19)
-/// closed: J[1, 2] = t23 − w[2]·t21
-/// closed: J[2, 0] = t18 − w[0]·t25
-/// closed: J[2, 1] = −(t23 + w[1]·t25)
-/// closed: J[2, 2] = t22 + t5 + w[2]·t24
+/// closed: t12 = t1·(0.5·a − b)
+/// closed: t13 = w[1]·t12
+/// closed: t14 = w[2]·p[0] − w[0]·p[2]
+/// closed: t15 = w[2]·t12
+/// closed: t16 = 2·(t8·t10 + t11·t13 − t14·t15)
+/// closed: t17 = p[2]·a + t11·b
+/// closed: t18 = p[0]·b
+/// closed: t19 = t18 − t16
+/// closed: t20 = p[1]·a + t14·b
+/// closed: t21 = w[0]·t12
+/// closed: t22 = 2·(t14·t10 + t8·t15 − t11·t21)
+/// closed: t23 = t6 − t22
+/// closed: t24 = w[0]·t18
+/// closed: t25 = p[0]·a + t8·b
+/// closed: t26 = 2·(t14·t21 + (t11·t10 − t8·t13))
+/// closed: t27 = t4 − t26
+/// closed: J[0, 0] = t5 + t7 + w[0]·t16
+/// closed: J[0, 1] = t17 − w[1]·t19
+/// closed: J[0, 2] = −(t20 + w[2]·t19)
+/// closed: J[1, 0] = −(t17 + w[0]·t23)
+/// closed: J[1, 1] = t5 + t24 + w[1]·t22
+/// closed: J[1, 2] = t25 − w[2]·t23
+/// closed: J[2, 0] = t20 − w[0]·t27
+/// closed: J[2, 1] = −(t25 + w[1]·t27)
+/// closed: J[2, 2] = t7 + t24 + w[2]·t26
 #[jacobian(wrt(w))]
 pub fn row_116(w: [f64; 3], p: [f64; 3]) -> [f64; 3] {
     let square = w[0] * w[0] + w[1] * w[1] + w[2] * w[2];
@@ -1494,7 +1495,7 @@ pub fn row_121(v: &Array1<f64>) -> Array2<f64> {
 /// closed: d[i] = x[i] − y[i]
 /// closed: t1 = Σ_i d[i]·d[i]
 /// closed: y2 = sqrt(t1)
-/// closed: J[i] = d[i]/y2
+/// closed: J[i] = d[i]/select(y2 == 0, 1, y2)
 /// shapes: x = [3], y = [3]
 #[jacobian(wrt(x))]
 pub fn row_122(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
@@ -1594,8 +1595,8 @@ pub fn row_129(x: &Array1<f64>, mu: &Array1<f64>, sigma: &Array2<f64>) -> f64 {
 /// closed: total[i] = Σ_j e[i,j]
 /// closed: t2[i, j] = e[i,j]/total[i]
 /// closed: J[i, j, l, s] =
-/// closed:     t3 = 1/total[i]
-/// closed:     δ(i,l)·t3·(Σ_u v[u,j]·(k[u,s]·e[i,u])) + −δ(i,l)·(Σ_u k[u,s]·e[i,u])·(Σ_u v[u,j]·t2[i,u]·t3)
+/// closed: t3 = 1/total[i]
+/// closed: δ(i,l)·t3·(Σ_u v[u,j]·(k[u,s]·e[i,u])) + −δ(i,l)·(Σ_u v[u,j]·t2[i,u]·t3)·(Σ_u k[u,s]·e[i,u])
 /// shapes: q = [2, 3], k = [4, 3], v = [4, 2]
 #[jacobian(wrt(q))]
 pub fn row_130(q: &Array2<f64>, k: &Array2<f64>, v: &Array2<f64>) -> Array2<f64> {
@@ -1635,7 +1636,7 @@ pub fn hessian_1(x: &Array1<f64>, a: &Array2<f64>) -> f64 {
 }
 
 /// row: 2AᵀA
-/// closed: H[i, j] = 2·(Σ_k a[k,i]·a[k,j])
+/// closed: H[i, j] = 2·(Σ_k a[k,j]·a[k,i])
 /// shapes: a = [4, 3], x = [3], b = [4]
 #[jacobian(hessian, wrt(x))]
 pub fn hessian_2(a: &Array2<f64>, x: &Array1<f64>, b: &Array1<f64>) -> f64 {
@@ -1689,9 +1690,9 @@ pub fn hessian_6(x: &Array2<f64>) -> f64 {
 /// row: (I−uuᵀ)/‖x‖
 /// closed: t1 = Σ_i x[i]·x[i]
 /// closed: y = sqrt(t1)
-/// closed: t2 = 1/y
+/// closed: t2 = 1/select(y == 0, 1, y)
 /// closed: J[i] = x[i]·t2
-/// closed: H[i, j] = −(x[j]·J[i]·(t2·t2)) + δ(i,j)·t2
+/// closed: H[i, j] = [!(y == 0)]·−(x[j]·J[i]·(t2·t2)) + δ(i,j)·t2
 /// shapes: x = [4]
 #[jacobian(hessian)]
 pub fn hessian_7(x: &Array1<f64>) -> f64 {
@@ -1699,7 +1700,7 @@ pub fn hessian_7(x: &Array1<f64>) -> f64 {
 }
 
 /// row: 2 δ_ik (VᵀV)_jl
-/// closed: H[i, j, k, l] = δ(i,k)·2·(Σ_q v[q,j]·v[q,l])
+/// closed: H[i, j, k, l] = δ(i,k)·2·(Σ_q v[q,l]·v[q,j])
 /// shapes: t = [4, 3], u = [4, 2], v = [3, 2]
 #[jacobian(hessian, wrt(u))]
 pub fn hessian_8(t: &Array2<f64>, u: &Array2<f64>, v: &Array2<f64>) -> f64 {
