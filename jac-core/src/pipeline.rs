@@ -588,7 +588,7 @@ mod tests {
         );
         let function: syn::ItemFn = syn::parse2(item.clone()).unwrap();
         let interface = front::read(quote!(value), &function, &Helpers::default(), &mut Diagnostics::default()).interface;
-        let diagnostics = caught(function.sig.ident.span(), || panic!("{} is no index\nbacktrace", 3)).map(|()| ()).unwrap_err();
+        let diagnostics = caught::<()>(function.sig.ident.span(), || panic!("{} is no index\nbacktrace", 3)).unwrap_err();
         let compiled = failed(item.clone(), Some(&interface), diagnostics);
         let text = compiled.diagnostics[0].text();
         assert!(text.starts_with("internal error of jac: 3 is no index\nhelp: "), "{text}");

@@ -1,4 +1,5 @@
 //! `strict`: the value is bit for bit the function's, and nothing is reassociated.
+#![allow(clippy::needless_range_loop, clippy::op_ref)] // functions as users write them
 
 use crate::common::Random;
 use jac_runtime::{check, jacobian, linalg};

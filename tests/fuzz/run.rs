@@ -254,9 +254,9 @@ fn module(name: &str, program: &Program, tokens: &TokenStream) -> (String, usize
     let inputs: Vec<String> = program.params.iter().filter_map(input).collect();
     let asked: Vec<String> = asked(program).iter().map(|a| format!("Asked::{}", a.0)).collect();
     let (double, single) = if program.float == Float::Single { ("None", "Some(call)") } else { ("Some(call)", "None") };
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "pub const PROGRAM: Program = Program {{ name: {name:?}, inputs: &[{}], asked: &[{}], double: {double}, single: {single}, twin }};\n",
+        "pub const PROGRAM: Program = Program {{ name: {name:?}, inputs: &[{}], asked: &[{}], double: {double}, single: {single}, twin }};",
         inputs.join(", "),
         asked.join(", ")
     );

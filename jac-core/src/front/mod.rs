@@ -56,8 +56,7 @@ pub struct Function {
 /// Reads an annotated function; `helpers` are the functions and constants beside it.
 pub fn read(attribute: TokenStream, item: &syn::ItemFn, helpers: &Helpers, diagnostics: &mut Diagnostics) -> Function {
     let options = attribute::parse(attribute, diagnostics);
-    let mut program = Program::default();
-    program.name = item.sig.ident.to_string();
+    let mut program = Program { name: item.sig.ident.to_string(), ..Program::default() };
     let mut lengths = lengths::Lengths::default();
     let (mut interface, types) = signature::read(item, &options, helpers.generics.as_ref(), &mut program, &mut lengths, diagnostics);
     interface.associated = helpers.associated;

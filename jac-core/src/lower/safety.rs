@@ -219,7 +219,8 @@ mod tests {
                     return true;
                 }
                 Stmt::Loop(_, inner) | Stmt::Guard(_, inner) => {
-                    if move_out(inner) {
+                    let moved = move_out(inner);
+                    if moved {
                         return true;
                     }
                 }
