@@ -3,7 +3,7 @@
 //! Before: a program that verifies. After: its Jacobian's blocks are defined, of shape
 //! `output.shape ++ input.shape`, beside what they need. Programs of known lengths, unrolled to
 //! scalars, go through [`elimination`]; others through [`definitions`]. [`products`] are derivatives of
-//! other programs. Lengths, which have no derivative where they are 0, are known to [`norms`].
+//! other programs. Lengths, which have no derivative where they are 0, are known to `norms`.
 
 pub mod definitions;
 pub mod elimination;

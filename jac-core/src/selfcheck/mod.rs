@@ -1,10 +1,10 @@
 //! Every expansion checks itself: before it is emitted, what will run is run, and compared with the
 //! function as it was read.
 //!
-//! The function is run on dual numbers ([`primal`]), hyper-dual ones for a Hessian, at a few points
-//! ([`points`]) that depend on its signature alone. The plans are run by an interpreter of their own
-//! ([`plan`]), which knows the scopes of the generated code. One random direction tests all columns of a
-//! Jacobian at once. Every number carries a bound of its rounding error ([`number`]), so that what differs
+//! The function is run on dual numbers (`primal`), hyper-dual ones for a Hessian, at a few points
+//! (`points`) that depend on its signature alone. The plans are run by an interpreter of their own
+//! (`plan`), which knows the scopes of the generated code. One random direction tests all columns of a
+//! Jacobian at once. Every number carries a bound of its rounding error (`number`), so that what differs
 //! by more is a mistake, and what cancels is no alarm. What this cannot see stands in ARCHITECTURE.md.
 
 mod matrices;
