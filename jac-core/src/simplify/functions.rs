@@ -125,27 +125,25 @@ fn ln_1p(x: f64) -> f64 {
     }
 }
 
-fn sin(x: f64) -> f64 {
+/// The angle within half a turn of 0.
+fn turned(x: f64) -> f64 {
     let r = x % TAU;
-    let r = if r > PI {
+    if r > PI {
         r - TAU
     } else if r < -PI {
         r + TAU
     } else {
         r
-    };
+    }
+}
+
+fn sin(x: f64) -> f64 {
+    let r = turned(x);
     r * (1..14).rev().fold(0.0, |sum, k| (sum + 1.0) * -(r * r) / f64::from(2 * k * (2 * k + 1))) + r
 }
 
 fn cos(x: f64) -> f64 {
-    let r = x % TAU;
-    let r = if r > PI {
-        r - TAU
-    } else if r < -PI {
-        r + TAU
-    } else {
-        r
-    };
+    let r = turned(x);
     (1..15).rev().fold(0.0, |sum, k| (sum + 1.0) * -(r * r) / f64::from(2 * k * (2 * k - 1))) + 1.0
 }
 
