@@ -8,8 +8,8 @@
 
 use super::{block_name, norms, partial};
 use crate::ir::{
-    affines, in_order, is_natural, rule, runs, units, Affine, Block, Body, Constant, Definition, Expr, Index, Map, Node, Program, Role,
-    Set, Tensor, Term,
+    affines, in_order, is_natural, may_stand, rule, runs, units, Affine, Block, Body, Constant, Definition, Expr, Facts, Index, Map, Node,
+    Program, Role, Set, Tensor, Term,
 };
 use crate::ops::Rule;
 use std::cmp::Reverse;
@@ -360,6 +360,7 @@ impl Partials {
             }
             let mut own = own.swap_remove(0);
             if let Some(product) = own.factors.iter().copied().reduce(|a, b| program.arena.mul(a, b)) {
+                let product = with_guards(program, product, *over, indices, &rest.guards);
                 if is_costly(program, product) {
                     let result = after_round(program, state, *over, indices);
                     let read = program.arena.map(&[product], |arena, e, node| if e == *next { result } else { arena.insert(node) })[0];
@@ -386,6 +387,21 @@ impl Partials {
         self.held.insert(partial, tensor);
         after_round(program, tensor, over, &indices)
     }
+}
+
+/// An expression over a round and the indices of a state, behind those conditions of its term that make it valid.
+fn with_guards(program: &mut Program, e: Expr, over: Index, indices: &[Index], guards: &[Expr]) -> Expr {
+    let inside = Facts::inside(program, &[&[over], indices].concat());
+    if may_stand(program, e, &inside) {
+        return e;
+    }
+    let zero = program.arena.constant(0);
+    let own = |program: &Program, c: &Expr| {
+        let free = program.arena.free_indices(*c);
+        program.arena.loose(*c) == 0 && free.iter().all(|i| *i == over || indices.contains(i))
+    };
+    let guards: Vec<Expr> = in_order(program, guards).into_iter().filter(|c| own(program, c)).collect();
+    guards.into_iter().rev().fold(e, |e, c| program.arena.select(c, e, zero))
 }
 
 /// The value of a state after a round.
@@ -744,8 +760,17 @@ fn condensed(program: &mut Program, terms: Vec<Term>) -> Vec<Term> {
             out.extend(group);
             continue;
         }
-        // what holds for all says where the deltas do
-        let guards: Vec<Expr> = group[0].guards.iter().copied().filter(|c| group.iter().all(|t| t.guards.contains(c))).collect();
+        // what holds for all says where the deltas do, and that their positions are in range
+        let mut guards: Vec<Expr> = group[0].guards.iter().copied().filter(|c| group.iter().all(|t| t.guards.contains(c))).collect();
+        let inside = deltas.iter().map(|(at, axis)| match axis.as_index() {
+            Some(i) => program.in_range(at, &program.length(i).clone(), &sums),
+            None => Some(Vec::new()),
+        });
+        let Some(inside) = inside.collect::<Option<Vec<Vec<Expr>>>>() else {
+            out.extend(group);
+            continue;
+        };
+        guards.extend(inside.concat());
         let mut dense = program.arena.constant(0);
         for t in group {
             let mut product = program.arena.insert(Node::Const(t.coefficient));
@@ -754,7 +779,7 @@ fn condensed(program: &mut Program, terms: Vec<Term>) -> Vec<Term> {
             }
             // the last is outermost
             for c in in_order(program, &t.guards).into_iter().rev().filter(|c| !guards.contains(c)) {
-                let bracket = program.arena.insert(Node::Bracket(c));
+                let bracket = program.arena.rebuild(Node::Bracket(c));
                 product = program.arena.mul(bracket, product);
             }
             dense = program.arena.add(dense, product);

@@ -284,11 +284,11 @@ impl Emitter<'_> {
             Stmt::Branch(e, then, otherwise) => {
                 let args = self.program.arena[*e].children().to_vec();
                 let (name, ty) = (self.variable(*e), self.annotation(*e));
-                let condition = self.expr(args[0], WEAKEST);
+                let condition = self.condition(args[0], WEAKEST);
                 let (then, otherwise) = (self.statements(then), self.statements(otherwise));
                 let (a, b) = match self.program.arena.as_apply(*e) {
-                    Some((Op::And, _)) => (self.expr(args[1], WEAKEST), quote!(false)),
-                    Some((Op::Or, _)) => (quote!(true), self.expr(args[1], WEAKEST)),
+                    Some((Op::And, _)) => (self.condition(args[1], WEAKEST), quote!(false)),
+                    Some((Op::Or, _)) => (quote!(true), self.condition(args[1], WEAKEST)),
                     _ => (self.expr(args[1], WEAKEST), self.expr(args[2], WEAKEST)),
                 };
                 quote!(let #name #ty = if #condition { #then #a } else { #otherwise #b };)
@@ -335,7 +335,7 @@ impl Emitter<'_> {
                 quote!(#marches #inner)
             }
             Stmt::Guard(c, inner) => {
-                let condition = self.expr(*c, WEAKEST);
+                let condition = self.condition(*c, WEAKEST);
                 let inner = self.statements(inner);
                 quote!(if #condition { #inner })
             }

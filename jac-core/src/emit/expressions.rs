@@ -218,6 +218,15 @@ impl Emitter<'_> {
         }
     }
 
+    /// A truth value, of which constants are 0 and 1.
+    pub(super) fn condition(&self, e: Expr, strength: u8) -> TokenStream {
+        match self.program.arena.as_const(e) {
+            Some(c) if c.is_zero() => quote!(false),
+            Some(_) => quote!(true),
+            None => self.expr(e, strength),
+        }
+    }
+
     pub(super) fn operation(&self, op: Op, args: &[Expr], strength: u8) -> TokenStream {
         match op.entry().syntax {
             Syntax::Infix(symbol, own) => {
@@ -227,17 +236,18 @@ impl Emitter<'_> {
                     op.entry().truth.then(|| args.iter().map(|a| self.program.arena.as_position(*a)).collect()).flatten();
                 let (left, right) = match integers.as_deref() {
                     Some([a, b]) => self.compared(a, b),
+                    _ if matches!(op, Op::And | Op::Or) => (self.condition(args[0], own), self.condition(args[1], own + 1)),
                     _ => (self.expr(args[0], if own == 3 { own + 1 } else { own }), self.expr(args[1], own + 1)),
                 };
                 parenthesise(quote!(#left #operator #right), own, strength)
             }
             Syntax::Prefix(symbol) => {
                 let operator: TokenStream = symbol.parse().expect("an operator of Rust");
-                let inner = self.expr(args[0], PREFIX + 1);
+                let inner = if op == Op::Not { self.condition(args[0], PREFIX + 1) } else { self.expr(args[0], PREFIX + 1) };
                 parenthesise(quote!(#operator #inner), PREFIX, strength)
             }
             Syntax::Select => {
-                let (c, a, b) = (self.expr(args[0], WEAKEST), self.expr(args[1], WEAKEST), self.expr(args[2], WEAKEST));
+                let (c, a, b) = (self.condition(args[0], WEAKEST), self.expr(args[1], WEAKEST), self.expr(args[2], WEAKEST));
                 // a statement may not begin with an `if` that is meant as an operand
                 parenthesise(quote!(if #c { #a } else { #b }), WEAKEST, strength)
             }

@@ -3,7 +3,7 @@
 use super::body::{Eval, Reader, Stop};
 use super::limits::MOST_ELEMENTS;
 use super::value::{Elements, Slice, Tensor, Truth, Value};
-use crate::ir::{positions, Affine, Expr, Index, Node, Symbol};
+use crate::ir::{lengths, positions, Affine, Expr, Index, Node, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
 
@@ -24,21 +24,36 @@ impl Reader<'_> {
                 let flat = known.iter().zip(&t.shape).fold(0, |flat, (a, n)| flat * n.known().unwrap_or(0) as usize + a);
                 es[flat]
             }
-            (Elements::List(es), None) => {
+            (Elements::List(es), None) if es.iter().all(|e| self.is_closed(&[], *e)) => {
                 let tensor = self.define_elements("__t", t.shape.clone(), es.clone());
                 self.program.arena.insert(Node::Access(tensor, at.to_vec()))
             }
+            (Elements::List(es), None) => self.among(&es.clone(), &t.shape, at),
         }
+    }
+
+    /// The element at a position that is not known, of some that depend on a loop around: one branch for each.
+    fn among(&mut self, elements: &[Expr], shape: &[Affine], at: &[Affine]) -> Expr {
+        let mut value = None;
+        for (place, e) in positions(&lengths(shape)).zip(elements) {
+            let equal = at.iter().zip(place).map(|(a, k)| {
+                let sides = [a.clone(), Affine::from(k as i64)].map(|side| self.program.arena.integer(side));
+                self.program.arena.fold(Op::Eq, &sides)
+            });
+            let all = equal.collect::<Vec<Expr>>().into_iter().reduce(|a, b| self.program.arena.fold(Op::And, &[a, b]));
+            value = all.zip(value).map_or(Some(*e), |(here, value)| Some(self.program.arena.select(here, *e, value)));
+        }
+        value.unwrap_or_else(|| self.program.arena.constant(0))
     }
 
     /// The tensor as one expression over fresh indices.
     pub(super) fn each(&mut self, t: &Tensor) -> (Vec<Index>, Expr) {
         let t = match &t.elements {
-            Elements::List(es) => {
+            Elements::List(es) if es.iter().all(|e| self.is_closed(&[], *e)) => {
                 let tensor = self.define_elements("__t", t.shape.clone(), es.clone());
                 self.whole(tensor, t.ndarray)
             }
-            Elements::Each(..) => t.clone(),
+            _ => t.clone(),
         };
         let indices = self.program.axes(&t.shape);
         let at: Vec<Affine> = indices.iter().map(|i| Affine::from(*i)).collect();

@@ -137,8 +137,14 @@ impl Arena {
         self.symmetric.contains(&t)
     }
 
-    /// Adds a node as it is; equal nodes are one.
+    /// Adds a node as it is; equal nodes are one. A bracket of what is known is a number.
     pub fn insert(&mut self, mut node: Node) -> Expr {
+        if let Node::Bracket(c) = node {
+            if let Some(known) = self.as_const(c) {
+                let bit = i64::from(!known.is_zero());
+                return self.constant(bit);
+            }
+        }
         if let Node::Access(t, at) = &mut node {
             if self.symmetric.contains(t) {
                 at.sort();
@@ -357,6 +363,10 @@ impl Arena {
         }
         for (mask, w) in [(a, b), (b, a)] {
             if let Some((c, [p, q])) = self.mask(mask) {
+                // a condition beside this one may be what makes it valid
+                if self.has_conditions(w) {
+                    break;
+                }
                 if level < MASKS {
                     let (p, q) = (self.mul_at(p, w, level + 1), self.mul_at(q, w, level + 1));
                     return self.select(c, p, q);
@@ -448,6 +458,20 @@ impl Arena {
         }
     }
 
+    /// Whether a product has deltas or brackets among its factors.
+    fn has_conditions(&self, e: Expr) -> bool {
+        let mut waiting = vec![e];
+        while let Some(e) = waiting.pop() {
+            match &self[e] {
+                Node::Delta(..) | Node::Bracket(_) => return true,
+                Node::Apply(Op::Mul | Op::Neg, args) => waiting.extend(args),
+                Node::Apply(Op::Div, args) => waiting.push(args[0]),
+                _ => {}
+            }
+        }
+        false
+    }
+
     fn is_masked(&self, e: Expr) -> bool {
         let mut arm = e;
         loop {
@@ -469,27 +493,19 @@ impl Arena {
             (Op::Neg, &[a]) => self.neg(a),
             (Op::Pow, &[a, b]) => self.pow(a, b),
             (Op::Select, &[c, a, b]) => self.select(c, a, b),
-            (Op::Not, &[c]) => match self.as_apply(c) {
-                Some((Op::Not, args)) => args[0],
-                _ => self.apply(op, args.to_vec()),
+            _ => match (op, self.as_apply(args[0])) {
+                (Op::Not, Some((Op::Not, args))) => args[0],
+                _ => self.decided(op, args).unwrap_or_else(|| self.apply(op, args.to_vec())),
             },
-            _ => self.apply(op, args.to_vec()),
         }
     }
 
-    /// Adds a node, folding applications, brackets and deltas.
+    /// Adds a node, folding applications and deltas.
     pub fn rebuild(&mut self, node: Node) -> Expr {
         match node {
             Node::Apply(op, args) => self.fold(op, &args),
             Node::Integer(a) => self.integer(a),
             Node::Delta(a, b) => self.delta(&a, &b),
-            Node::Bracket(c) => match self.as_const(c) {
-                Some(known) => {
-                    let bit = i64::from(!known.is_zero());
-                    self.constant(bit)
-                }
-                None => self.insert(Node::Bracket(c)),
-            },
             Node::Sum(_, body) | Node::Named(_, body) if self.is(body, 0) => body,
             node => self.insert(node),
         }
@@ -713,7 +729,8 @@ impl Arena {
     pub fn equal_positions(&self, condition: Expr) -> Option<(Affine, Affine)> {
         let Some((Op::Eq, &[a, b])) = self.as_apply(condition) else { return None };
         let (a, b) = (self.as_position(a)?, self.as_position(b)?);
-        match (a.as_index(), b.as_index()) {
+        let index = |a: &Affine| a.as_symbol().filter(|s| !matches!(s, Symbol::Size(_)));
+        match (index(&a), index(&b)) {
             (_, Some(_)) => Some((a, b)),
             (Some(_), None) => Some((b, a)),
             (None, None) => None,

@@ -58,6 +58,23 @@ impl Facts {
         facts
     }
 
+    /// What follows of a condition on positions, if anything does.
+    pub fn decide(&self, program: &Program, condition: Expr) -> Option<bool> {
+        let (op, args) = program.arena.as_apply(condition)?;
+        if op == Op::Not {
+            return self.decide(program, args[0]).map(|holds| !holds);
+        }
+        let [a, b] = [0, 1].map(|k| args.get(k).and_then(|e| program.arena.as_position(*e)));
+        let (a, b) = (a?, b?);
+        let strictly = Affine::from(i64::from(op == Op::Lt));
+        let (above, below) = (b.plus(&a, -1), a.plus(&b, -1));
+        match op {
+            Op::Lt | Op::Le if self.tell(program, &above.plus(&strictly, -1)) => Some(true),
+            Op::Lt | Op::Le if self.tell(program, &below.plus(&strictly, 1).plus(&Affine::from(1), -1)) => Some(false),
+            _ => None,
+        }
+    }
+
     /// Whether it follows that an integer is 0 or more.
     pub fn tell(&self, program: &Program, need: &Affine) -> bool {
         let follows = |a: Affine| is_certain(&program.sizes, &program.least(a, &[]));

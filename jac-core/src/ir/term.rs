@@ -107,7 +107,8 @@ impl Term {
         named
     }
 
-    /// Drops the deltas and guards that always hold; false where one never does.
+    /// Drops the deltas and guards that always hold, or stand there twice; false where one never does, or two exclude
+    /// each other.
     pub fn settle(&mut self, arena: &Arena) -> bool {
         let mut holds = true;
         let mut is_open = |known: Option<bool>| {
@@ -116,6 +117,10 @@ impl Term {
         };
         self.deltas.retain(|(a, b)| is_open(a.plus(b, -1).known().map(|difference| difference == 0)));
         self.guards.retain(|c| is_open(arena.as_const(*c).map(|c| !c.is_zero())));
+        let mut seen: Set<Expr> = Set::default();
+        self.guards.retain(|c| seen.insert(*c));
+        let denied = |c: &Expr| matches!(arena.as_apply(*c), Some((Op::Not, args)) if self.guards.contains(&args[0]));
+        holds &= !self.guards.iter().any(denied);
         holds
     }
 
@@ -282,10 +287,7 @@ impl Program {
             Node::Const(c) if c.is_zero() => Vec::new(),
             Node::Const(coefficient) => vec![Term { coefficient, ..Term::default() }],
             Node::Delta(a, b) => vec![Term { deltas: vec![(a, b)], ..Term::default() }],
-            Node::Bracket(c) => match self.arena.equal_positions(c) {
-                Some(delta) => vec![Term { deltas: vec![delta], ..Term::default() }],
-                None => vec![Term { guards: vec![c], ..Term::default() }],
-            },
+            Node::Bracket(c) => vec![Term { guards: vec![c], ..Term::default() }],
             Node::Sum(length, body) => {
                 let around = |t: &Term| Term { sums: std::iter::once(&length).chain(&t.sums).cloned().collect(), ..t.clone() };
                 terms[&body].iter().map(around).collect()
@@ -336,9 +338,46 @@ impl Program {
         sum
     }
 
+    /// Makes deltas of guards that an index is at a place: inside its range, as deltas are, by guards of their own. Of an
+    /// index that is not summed over here, `length` tells how many positions it has, if that matters.
+    pub fn solve_guards(&mut self, term: &mut Term, length: impl Fn(Symbol) -> Option<Affine>) {
+        for c in std::mem::take(&mut term.guards) {
+            let length = |axis: &Affine| match axis.as_symbol()? {
+                Symbol::Bound(k) => term.sums.iter().rev().nth(k as usize).cloned(),
+                other => length(other),
+            };
+            let solved = self.arena.equal_positions(c).and_then(|(at, axis)| Some((length(&axis)?, at, axis)));
+            let Some((length, at, axis)) = solved else {
+                term.guards.push(c);
+                continue;
+            };
+            match self.in_range(&at, &length, &term.sums) {
+                Some(inside) => {
+                    term.guards.extend(inside);
+                    term.deltas.push((at, axis));
+                }
+                None => term.guards.push(c),
+            }
+        }
+    }
+
+    /// The conditions that a position is inside an axis, as far as that is not certain; `None` where they would differ from
+    /// round to round.
+    pub fn in_range(&mut self, at: &Affine, length: &Affine, sums: &[Affine]) -> Option<Vec<Expr>> {
+        if self.is_inside(at, length, sums) {
+            return Some(Vec::new());
+        }
+        let is_indexed = |(s, _): &(Symbol, i64)| !matches!(s, Symbol::Size(_));
+        let [zero, position, end] = [Affine::default(), at.clone(), length.clone()].map(|a| self.arena.integer(a));
+        let conditions = [(Op::Le, [zero, position]), (Op::Lt, [position, end])];
+        let fixed = !at.terms().iter().any(is_indexed);
+        fixed.then(|| conditions.map(|(op, args)| self.arena.fold(op, &args)).to_vec())
+    }
+
     /// Removes every delta it can; false where one never holds.
     fn eliminate(&mut self, term: &mut Term) -> bool {
         loop {
+            self.solve_guards(term, |_| None);
             if !term.settle(&self.arena) {
                 return false;
             }

@@ -566,6 +566,9 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Option<Nest
     let mut at: Vec<Affine> = indices.iter().map(|i| Affine::from(*i)).collect();
     let mut free: Vec<Index> = indices.to_vec();
     let sums = term.name_sums(program);
+    let lengths: Map<Symbol, Affine> =
+        indices.iter().chain(&sums).map(|i| (Symbol::Index(*i), program.length(*i).clone())).collect();
+    program.solve_guards(&mut term, |s| lengths.get(&s).cloned());
     term.settle(&program.arena).then_some(())?;
     let mut left = std::mem::take(&mut term.deltas);
     let mut guards = Vec::new();
@@ -613,6 +616,15 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Option<Nest
     term.sum_over(program, &inner);
     let value = dense(program, &term);
     let mut loops: Vec<Index> = free.into_iter().chain(outer).collect();
+    let mut known = Facts::inside(program, &loops);
+    let mut holds = true;
+    guards.retain(|c| {
+        let decided = known.decide(program, *c);
+        holds &= decided != Some(false);
+        known.assume(program, *c, true);
+        decided.is_none()
+    });
+    holds.then_some(())?;
     // memory is written in order
     if loops.iter().all(|i| program.length(*i).indices().next().is_none()) {
         let axis = |i: Index| at.iter().position(|a| a.coefficient(Symbol::Index(i)) != 0);

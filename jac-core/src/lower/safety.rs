@@ -69,6 +69,24 @@ pub fn enter_sums(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
     })
 }
 
+/// Puts expressions behind the conditions that given integers are 0 or more, so that they may stand anywhere.
+pub fn guarded(program: &mut Program, roots: &[Expr], conditions: &Map<Expr, Vec<Affine>>) -> Vec<Expr> {
+    program.arena.map(roots, |arena, e, node| {
+        let inner = if arena[e] == node { e } else { arena.insert(node) };
+        let Some(conditions) = conditions.get(&e) else { return inner };
+        let zero = arena.constant(0);
+        let is_truth = arena.as_apply(inner).is_some_and(|(op, _)| op.entry().truth);
+        conditions.iter().fold(inner, |inner, need| {
+            let need = arena.integer(need.clone());
+            let condition = arena.apply(Op::Le, vec![zero, need]);
+            match is_truth {
+                true => arena.apply(Op::And, vec![condition, inner]),
+                false => arena.apply(Op::Select, vec![condition, inner, zero]),
+            }
+        })
+    })
+}
+
 /// Checks the invariant of lowering.
 ///
 /// # Errors

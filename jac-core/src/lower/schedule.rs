@@ -8,9 +8,12 @@ use crate::ops::{Intrinsic, Op};
 /// Expressions of more operations are cut into several statements.
 const LONGEST: u32 = 10;
 
-/// Branches within branches could double what each arm computes at every level: what so many scopes need is
-/// computed around them, though an access in it may then be out of range where the function reads nothing.
-const MOST_COPIES: usize = 64;
+/// Branches within branches could double what each arm computes at every level: what more scopes need is
+/// computed around them, behind the condition that makes it valid.
+const MOST_COPIES: usize = 4;
+/// The same where no condition tells that an access is in range: the function itself panics where it is not, and
+/// so do the copies.
+const MOST_UNKNOWN: usize = 64;
 
 /// What a scope is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -152,30 +155,23 @@ impl Tree {
         let entered = safety::enter_sums(program, &roots);
         self.expressions().zip(entered).for_each(|(e, entered)| *e = entered);
         self.enter_loops(program);
-        let program = &*program;
-        let roots = self.roots();
-        let order = program.arena.reachable(roots.iter().map(|r| r.1));
-        let mut scheduler = Scheduler {
-            program,
-            needs: Needs::of(program, &order),
-            uses: vec![0; program.arena.len()],
-            places: vec![Vec::new(); program.arena.len()],
-            arms: Map::default(),
-            local: vec![false; program.arena.len()],
-            done: Set::default(),
-            locals: Map::default(),
-            taken: program
-                .tensors
-                .iter()
-                .map(|t| format!("__{}", t.name))
-                .chain(program.sizes.iter().map(|s| format!("__{}", s.name)))
-                .collect(),
-            fresh: 0,
-        };
-        scheduler.place(&mut self, &roots, &order);
-        scheduler.choose_locals(&self, &order);
-        let body = scheduler.scope(&self, 0);
-        (body, scheduler.locals)
+        let scopes = self.scopes.len();
+        loop {
+            let roots = self.roots();
+            let order = program.arena.reachable(roots.iter().map(|r| r.1));
+            let mut scheduler = Scheduler::new(program, &order);
+            scheduler.place(&mut self, &roots, &order);
+            if scheduler.crowded.is_empty() {
+                scheduler.choose_locals(&self, &order);
+                let body = scheduler.scope(&self, 0);
+                return (body, scheduler.locals);
+            }
+            let crowded = scheduler.crowded;
+            let roots: Vec<Expr> = self.expressions().map(|e| *e).collect();
+            let guarded = safety::guarded(program, &roots, &crowded);
+            self.expressions().zip(guarded).for_each(|(e, guarded)| *e = guarded);
+            self.scopes.truncate(scopes);
+        }
     }
 
     /// Puts every loop inside `if 0 < n`, where what all iterations read may be read once.
@@ -217,6 +213,17 @@ impl Tree {
         }
     }
 
+    /// The scope of the innermost loop over one of some indices.
+    fn home(&self, mut scope: usize, free: &[Index]) -> usize {
+        if free.is_empty() {
+            return 0;
+        }
+        while scope != 0 && !matches!(self.scopes[scope].kind, Kind::Loop(i) | Kind::Sum(i) if free.contains(&i)) {
+            scope = self.scopes[scope].parent;
+        }
+        scope
+    }
+
     fn is_inside(&self, mut scope: usize, outer: usize) -> bool {
         while self.scopes[scope].depth > self.scopes[outer].depth {
             scope = self.scopes[scope].parent;
@@ -229,11 +236,16 @@ impl Tree {
 ///
 /// An access that is in range only where a condition holds, or where a loop runs at all, is computed only there:
 /// what reads it moves out of a scope only if what it needs is known outside, too. Where two scopes
-/// need it and what is around both does not know that, each computes it.
+/// need it and what is around both does not know that, each computes it, as each of two copies of a loop
+/// computes what is inside.
 struct Scheduler<'a> {
     program: &'a Program,
     /// What must hold where a node is computed.
     needs: Needs,
+    /// The indices that a node depends on.
+    free: Map<Expr, Vec<Index>>,
+    /// What too many scopes would compute each, with what must hold for it, as one of them knows it.
+    crowded: Map<Expr, Vec<Affine>>,
     /// How often each node is used.
     uses: Vec<u32>,
     /// The scopes in which a node is computed, none of which is inside another; before that is decided, those
@@ -249,10 +261,26 @@ struct Scheduler<'a> {
     fresh: usize,
 }
 
-impl Scheduler<'_> {
+impl<'a> Scheduler<'a> {
+    fn new(program: &'a Program, order: &[Expr]) -> Scheduler<'a> {
+        let tensors = program.tensors.iter().map(|t| format!("__{}", t.name));
+        Scheduler {
+            program,
+            needs: Needs::of(program, order),
+            free: program.arena.free_table(order),
+            crowded: Map::default(),
+            uses: vec![0; program.arena.len()],
+            places: vec![Vec::new(); program.arena.len()],
+            arms: Map::default(),
+            local: vec![false; program.arena.len()],
+            done: Set::default(),
+            locals: Map::default(),
+            taken: tensors.chain(program.sizes.iter().map(|s| format!("__{}", s.name))).collect(),
+            fresh: 0,
+        }
+    }
+
     fn place(&mut self, tree: &mut Tree, roots: &[(usize, Expr)], order: &[Expr]) {
-        let arena = &self.program.arena;
-        let free = arena.free_table(order);
         for (scope, e) in roots {
             self.use_at(tree, *e, *scope);
         }
@@ -260,7 +288,7 @@ impl Scheduler<'_> {
             let used = std::mem::take(&mut self.places[e.at()]);
             let mut places: Vec<usize> = Vec::new();
             for scope in self.together(tree, e, used) {
-                let at = self.outermost(tree, e, &free[&e], scope);
+                let at = self.outermost(tree, e, scope);
                 if !places.iter().any(|other| tree.is_inside(at, *other)) {
                     places.retain(|other| !tree.is_inside(*other, at));
                     places.push(at);
@@ -273,13 +301,35 @@ impl Scheduler<'_> {
         }
     }
 
-    /// The scope around all uses, if the node may be computed there, else the uses.
-    fn together(&self, tree: &Tree, e: Expr, used: Vec<usize>) -> Vec<usize> {
-        let few = 2..=MOST_COPIES;
-        match used.iter().copied().reduce(|a, b| tree.common(a, b)) {
-            Some(common) if few.contains(&used.len()) && !used.contains(&common) && !self.may_move(tree, e, common) => used,
-            common => common.into_iter().collect(),
+    /// The scopes around the uses in which the node may be computed.
+    fn together(&mut self, tree: &Tree, e: Expr, used: Vec<usize>) -> Vec<usize> {
+        // a loop that is there twice has what is inside it twice
+        let mut homes: Map<usize, Vec<usize>> = Map::default();
+        for scope in used {
+            homes.entry(tree.home(scope, &self.free[&e])).or_default().push(scope);
         }
+        let mut out = Vec::new();
+        for (_, used) in homes {
+            let Some(common) = used.iter().copied().reduce(|a, b| tree.common(a, b)) else { continue };
+            let apart = !used.contains(&common) && !self.may_move(tree, e, common);
+            match (apart, used.len() > MOST_COPIES) {
+                (true, false) => out.extend(used),
+                (true, true) => {
+                    let facts: Vec<Facts> = used.iter().map(|scope| tree.facts(self.program, *scope)).collect();
+                    let told = |need: &&Affine| facts.iter().any(|facts| facts.tell(self.program, need));
+                    let all = self.needs.get(e);
+                    if used.len() <= MOST_UNKNOWN && !all.iter().any(|need| told(&need)) {
+                        out.extend(used);
+                        continue;
+                    }
+                    let conditions = all.iter().filter(|need| used.len() > MOST_UNKNOWN || told(need));
+                    self.crowded.insert(e, conditions.cloned().collect());
+                    out.push(common);
+                }
+                (false, _) => out.push(common),
+            }
+        }
+        out
     }
 
     fn may_move(&self, tree: &Tree, e: Expr, scope: usize) -> bool {
@@ -287,7 +337,8 @@ impl Scheduler<'_> {
     }
 
     /// The scope out of the loops whose index the node does not need.
-    fn outermost(&self, tree: &Tree, e: Expr, free: &[Index], scope: usize) -> usize {
+    fn outermost(&self, tree: &Tree, e: Expr, scope: usize) -> usize {
+        let free = &self.free[&e];
         let mut at = scope;
         loop {
             // a guard is passed only together with a loop in it
@@ -333,11 +384,13 @@ impl Scheduler<'_> {
     fn use_at(&mut self, tree: &Tree, e: Expr, scope: usize) {
         self.uses[e.at()] += 1;
         let places = &mut self.places[e.at()];
+        let free = &self.free[&e];
         // what may be computed anywhere is computed around all its uses
-        if let (Some(known), true) = (places.first_mut(), self.needs.are_none(e)) {
-            *known = tree.common(*known, scope);
-        } else if !places.contains(&scope) {
-            places.push(scope);
+        let anywhere = self.needs.are_none(e);
+        match places.iter().position(|known| anywhere && tree.home(*known, free) == tree.home(scope, free)) {
+            Some(known) => places[known] = tree.common(places[known], scope),
+            None if places.contains(&scope) => {}
+            None => places.push(scope),
         }
     }
 
