@@ -307,8 +307,11 @@ impl Writer {
                 format!("{}.dot({y})", x.text)
             }
             2 if !matrices.is_empty() => {
-                let m = self.c.of(&matrices).text;
-                format!("{m}.{}", self.c.of(&["sum()", "diag().sum()", "t().sum()", "iter().map(|q| q * q).sum::<𝔽>()"]))
+                let m = self.c.of(&matrices);
+                let scalar = self.c.of(&["sum()", "diag().sum()", "t().sum()", "iter().map(|q| q * q).sum::<𝔽>()"]);
+                // the diagonal is read of square matrices alone: their lengths are checked on entry
+                let square = matches!(m.ty, Ty::Nd2(n, k) if n == k);
+                format!("{}.{}", m.text, if scalar.starts_with("diag") && !square { "sum()" } else { scalar })
             }
             3 if self.linalg && !vectors.is_empty() => format!("⟨linalg¦hl⟩::norm(&({} + ‹0.25›))", self.vector(d, None).0),
             4 if self.linalg => match self.square() {
