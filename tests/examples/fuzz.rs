@@ -82,6 +82,8 @@ struct Seen {
     invalid: usize,
     failures: usize,
     slow: usize,
+    /// In jac, and in rustc and the programs.
+    spent: [Duration; 2],
 }
 
 /// Batches of programs, until the time is over or there are as many as asked for.
@@ -99,8 +101,10 @@ fn campaign(options: &Options) -> usize {
         next += batch;
         let Seen { programs, points, skipped, invalid, failures, .. } = &seen;
         let refused: usize = seen.refused.values().sum();
+        let [jac, rustc] = seen.spent.map(|t| t.as_secs());
         println!(
-            "{} s: {programs} programs, {points} points compared, {skipped} skipped; {refused} refused, {invalid} invalid; {failures} failures",
+            "{} s ({jac} in jac, {rustc} in rustc and the programs): {programs} programs, {points} points compared, {skipped} skipped; \
+             {refused} refused, {invalid} invalid; {failures} failures",
             start.elapsed().as_secs()
         );
     }
@@ -152,7 +156,10 @@ fn batch_of(seed: u64, batch: u64, workshop: &Workshop, seen: &mut Seen, options
     let whole = options.has("--no-shrink");
     let programs: Vec<(String, Program)> = (seed..seed + batch).map(|k| (format!("p{k}"), run::program(k))).collect();
     let mut ready: Vec<(String, &Program, TokenStream)> = Vec::new();
-    for (k, answer) in answers(&programs) {
+    let start = Instant::now();
+    let answers = answers(&programs);
+    seen.spent[0] += start.elapsed();
+    for (k, answer) in answers {
         let (name, program) = &programs[k];
         match answer {
             Answered::Compiled(tokens, took) => {
@@ -178,7 +185,10 @@ fn batch_of(seed: u64, batch: u64, workshop: &Workshop, seen: &mut Seen, options
         return;
     }
     let borrowed: Vec<_> = ready.iter().map(|(n, p, t)| (n.clone(), *p, t)).collect();
-    for (name, outcome) in workshop.run(&borrowed, 2) {
+    let start = Instant::now();
+    let ran = workshop.run(&borrowed, 2);
+    seen.spent[1] += start.elapsed();
+    for (name, outcome) in ran {
         let program = &programs.iter().find(|p| p.0 == name).expect("it was asked for").1;
         match outcome {
             Outcome::Right(points, skipped) => {

@@ -1,7 +1,7 @@
 //! Builds programs as crates and runs them.
 
 use super::choices::Choices;
-use super::write::{self, render, Float, Kind, Len, Mode, Param, Pass, Program, Ty};
+use super::write::{self, render, Float, Kind, Len, Mode, Param, Pass, Program, Ty, Wrapper};
 use proc_macro2::TokenStream;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -238,7 +238,7 @@ fn located(line: &str) -> Option<(String, usize, String)> {
 }
 
 const USES: &str = "use fuzz_numbers::{c, flat, hl, Asked, In, Input, Out, Program, H};\nuse jac_runtime::linalg;\n\
-                    use ndarray::{Array1, Array2, ArrayView1, ArrayView2};\n";
+                    use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayView3, Axis};\n";
 
 /// The file of a program, and the line at which what jac compiled ends.
 fn module(name: &str, program: &Program, tokens: &TokenStream) -> (String, usize) {
@@ -256,9 +256,10 @@ fn module(name: &str, program: &Program, tokens: &TokenStream) -> (String, usize
     let (double, single) = if program.float == Float::Single { ("None", "Some(call)") } else { ("Some(call)", "None") };
     let _ = writeln!(
         out,
-        "pub const PROGRAM: Program = Program {{ name: {name:?}, inputs: &[{}], asked: &[{}], double: {double}, single: {single}, twin }};",
+        "pub const PROGRAM: Program = Program {{ name: {name:?}, inputs: &[{}], asked: &[{}], strict: {}, double: {double}, single: {single}, twin }};",
         inputs.join(", "),
-        asked.join(", ")
+        asked.join(", "),
+        has_option(program, "strict")
     );
     (out, line)
 }
@@ -274,13 +275,7 @@ fn input(p: &Param) -> Option<String> {
         Kind::Integer(n) => return Some(format!("Input::Integer({n})")),
         Kind::Truth => return Some("Input::Integer(2)".to_owned()),
         Kind::Floats(_) if p.pass == Pass::Out => return None,
-        Kind::Floats(ty) => match ty {
-            Ty::Scalar => Vec::new(),
-            Ty::Fixed(n) => vec![n.to_string()],
-            Ty::Fixed2(n, m) => vec![n.to_string(), m.to_string()],
-            Ty::List(n) | Ty::Nd1(n) => vec![length(n)],
-            Ty::Nd2(n, m) => vec![length(n), length(m)],
-        },
+        Kind::Floats(ty) => ty.axes().into_iter().map(length).collect::<Vec<_>>(),
     };
     Some(format!("Input::Floats(&[{}], {})", shape.join(", "), p.wrt))
 }
@@ -288,17 +283,23 @@ fn input(p: &Param) -> Option<String> {
 /// The value of a const generic.
 const CONST_GENERIC: usize = 3;
 
-/// The functions that are there: what they are for the comparison, and their suffix.
-fn asked(program: &Program) -> Vec<(&'static str, &'static str)> {
+/// Whether an option is among those of the attribute.
+fn has_option(program: &Program, word: &str) -> bool {
     let options = format!("{} {}", program.options, program.item);
     let attribute = options.split("pub fn f").next().unwrap_or_default();
-    let has = |word: &str| attribute.split(|ch: char| !ch.is_ascii_alphanumeric()).any(|w| w == word);
+    attribute.split(|ch: char| !ch.is_ascii_alphanumeric()).any(|w| w == word)
+}
+
+/// The functions that are there: what they are for the comparison, and their suffix.
+fn asked(program: &Program) -> Vec<(&'static str, &'static str)> {
+    let has = |word: &str| has_option(program, word);
     let all = [
         ("ValueAndJacobian", "value_and_jacobian", has("value")),
         ("Jvp", "jvp", has("jvp")),
         ("Vjp", "vjp", has("vjp")),
         ("Hessian", "hessian", has("hessian")),
         ("Into", "jacobian_into", has("into")),
+        ("Check", "jacobian_check", true),
     ];
     let more = all.iter().filter(|a| a.2).map(|a| (a.0, a.1));
     [("Value", ""), ("Jacobian", "jacobian")].into_iter().chain(more).collect()
@@ -317,7 +318,9 @@ fn read(ty: Ty, from: &str) -> String {
         Ty::List(Len::Open(2)) => format!("{from}.fixed::<{CONST_GENERIC}>()"),
         Ty::List(n) => format!("{from}.vec({})", length(n)),
         Ty::Nd1(n) => format!("{from}.arr1({})", length(n)),
+        Ty::Fixed3(n, m, k) => format!("{from}.fixed3::<{n}, {m}, {k}>()"),
         Ty::Nd2(n, m) => format!("{from}.arr2({}, {})", length(n), length(m)),
+        Ty::Nd3(n, m, k) => format!("{from}.arr3({}, {}, {})", length(n), length(m), length(k)),
     }
 }
 
@@ -391,9 +394,15 @@ fn call(program: &Program, float: &str) -> String {
                 format!("{reads} {f}_{suffix}({args}{passed}).put(&mut out_flat);")
             }
             "Into" => {
-                let copies: Vec<String> = given.clone();
-                format!("let mut block = {f}_jacobian({args}); block.soil({float}::NAN); {f}_{suffix}({}, &mut block); block.put(&mut out_flat);", copies.join(", "))
+                let block = if program.wrapper == Wrapper::Nothing { "" } else { ".unwrap()" };
+                format!("let mut block = {f}_jacobian({args}){block}; block.soil({float}::NAN); {f}_{suffix}({args}, &mut block); block.put(&mut out_flat);")
             }
+            "Check" => match program.params.iter().find(|p| p.pass == Pass::Out).map(|p| p.kind) {
+                Some(Kind::Floats(Ty::Fixed(n))) => {
+                    format!("{f}_{suffix}({}&mut [0.0; {n}]);", given.iter().map(|g| format!("{g}, ")).collect::<String>())
+                }
+                _ => format!("{f}_{suffix}({args});"),
+            },
             _ => format!("{f}_{suffix}({args}).put(&mut out_flat);"),
         };
         let _ = writeln!(arms, "Asked::{asked} => {{ {body} }}");
@@ -423,7 +432,8 @@ fn twin(program: &Program) -> String {
         format!("let mut out_flat = Vec::new(); {} vec![out_flat]", called(program, &f, &given, "c(0.0)"))
     } else {
         let parts: Vec<String> = (0..program.results.len()).map(|k| format!("flat(&result.{k})")).collect();
-        format!("let result = {f}({}); vec![{}]", given.join(", "), parts.join(", "))
+        let inner = if program.wrapper == Wrapper::Nothing { "" } else { ".unwrap()" };
+        format!("let result = {f}({}){inner}; vec![{}]", given.join(", "), parts.join(", "))
     };
     format!(
         "fn twin(floats: &[H], lens: &[usize], ints: &[i64]) -> Vec<Vec<H>> {{\nlet mut reader = In::new(floats, 0);\n{reads}{body}\n}}\n"

@@ -1,6 +1,6 @@
 //! Arguments from flat inputs, flat outputs from results.
 
-use ndarray::{s, Array, Array1, Array2, Axis, Dimension};
+use ndarray::{s, Array, Array1, Array2, Array3, Axis, Dimension};
 
 /// Reads arguments from a flat list; arrays in one of four layouts.
 pub struct In<'a, T> {
@@ -31,6 +31,10 @@ impl<'a, T: Copy> In<'a, T> {
         std::array::from_fn(|_| self.fixed())
     }
 
+    pub fn fixed3<const N: usize, const M: usize, const L: usize>(&mut self) -> [[[T; L]; M]; N] {
+        std::array::from_fn(|_| self.fixed2())
+    }
+
     pub fn vec(&mut self, n: usize) -> Vec<T> {
         self.take(n).to_vec()
     }
@@ -58,6 +62,18 @@ impl<'a, T: Copy> In<'a, T> {
             }
             3 => Array2::from_shape_fn((n, 2 * m), |(i, j)| at(i, j / 2)).slice_move(s![.., ..;2]),
             _ => Array2::from_shape_fn((n, m), |(i, j)| at(i, j)),
+        }
+    }
+
+    /// In standard layout, with axes exchanged, or every second of the last axis.
+    pub fn arr3(&mut self, n: usize, m: usize, l: usize) -> Array3<T> {
+        let x = self.vec(n * m * l);
+        let at = |i: usize, j: usize, k: usize| x[(i * m + j) * l + k];
+        match self.layout {
+            1 => Array3::from_shape_fn((l, m, n), |(k, j, i)| at(i, j, k)).reversed_axes(),
+            2 => Array3::from_shape_fn((m, n, l), |(j, i, k)| at(i, j, k)).permuted_axes([1, 0, 2]),
+            3 => Array3::from_shape_fn((n, m, 2 * l), |(i, j, k)| at(i, j, k / 2)).slice_move(s![.., .., ..;2]),
+            _ => Array3::from_shape_fn((n, m, l), |(i, j, k)| at(i, j, k)),
         }
     }
 }
@@ -102,6 +118,23 @@ impl<T: Copy, U: Out<T>> Out<T> for Vec<U> {
     }
 }
 impl<T: Copy, U: Out<T>, D: Dimension> Out<T> for Array<U, D> {
+    fn put(&self, out: &mut Vec<T>) {
+        self.iter().for_each(|u| u.put(out));
+    }
+    fn soil(&mut self, with: T) {
+        self.iter_mut().for_each(|u| u.soil(with));
+    }
+}
+
+impl<T: Copy, U: Out<T>> Out<T> for Option<U> {
+    fn put(&self, out: &mut Vec<T>) {
+        self.iter().for_each(|u| u.put(out));
+    }
+    fn soil(&mut self, with: T) {
+        self.iter_mut().for_each(|u| u.soil(with));
+    }
+}
+impl<T: Copy, U: Out<T>, E> Out<T> for Result<U, E> {
     fn put(&self, out: &mut Vec<T>) {
         self.iter().for_each(|u| u.put(out));
     }

@@ -39,6 +39,19 @@ pub fn ln_det(a: &Array2<H>) -> H {
     det(a).abs().ln()
 }
 
+/// The lower triangle `L` of `L·Lᵀ = a`.
+pub fn cholesky(a: &Array2<H>) -> Array2<H> {
+    let n = a.nrows();
+    let mut l = Array2::from_elem((n, n), c(0.0));
+    for i in 0..n {
+        for j in 0..=i {
+            let rest = (0..j).fold(a[[i, j]], |s, k| s - l[[i, k]] * l[[j, k]]);
+            l[[i, j]] = if i == j { rest.sqrt() } else { rest / l[[j, j]] };
+        }
+    }
+    l
+}
+
 pub fn solve<N: Dimension>(a: &Array2<H>, b: &Array<H, N>) -> Array<H, N> {
     let columns = b.len() / a.nrows().max(1);
     let flat: Array1<H> = b.iter().copied().collect();

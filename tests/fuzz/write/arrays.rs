@@ -10,6 +10,19 @@ pub(super) struct Source {
     pub indices: Vec<(String, Len)>,
     /// Whether the number of rounds is known only at run time.
     pub open: bool,
+    /// What the pattern is bound to in each round, if that can be written by hand.
+    pub rounds: Vec<String>,
+}
+
+impl Source {
+    /// The head as a receiver of methods.
+    pub fn receiver(&self) -> String {
+        if self.head.contains("..") && !self.head.starts_with('(') {
+            format!("({})", self.head)
+        } else {
+            self.head.clone()
+        }
+    }
 }
 
 impl Writer {
@@ -28,25 +41,65 @@ impl Writer {
         Some((v.clone(), length_of(v.ty)))
     }
 
-    /// Something to go over. Positions are asked for by index if it is for a loop of `for`.
+    /// Something to go over, perhaps not all of it.
     pub(super) fn source(&mut self) -> Source {
+        let whole = self.whole_source();
+        // over run-time lengths these are mostly refused; rows are not copied
+        let copied = whole.vars.iter().all(|(_, t)| matches!(t, Ty::Scalar | Ty::Fixed(_)));
+        if !copied || whole.open && !self.c.once_in(40) || !whole.open && !self.c.once_in(4) {
+            return whole;
+        }
+        let method = self.c.of(&["filter", "take_while", "skip_while"]);
+        let condition = self.frozen(|w| {
+            w.enter(&whole);
+            w.condition(1)
+        });
+        let head = format!("{}.{method}(|&{}| {condition})", whole.receiver(), whole.pattern);
+        Source { head, rounds: Vec::new(), ..whole }
+    }
+
+    /// Writes what an iterator holds on to: what changes meanwhile is not to be read in it.
+    pub(super) fn frozen<T>(&mut self, write: impl FnOnce(&mut Writer) -> T) -> T {
+        let fixed: Vec<Var> = self.vars.iter().filter(|v| !v.mutable).cloned().collect();
+        let all = std::mem::replace(&mut self.vars, fixed);
+        let out = self.scope(write);
+        self.vars = all;
+        out
+    }
+
+    /// Something to go over. Positions are asked for by index if it is for a loop of `for`.
+    fn whole_source(&mut self) -> Source {
         let Some((x, len)) = self.list() else { return self.range(None) };
         let name = x.text.clone();
         let open = matches!(len, Len::Open(_));
         let one = |w: &mut Writer, head: String| {
             let v = w.name("v");
             let (pattern, text) = if w.c.below(2) == 0 { (v.clone(), format!("(*{v})")) } else { (format!("&{v}"), v) };
-            Source { head, pattern, vars: vec![(text, Ty::Scalar)], indices: Vec::new(), open }
+            Source { head, pattern, vars: vec![(text, Ty::Scalar)], indices: Vec::new(), open, rounds: Vec::new() }
         };
         // over run-time lengths some methods are refused today; now and then they are tried
         let rare = open && !self.c.once_in(12);
         match self.c.below(14) {
-            0 | 1 => one(self, format!("{name}.iter()")),
+            0 | 1 => {
+                let all = one(self, format!("{name}.iter()"));
+                let rounds = match len {
+                    Len::Known(n) => (0..n).map(|k| format!("&{name}[{k}]")).collect(),
+                    Len::Open(_) => Vec::new(),
+                };
+                Source { rounds, ..all }
+            }
             2 | 3 => self.range(Some((name, len))),
             4 | 5 => {
                 let (i, v) = (self.name("i"), self.name("v"));
                 let head = format!("{name}.iter().enumerate()");
-                Source { head, pattern: format!("({i}, {v})"), vars: vec![(format!("(*{v})"), Ty::Scalar)], indices: vec![(i, len)], open }
+                Source {
+                    head,
+                    pattern: format!("({i}, {v})"),
+                    vars: vec![(format!("(*{v})"), Ty::Scalar)],
+                    indices: vec![(i, len)],
+                    open,
+                    rounds: Vec::new(),
+                }
             }
             6 | 7 => {
                 let mut same = self.arrays(|t| matches!(t, Ty::List(_) | Ty::Fixed(_) | Ty::Nd1(_)) && length_of(t) == len);
@@ -59,13 +112,20 @@ impl Writer {
                 } else {
                     (format!("(&{a}, &{b})"), [a, b])
                 };
-                Source { head, pattern, vars: texts.into_iter().map(|t| (t, Ty::Scalar)).collect(), indices: Vec::new(), open }
+                Source {
+                    head,
+                    pattern,
+                    vars: texts.into_iter().map(|t| (t, Ty::Scalar)).collect(),
+                    indices: Vec::new(),
+                    open,
+                    rounds: Vec::new(),
+                }
             }
             8 if !matches!(x.ty, Ty::Nd1(_)) => {
                 let w = self.name("w");
                 let (method, n) = self.c.of(&[("windows", 2), ("windows", 3), (if rare { "windows" } else { "chunks_exact" }, 2)]);
                 let head = format!("{name}.{method}({n})");
-                Source { head, pattern: w.clone(), vars: vec![(w, Ty::Fixed(n))], indices: Vec::new(), open }
+                Source { head, pattern: w.clone(), vars: vec![(w, Ty::Fixed(n))], indices: Vec::new(), open, rounds: Vec::new() }
             }
             9 => one(self, format!("{name}.iter().rev()")),
             10 => one(self, format!("{name}.iter().skip(1)")),
@@ -88,11 +148,12 @@ impl Writer {
                 let method = self.c.of(&["outer_iter", "rows"]);
                 // `rows` is no iterator, only something to iterate over
                 let head = format!("{}.{method}(){}", m.text, if method == "rows" { ".into_iter()" } else { "" });
-                Source { head, pattern: row.clone(), vars: vec![(row, Ty::Nd1(k))], indices: Vec::new(), open: matches!(n, Len::Open(_)) }
+                let open = matches!(n, Len::Open(_));
+                Source { head, pattern: row.clone(), vars: vec![(row, Ty::Nd1(k))], indices: Vec::new(), open, rounds: Vec::new() }
             }
             Ty::Fixed2(_, k) => {
                 let head = format!("{}.iter()", m.text);
-                Source { head, pattern: row.clone(), vars: vec![(row, Ty::Fixed(k))], indices: Vec::new(), open: false }
+                Source { head, pattern: row.clone(), vars: vec![(row, Ty::Fixed(k))], indices: Vec::new(), open: false, rounds: Vec::new() }
             }
             _ => unreachable!("a matrix"),
         }
@@ -115,10 +176,26 @@ impl Writer {
         let open = matches!(len, Len::Open(_));
         let own = vec![(i.clone(), len)];
         let inner = self.indices.iter().rev().find(|j| j.len == len && !j.text.contains(' ')).cloned();
+        let positions = |from: usize| -> Vec<String> {
+            match len {
+                Len::Known(n) if text == n.to_string() => (from..n).map(|k| format!("{k}usize")).collect(),
+                _ => Vec::new(),
+            }
+        };
+        let mut rounds = Vec::new();
         let (head, indices) = match self.c.below(7) {
-            0..=2 => (format!("0..{text}"), own),
-            3 => (format!("1..{text}"), vec![(i.clone(), len), (format!("{i} - 1"), len)]),
-            4 => (format!("(0..{text}).rev()"), own),
+            0..=2 => {
+                rounds = positions(0);
+                (format!("0..{text}"), own)
+            }
+            3 => {
+                rounds = positions(1);
+                (format!("1..{text}"), vec![(i.clone(), len), (format!("{i} - 1"), len)])
+            }
+            4 => {
+                rounds = positions(0).into_iter().rev().collect();
+                (format!("(0..{text}).rev()"), own)
+            }
             5 => match inner {
                 Some(Index { text: j, .. }) => (if self.c.below(2) == 0 { format!("0..{j}") } else { format!("{j}..{text}") }, own),
                 None => (format!("0..{text}"), own),
@@ -126,7 +203,7 @@ impl Writer {
             _ if open => (format!("0..{text}"), own),
             _ => (format!("(0..{text}).step_by(2)"), own),
         };
-        Source { head, pattern: i, vars: Vec::new(), indices, open }
+        Source { head, pattern: i, vars: Vec::new(), indices, open, rounds }
     }
 
     /// Declares what a source declares.
@@ -147,13 +224,14 @@ impl Writer {
         if self.float == Float::Generic {
             return self.folded(d);
         }
-        match self.c.below(12) {
+        match self.c.below(14) {
+            12 => self.scanned(d),
             0..=4 => {
                 let how = if self.c.below(6) == 5 { "product" } else { "sum" };
                 self.scope(|w| {
                     let s = w.source();
                     w.enter(&s);
-                    let head = if s.head.contains("..") && !s.head.starts_with('(') { format!("({})", s.head) } else { s.head };
+                    let head = s.receiver();
                     let e = w.expr(d);
                     // a product of many grows
                     let e = if how == "product" { format!("({} * ‹0.5›).cos()", e.replace('›', "ƒ›")) } else { e };
@@ -181,7 +259,7 @@ impl Writer {
             let s = w.name("s");
             w.declare(&s, Ty::Scalar, false);
             let e = w.expr(d.min(2));
-            let head = if source.head.contains("..") && !source.head.starts_with('(') { format!("({})", source.head) } else { source.head };
+            let head = source.receiver();
             let next = match w.c.below(5) {
                 0 | 1 => format!("{s} + {e}"),
                 2 => format!("{s} * ‹0.5› + {e}"),
@@ -191,6 +269,27 @@ impl Writer {
             // a literal's type is found from the whole only if nothing is called on it
             let start = start.replace('›', "ƒ›");
             format!("{head}.fold({start}, |{s}, {}| {next})", source.pattern)
+        })
+    }
+
+    /// What a running state yields, added up or the last of it.
+    fn scanned(&mut self, d: usize) -> String {
+        self.scope(|w| {
+            let start = w.expr(d.min(1)).replace('›', "ƒ›");
+            let source = w.source();
+            w.enter(&source);
+            let s = w.name("s");
+            let e = w.expr(d.min(1));
+            w.declare(&format!("(*{s})"), Ty::Scalar, false);
+            let next = w.c.of(&["* ‹0.5› +", "+", "-"]);
+            let yielded = w.expr(d.min(1));
+            let last = w.c.of(&[".sum::<𝔽>()", ".sum::<𝔽>()", ".last().unwrap_or(‹0.5›)", ".fold(‹0.25ƒ›, |p, q| p * ‹0.5› + q)"]);
+            let kept = w.c.of(&["", "", "", ".skip(1)", ".take(2)", ".map(|o| o * o)"]);
+            format!(
+                "{}.scan({start}, |{s}, {}| {{ *{s} = *{s} {next} {e}; Some({yielded}) }}){kept}{last}",
+                source.receiver(),
+                source.pattern
+            )
         })
     }
 
@@ -208,8 +307,11 @@ impl Writer {
                 format!("{}.dot({y})", x.text)
             }
             2 if !matrices.is_empty() => {
-                let m = self.c.of(&matrices).text;
-                format!("{m}.{}", self.c.of(&["sum()", "diag().sum()", "t().sum()", "iter().map(|q| q * q).sum::<𝔽>()"]))
+                let m = self.c.of(&matrices);
+                let scalar = self.c.of(&["sum()", "diag().sum()", "t().sum()", "iter().map(|q| q * q).sum::<𝔽>()"]);
+                // the diagonal is read of square matrices alone: their lengths are checked on entry
+                let square = matches!(m.ty, Ty::Nd2(n, k) if n == k);
+                format!("{}.{}", m.text, if scalar.starts_with("diag") && !square { "sum()" } else { scalar })
             }
             3 if self.linalg && !vectors.is_empty() => format!("⟨linalg¦hl⟩::norm(&({} + ‹0.25›))", self.vector(d, None).0),
             4 if self.linalg => match self.square() {
@@ -344,6 +446,10 @@ impl Writer {
             1 if n == m => format!("{x}.dot({r})"),
             2 if n == m => format!("({r} + &{x}.t())"),
             3 => format!("({r} * ({}))", self.receiver(d.min(1))),
+            5 if self.linalg && n == m => {
+                let t = self.length(n);
+                format!("⟨linalg¦hl⟩::cholesky(&({x}.dot(&{x}.t()) * ‹0.3› + &(Array2::<𝔽>::eye({t}) * ‹1.5›)))")
+            }
             4 if self.linalg && n == m => {
                 let t = self.length(n);
                 format!("⟨linalg¦hl⟩::inv(&({r} * ‹0.3› + &(Array2::<𝔽>::eye({t}) * ‹2.0›)))")

@@ -1,6 +1,6 @@
 //! Scalar expressions, defined wherever their operands are.
 
-use super::{Callable, Float, Index, Len, Ty, Variant, Writer};
+use super::{Callable, Float, Index, Len, Ty, Variant, Wrapper, Writer};
 
 /// Numbers that an `f32` holds exactly, and a few that no float does.
 const LITERALS: [&str; 12] = ["1.0", "0.5", "2.0", "0.25", "1.5", "3.0", "0.0", "0.1", "0.75", "0.3", "4.0", "1.2"];
@@ -23,16 +23,28 @@ impl Writer {
         match self.c.below(8) {
             0 if n == 0 => self.literal(),
             6 => self.literal(),
-            7 if !self.integers.is_empty() => {
-                let i = self.c.of(&self.integers.clone());
-                format!("«{i}»")
-            }
+            7 if !self.integers.is_empty() => self.integer(),
             0..=3 if n > 4 => {
                 let k = self.c.below(4);
                 places[n - 1 - k].clone()
             }
             _ if n > 0 => self.c.of(&places),
             _ => self.literal(),
+        }
+    }
+
+    /// An integer as a float, by itself or after a little arithmetic.
+    fn integer(&mut self) -> String {
+        let i = self.c.of(&self.integers.clone());
+        let known = self.indices.iter().any(|j| j.text == i && matches!(j.len, Len::Known(_)));
+        match self.c.below(10) {
+            0 => format!("«({i} as i32 - 2)»"),
+            1 => format!("«(({i} as i64 * 3) as i32)»"),
+            2 if known => format!("«(({i} as u8 + 250).wrapping_add(7) as i8)»"),
+            3 if known => format!("«({i} % 2)»"),
+            4 if known => format!("«({i} / 2 + 1)»"),
+            5 => format!("«({i} + 1)»"),
+            _ => format!("«{i}»"),
         }
     }
 
@@ -52,20 +64,14 @@ impl Writer {
             }
         };
         for v in self.vars.iter().filter(|v| v.mutable || !written) {
-            let t = &v.text;
-            match v.ty {
-                Ty::Scalar => out.push(t.clone()),
-                Ty::Fixed(n) => out.extend(axis(Len::Known(n)).iter().map(|i| format!("{t}[{i}]"))),
-                Ty::List(n) | Ty::Nd1(n) => out.extend(axis(n).iter().map(|i| format!("{t}[{i}]"))),
-                Ty::Fixed2(n, m) => {
-                    let columns = axis(Len::Known(m));
-                    out.extend(axis(Len::Known(n)).iter().flat_map(|i| columns.iter().map(move |j| format!("{t}[{i}][{j}]"))));
-                }
-                Ty::Nd2(n, m) => {
-                    let columns = axis(m);
-                    out.extend(axis(n).iter().flat_map(|i| columns.iter().map(move |j| format!("{t}[[{i}, {j}]]"))));
-                }
+            let mut positions = vec![Vec::new()];
+            for len in v.ty.axes() {
+                let own = axis(len);
+                positions = positions.iter().flat_map(|at| own.iter().map(|i| [at.clone(), vec![i.clone()]].concat())).collect();
             }
+            // an array of many positions is not to hide the others
+            let step = positions.len().div_ceil(12).max(1);
+            out.extend(positions.iter().step_by(step).map(|at| v.ty.element(&v.text, at)));
         }
         out
     }
@@ -85,7 +91,8 @@ impl Writer {
     }
 
     fn expression(&mut self, d: usize) -> String {
-        match self.c.below(30) {
+        match self.c.below(31) {
+            30 => self.optional(d),
             0 | 1 => self.atom(),
             2..=4 => format!("({} + {})", self.expr(d), self.expr(d)),
             5 | 6 => format!("({} - {})", self.expr(d), self.expr(d)),
@@ -153,7 +160,11 @@ impl Writer {
 
     fn power(&mut self, d: usize) -> String {
         let a = self.receiver(d);
-        match self.c.below(5) {
+        match self.c.below(6) {
+            5 => {
+                let n = self.c.of(&["2", "3", "8", "5", "7"]);
+                format!("({} * {}).powi({n})", self.receiver(0), self.receiver(0))
+            }
             0 => format!("{a}.powi(2)"),
             1 => format!("{a}.powi({})", self.c.of(&[3, 1, 0, 4, 8])),
             2 => {
@@ -226,6 +237,24 @@ impl Writer {
         match self.c.below(2) {
             0 => format!("(match {k} {{ 0 => {a}, 1 | 2 => {b}, _ => {e} }})"),
             _ => format!("(match {k} {{ 0 => {a}, q if q > 2 => {b}, _ => {e} }})"),
+        }
+    }
+
+    /// An element by a method that returns an option.
+    fn optional(&mut self, d: usize) -> String {
+        let fits = |v: &&super::Var| matches!(v.ty, Ty::Fixed(_)) && !v.text.starts_with("self.");
+        let arrays: Vec<String> = self.vars.iter().filter(fits).map(|v| v.text.clone()).collect();
+        if arrays.is_empty() {
+            return self.guarded_read(d);
+        }
+        let x = self.c.of(&arrays);
+        let item = format!("{x}.{}", self.c.of(&["first()", "last()", "get(1)", "get(2)"]));
+        match (self.c.below(4), self.wrapper, item.ends_with("(2)")) {
+            (1, Wrapper::Option, false) if self.may_return => format!("(*{item}?)"),
+            (1, Wrapper::Result, false) if self.may_return => format!("(*{item}.ok_or(\"empty\".to_owned())?)"),
+            (2, _, false) => format!("(*{item}.unwrap())"),
+            (3, ..) => format!("{item}.map_or({}, |o| *o * *o)", self.receiver(0)),
+            _ => format!("(if let Some(o) = {item} {{ *o }} else {{ {} }})", self.expr(d.min(1))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The function: its signature, options and surroundings.
 
 use super::super::choices::Choices;
-use super::{Callable, Float, Kind, Len, Param, Pass, Program, Ty, Variant, Writer};
+use super::{Callable, Float, Kind, Len, Param, Pass, Program, Ty, Variant, Wrapper, Writer};
 
 /// What stands around the function.
 #[derive(Clone, Copy, PartialEq)]
@@ -11,7 +11,7 @@ enum Around {
     Method,
 }
 
-/// The three run-time lengths; the last is a const generic.
+/// Of the four run-time lengths the one that is a const generic.
 const GENERIC: Len = Len::Open(2);
 
 pub(super) fn program(choices: Choices) -> Program {
@@ -25,6 +25,7 @@ pub(super) fn program(choices: Choices) -> Program {
         calls: Vec::new(),
         lengths: Vec::new(),
         results: Vec::new(),
+        wrapper: Wrapper::Nothing,
         fresh: 0,
         open_loop: 0,
         loops: 0,
@@ -38,7 +39,7 @@ pub(super) fn program(choices: Choices) -> Program {
         w.c.of(&[Float::Double, Float::Double, Float::Double, Float::Double, Float::Double, Float::Double, Float::Single, Float::Generic]);
     w.variant = w.c.of(&[Variant::None, Variant::None, Variant::Renamed, Variant::Unrolled, Variant::Inlined, Variant::Reordered]);
     let around = w.c.of(&[Around::Nothing, Around::Nothing, Around::Nothing, Around::Nothing, Around::Module, Around::Method]);
-    let around = if w.float == Float::Generic { Around::Nothing } else { around };
+    let around = if w.float == Float::Generic && around == Around::Module { Around::Nothing } else { around };
     w.linalg = w.float == Float::Double && w.c.below(4) == 3;
     let params = w.params(around);
     w.results = w.result_types(&params);
@@ -50,8 +51,13 @@ pub(super) fn program(choices: Choices) -> Program {
     for p in &params {
         w.declare_param(p);
     }
-    let nested = if w.float != Float::Generic && w.c.once_in(6) { w.helper("nested") } else { String::new() };
-    w.out_parameters = w.results.len() == 1 && matches!(w.results[0], Ty::Fixed(_)) && w.c.once_in(3);
+    let nested = if w.c.once_in(6) { w.helper("nested") } else { String::new() };
+    w.wrapper = match w.c.below(12) {
+        10 => Wrapper::Option,
+        11 => Wrapper::Result,
+        _ => Wrapper::Nothing,
+    };
+    w.out_parameters = w.wrapper == Wrapper::Nothing && w.results.len() == 1 && matches!(w.results[0], Ty::Fixed(_)) && w.c.once_in(3);
     w.may_return = !w.out_parameters;
     let most = w.c.of(&[3, 1, 2, 5, 7]);
     let statements = w.statements(most);
@@ -73,6 +79,7 @@ fn assemble(
     options: String,
 ) -> Program {
     let generics = match (w.float, params.iter().any(|p| p.kind == Kind::Floats(Ty::List(GENERIC)))) {
+        (Float::Generic, _) if around == Around::Method => "",
         (Float::Generic, _) => "⟨<T: Float>¦⟩",
         (_, true) => "<const N: usize>",
         _ => "",
@@ -90,7 +97,13 @@ fn assemble(
         (String::new(), format!("let result: [𝔽; {n}] = {result};\n{all}"))
     } else {
         let types: Vec<String> = w.results.iter().map(|t| owned(*t)).collect();
-        (if types.len() == 1 { format!(" -> {}", types[0]) } else { format!(" -> ({})", types.join(", ")) }, result.to_owned())
+        let inner = if types.len() == 1 { types[0].clone() } else { format!("({})", types.join(", ")) };
+        let returns = match w.wrapper {
+            Wrapper::Nothing => inner,
+            Wrapper::Option => format!("Option<{inner}>"),
+            Wrapper::Result => format!("Result<{inner}, String>"),
+        };
+        (format!(" -> {returns}"), result.to_owned())
     };
     let function = format!("pub fn f{generics}({}){returns} {{\n{body}{tail}\n}}\n", arguments.join(", "));
     let fields: Vec<String> = params
@@ -105,7 +118,11 @@ fn assemble(
             let constant = format!("const SCALE: 𝔽 = {};\n", constant.unwrap_or("‹1.0›"));
             (format!("pub mod inner {{\nuse super::*;\n{constant}{helper}{marked}}}\n"), String::new(), "inner::f")
         }
-        Around::Method => (format!("impl Model {{\n{marked}}}\n"), format!("pub struct Model {{ {} }}\n", fields.join(", ")), "me.f"),
+        Around::Method => {
+            let [declared, named] = if w.float == Float::Generic { ["⟨<T: Float>¦⟩", "⟨<T>¦⟩"] } else { [""; 2] };
+            let model = format!("pub struct Model{named} {{ {} }}\n", fields.join(", "));
+            (format!("impl{declared} Model{named} {{\n{marked}}}\n"), model, "me.f")
+        }
     };
     let (mut item, plain) = (side(&template, true), side(&template, false));
     if w.variant == Variant::Renamed {
@@ -119,6 +136,7 @@ fn assemble(
         path: path.to_owned(),
         params,
         results: w.results,
+        wrapper: w.wrapper,
         float: w.float,
         made: w.c.made,
         spans: w.c.spans,
@@ -127,7 +145,7 @@ fn assemble(
 
 impl Writer {
     fn helper(&mut self, name: &str) -> String {
-        let text = self.scope(|w| {
+        let (text, body) = self.scope(|w| {
             let outer = std::mem::take(&mut w.vars);
             w.declare("a", Ty::Scalar, false);
             w.declare("b", Ty::Scalar, false);
@@ -141,34 +159,38 @@ impl Writer {
             w.indices = indices;
             w.truths = truths;
             w.vars = outer;
-            format!("fn {name}(a: 𝔽, b: 𝔽) -> 𝔽 {{ {e} }}\n")
+            let generics = if w.float == Float::Generic { "⟨<T: Float>¦⟩" } else { "" };
+            (format!("fn {name}{generics}(a: 𝔽, b: 𝔽) -> 𝔽 {{ {e} }}\n"), e)
         });
-        self.calls.push(Callable { name: name.to_owned(), arguments: 2, body: None });
+        let body = Some((vec!["a".to_owned(), "b".to_owned()], body));
+        self.calls.push(Callable { name: name.to_owned(), arguments: 2, body });
         text
     }
 
     fn params(&mut self, around: Around) -> Vec<Param> {
         let generic = self.float == Float::Generic;
         let mut out: Vec<Param> = Vec::new();
-        let n = 1 + self.c.below(3);
+        let n = self.c.of(&[1, 2, 3, 1, 2, 3, 4, 5]);
         let const_generic = !generic && around == Around::Nothing && self.c.once_in(10);
         for k in 0..n {
-            let kind = match self.c.below(if generic || const_generic { 5 } else { 15 }) {
+            let kind = match self.c.below(if generic || const_generic { 6 } else { 17 }) {
                 0 | 1 => Ty::Scalar,
                 2 | 3 => Ty::Fixed(2 + self.c.below(3)),
                 4 if !const_generic => Ty::Fixed2(2, 2 + self.c.below(2)),
-                4 => Ty::Scalar,
-                5..=9 => Ty::List(self.some_length(false)),
-                10..=12 => Ty::Nd1(self.some_length(true)),
+                5 if !const_generic => Ty::Fixed3(1 + self.c.below(3), 2, 2),
+                4 | 5 => Ty::Scalar,
+                6..=10 => Ty::List(self.some_length(false)),
+                11..=13 => Ty::Nd1(self.some_length(true)),
+                16 => Ty::Nd3(self.some_length(true), self.some_length(true), self.some_length(true)),
                 _ => Ty::Nd2(self.some_length(true), self.some_length(true)),
             };
             let pass = match kind {
                 Ty::Scalar | Ty::Fixed(_) if self.c.below(3) > 0 => Pass::Value,
                 Ty::Scalar => Pass::Value,
-                Ty::Nd1(_) | Ty::Nd2(..) if self.c.once_in(4) => Pass::View,
+                Ty::Nd1(_) | Ty::Nd2(..) | Ty::Nd3(..) if self.c.once_in(4) => Pass::View,
                 _ => Pass::Reference,
             };
-            out.push(Param { name: ["x", "y", "z"][k].to_owned(), kind: Kind::Floats(kind), pass, wrt: true });
+            out.push(Param { name: ["x", "y", "z", "u", "h"][k].to_owned(), kind: Kind::Floats(kind), pass, wrt: true });
         }
         if const_generic {
             out.push(Param { name: "g".to_owned(), kind: Kind::Floats(Ty::List(GENERIC)), pass: Pass::Reference, wrt: true });
@@ -197,8 +219,9 @@ impl Writer {
     }
 
     fn some_length(&mut self, known: bool) -> Len {
-        match self.c.below(8) {
+        match self.c.below(9) {
             0..=4 => Len::Open(0),
+            8 => Len::Open(3),
             7 if known => Len::Known(2 + self.c.below(2)),
             _ => Len::Open(1),
         }
@@ -208,18 +231,21 @@ impl Writer {
         let open = |k| params.iter().any(|p| lengths(p).any(|(l, _)| l == Len::Open(k)));
         let len = if open(0) {
             Len::Open(0)
-        } else if open(1) {
-            Len::Open(1)
+        } else if let Some(k) = [1, 3].into_iter().find(|k| open(*k)) {
+            Len::Open(k)
         } else {
             Len::Known(2)
         };
-        let one = |w: &mut Writer| match w.c.below(if w.float == Float::Generic { 6 } else { 10 }) {
+        let some = len != Len::Known(2);
+        let one = |w: &mut Writer| match w.c.below(if w.float == Float::Generic { 6 } else { 12 }) {
             0..=3 => Ty::Scalar,
             4 => Ty::Fixed(2),
             5 => Ty::Fixed(3),
-            6 | 7 if open(0) || open(1) => Ty::List(len),
-            8 if open(0) || open(1) => Ty::Nd1(len),
-            9 if open(0) => Ty::Nd2(len, len),
+            6 | 7 if some => Ty::List(len),
+            8 if some => Ty::Nd1(len),
+            9 if some => Ty::Nd2(len, len),
+            10 => Ty::Fixed2(2, 2),
+            11 if some && w.c.below(2) == 0 => Ty::Nd3(len, Len::Known(2), Len::Known(2)),
             _ => Ty::Scalar,
         };
         let first = one(self);
@@ -264,7 +290,7 @@ impl Writer {
             let names: Vec<&str> = floats.clone().filter(|p| p.wrt).map(|p| p.name.as_str()).collect();
             options.push(format!("wrt({})", names.join(", ")));
         }
-        for (option, n) in [("value", 2), ("jvp", 3), ("vjp", 3), ("into", 5)] {
+        for (option, n) in [("value", 2), ("jvp", 3), ("vjp", 3), ("into", 5), ("strict", 12)] {
             if self.c.once_in(n) {
                 options.push(option.to_owned());
             }
@@ -275,18 +301,14 @@ impl Writer {
         let all = self.c.below(2) == 0;
         let shapes: Vec<String> = floats
             .filter_map(|p| match p.kind {
-                Kind::Floats(ty @ (Ty::Nd1(_) | Ty::Nd2(..))) => {
-                    let axes = match ty {
-                        Ty::Nd1(n) => vec![n],
-                        Ty::Nd2(n, m) => vec![n, m],
-                        _ => Vec::new(),
-                    };
+                Kind::Floats(ty @ (Ty::Nd1(_) | Ty::Nd2(..) | Ty::Nd3(..))) => {
+                    let axes = ty.axes();
                     let known = axes.iter().any(|l| matches!(l, Len::Known(_)));
                     let names: Vec<String> = axes
                         .iter()
                         .map(|l| match l {
                             Len::Known(n) => n.to_string(),
-                            Len::Open(k) => ["rows", "columns", "other"][*k].to_owned(),
+                            Len::Open(k) => ["rows", "columns", "other", "layers"][*k].to_owned(),
                         })
                         .collect();
                     (known || all).then(|| format!("{} = [{}]", p.name, names.join(", ")))
@@ -312,6 +334,9 @@ fn lengths(p: &Param) -> impl Iterator<Item = (Len, String)> {
     let all = match p.kind {
         Kind::Floats(Ty::List(l) | Ty::Nd1(l)) => vec![(l, format!("{n}.len()"))],
         Kind::Floats(Ty::Nd2(a, b)) => vec![(a, format!("{n}.nrows()")), (b, format!("{n}.ncols()"))],
+        Kind::Floats(Ty::Nd3(a, b, c)) => {
+            vec![(a, format!("{n}.shape()[0]")), (b, format!("{n}.dim().1")), (c, format!("{n}.len_of(Axis(2))"))]
+        }
         _ => Vec::new(),
     };
     all.into_iter()
@@ -325,6 +350,8 @@ fn owned(ty: Ty) -> String {
         Ty::List(_) => "Vec<𝔽>".to_owned(),
         Ty::Nd1(_) => "Array1<𝔽>".to_owned(),
         Ty::Nd2(..) => "Array2<𝔽>".to_owned(),
+        Ty::Fixed3(n, m, k) => format!("[[[𝔽; {k}]; {m}]; {n}]"),
+        Ty::Nd3(..) => "Array3<𝔽>".to_owned(),
     }
 }
 
@@ -338,6 +365,7 @@ fn written(p: &Param) -> String {
         (Kind::Floats(Ty::List(_)), _) => "&[𝔽]".to_owned(),
         (Kind::Floats(Ty::Nd1(_)), Pass::View) => "ArrayView1<𝔽>".to_owned(),
         (Kind::Floats(Ty::Nd2(..)), Pass::View) => "ArrayView2<𝔽>".to_owned(),
+        (Kind::Floats(Ty::Nd3(..)), Pass::View) => "ArrayView3<𝔽>".to_owned(),
         (Kind::Floats(ty), Pass::Reference) => format!("&{}", owned(ty)),
         (Kind::Floats(ty), _) => owned(ty),
     }
@@ -372,7 +400,8 @@ fn renamed(item: &str) -> String {
         }
         let local = word.trim_end_matches(|c: char| c.is_ascii_digit());
         let is_local = local.len() < word.len() && !local.is_empty() && local.chars().all(|c| c.is_ascii_lowercase());
-        let is_name = !matches!(word.as_str(), "f64" | "f32" | "i32" | "u32" | "exp2" | "log2" | "atan2" | "log10");
+        const KEPT: [&str; 10] = ["f64", "f32", "i8", "u8", "i32", "i64", "exp2", "log2", "atan2", "log10"];
+        let is_name = !KEPT.contains(&word.as_str());
         if is_local && is_name {
             out += &format!("q{}_{}", word[local.len()..].chars().rev().collect::<String>(), local.len());
             // different names stay different: the stem's letters follow

@@ -28,6 +28,8 @@ pub struct Program {
     pub params: Vec<Param>,
     /// The results.
     pub results: Vec<Ty>,
+    /// What they are wrapped in.
+    pub wrapper: Wrapper,
     /// The float type.
     pub float: Float,
     /// What the choices were.
@@ -42,6 +44,14 @@ pub enum Float {
     Double,
     Single,
     Generic,
+}
+
+/// What a function wraps its results in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wrapper {
+    Nothing,
+    Option,
+    Result,
 }
 
 /// A length: known, or the number of a run-time length.
@@ -61,6 +71,31 @@ pub enum Ty {
     List(Len),
     Nd1(Len),
     Nd2(Len, Len),
+    Fixed3(usize, usize, usize),
+    Nd3(Len, Len, Len),
+}
+
+impl Ty {
+    /// The lengths of its axes.
+    pub fn axes(self) -> Vec<Len> {
+        match self {
+            Ty::Scalar => Vec::new(),
+            Ty::Fixed(n) => vec![Len::Known(n)],
+            Ty::Fixed2(n, m) => vec![Len::Known(n), Len::Known(m)],
+            Ty::Fixed3(n, m, k) => vec![Len::Known(n), Len::Known(m), Len::Known(k)],
+            Ty::List(n) | Ty::Nd1(n) => vec![n],
+            Ty::Nd2(n, m) => vec![n, m],
+            Ty::Nd3(n, m, k) => vec![n, m, k],
+        }
+    }
+
+    /// An element of what is called so.
+    fn element(self, name: &str, at: &[String]) -> String {
+        match self {
+            Ty::Nd2(..) | Ty::Nd3(..) => format!("{name}[[{}]]", at.join(", ")),
+            _ => at.iter().fold(name.to_owned(), |place, i| format!("{place}[{i}]")),
+        }
+    }
 }
 
 /// How a parameter is passed.
@@ -209,6 +244,7 @@ pub struct Writer {
     /// How a run-time length is written.
     lengths: Vec<(Len, String)>,
     results: Vec<Ty>,
+    wrapper: Wrapper,
     /// The number of the next name.
     fresh: usize,
     /// Whether the statements stand in a loop over a run-time length, which allows no jump.
@@ -221,7 +257,7 @@ pub struct Writer {
     may_return: bool,
     out_parameters: bool,
     variant: Variant,
-    /// The source with the transformation applied, beside the plain one.
+    /// Whether functions of whole matrices are written.
     linalg: bool,
 }
 
@@ -231,9 +267,9 @@ enum Variant {
     None,
     /// Loops of known length unrolled by hand.
     Unrolled,
-    /// Closures written in by hand.
+    /// Closures and helpers written in by hand.
     Inlined,
-    /// Independent `let`s in another order.
+    /// Independent statements in another order.
     Reordered,
     /// Other names.
     Renamed,

@@ -1,6 +1,6 @@
 //! Statements: each declares, changes or decides something.
 
-use super::{Callable, Float, Index, Len, Ty, Var, Variant, Writer};
+use super::{Callable, Float, Index, Len, Ty, Var, Variant, Wrapper, Writer};
 
 impl Writer {
     /// Some statements.
@@ -22,7 +22,8 @@ impl Writer {
     }
 
     fn statement(&mut self) -> String {
-        match self.c.below(26) {
+        match self.c.below(27) {
+            26 => self.through_references(),
             0..=3 => self.binding(),
             4 | 5 => self.assignment(),
             6..=9 => self.accumulator(),
@@ -149,14 +150,13 @@ impl Writer {
         self.open_loop -= usize::from(source.open);
         self.loops -= 1;
         let text = format!("for {} in {} {{\n{body}}}\n", source.pattern, source.head);
-        match source.head.strip_prefix("0..").and_then(|n| n.parse::<usize>().ok()) {
-            Some(n) if self.variant == Variant::Unrolled && !body.contains("continue") && !body.contains("break") => {
-                let i = &source.pattern;
-                let rounds: String = (0..n).map(|k| format!("{{ let {i} = {k}usize;\n{body} }}\n")).collect();
-                format!("⦃{text}⦄⦅{rounds}⦆")
-            }
-            _ => text,
+        let by_hand = self.variant == Variant::Unrolled && !source.rounds.is_empty();
+        if !by_hand || body.contains("continue") || body.contains("break") {
+            return text;
         }
+        let round = |item: &String| format!("{{ let {} = {item};\n{body} }}\n", source.pattern);
+        let rounds: String = source.rounds.iter().map(round).collect();
+        format!("⦃{text}⦄⦅{rounds}⦆")
     }
 
     fn assignment_or_nothing(&mut self, must: Option<&str>) -> String {
@@ -208,11 +208,10 @@ impl Writer {
                     let s = w.source();
                     w.enter(&s);
                     let e = w.expr(2);
-                    (s.open, s.head, s.pattern, e)
+                    (s.open, s.receiver(), s.pattern, e)
                 });
                 let (open, head, pattern, e) = out;
-                let head = if head.contains("..") && !head.starts_with('(') { format!("({head})") } else { head };
-                let full = !["skip", "take", "step_by", "windows", "chunks"].iter().any(|m| head.contains(m));
+                let full = !["skip", "take", "step_by", "windows", "chunks", "filter"].iter().any(|m| head.contains(m));
                 // the length is known to be one of those in scope only for whole arrays
                 let len = lengths.iter().find(|(l, t)| {
                     full && (head == format!("(0..{t})")
@@ -317,9 +316,10 @@ impl Writer {
                 _ => format!("{s} = ({s} + {e}).sin();"),
             };
             let e = w.expr(1);
-            let head = if source.head.contains("..") && !source.head.starts_with('(') { format!("({})", source.head) } else { source.head };
-            let p = source.pattern;
-            match w.c.below(4) {
+            let (head, p) = (source.receiver(), source.pattern);
+            match w.c.below(6) {
+                4 => format!("let {r}: 𝔽 = {head}.map(|{p}| {{ {change} {e} }}).last().unwrap_or(‹0.5›);\n"),
+                5 => format!("for _ in {head}.map(|{p}| {{ {change} {e} }}) {{}}\nlet {r}: 𝔽 = {s};\n"),
                 0 | 1 => format!("let {r}: 𝔽 = {head}.map(|{p}| {{ {change} {e} }}).sum();\n"),
                 2 => format!("{head}.for_each(|{p}| {{ {change} }});\nlet {r}: 𝔽 = {s};\n"),
                 _ => format!("let {r} = {head}.map(|{p}| {{ {change} {e} }}).count() as u32;\nlet {r}: 𝔽 = «{r}»;\n"),
@@ -447,6 +447,31 @@ impl Writer {
         text
     }
 
+    /// An array that is written through the references that an iterator yields.
+    fn through_references(&mut self) -> String {
+        let lists = |v: &&Var| matches!(v.ty, Ty::Fixed(_) | Ty::List(_)) && !v.text.starts_with("self.");
+        let targets: Vec<Var> = self.vars.iter().filter(lists).filter(|v| v.mutable).cloned().collect();
+        if targets.is_empty() {
+            return self.new_array();
+        }
+        let x = self.c.of(&targets);
+        let same: Vec<Var> = self.vars.iter().filter(lists).filter(|v| v.text != x.text && v.ty.axes() == x.ty.axes()).cloned().collect();
+        if same.is_empty() {
+            return self.in_place();
+        }
+        let (t, y) = (&x.text, self.c.of(&same).text);
+        let (v, o) = (self.name("v"), self.name("o"));
+        let e = self.frozen(|w| {
+            w.declare(&format!("(*{v})"), Ty::Scalar, false);
+            w.expr(2)
+        });
+        match self.c.below(3) {
+            0 => format!("for ({o}, {v}) in {t}.iter_mut().zip({y}.iter()) {{ *{o} = {e}; }}\n"),
+            1 => format!("{y}.iter().zip({t}.iter_mut()).map(|({v}, {o})| ({e}, {o})).map(|(e, o)| *o = e).count();\n"),
+            _ => format!("{y}.iter().zip({t}.iter_mut()).for_each(|({v}, {o})| *{o} = *{o} * ‹0.5› + {e});\n"),
+        }
+    }
+
     fn pair(&mut self) -> String {
         let (a, b) = (self.name("v"), self.name("v"));
         let (x, y) = (self.expr(2), self.expr(2));
@@ -460,9 +485,14 @@ impl Writer {
     pub(super) fn result(&mut self) -> String {
         let results: Vec<Ty> = self.results.clone();
         let parts: Vec<String> = results.iter().map(|ty| self.result_of(*ty)).collect();
-        match parts.as_slice() {
+        let all = match parts.as_slice() {
             [one] => one.clone(),
             _ => format!("({})", parts.join(", ")),
+        };
+        match self.wrapper {
+            Wrapper::Nothing => all,
+            Wrapper::Option => format!("Some({all})"),
+            Wrapper::Result => format!("Ok({all})"),
         }
     }
 
@@ -488,6 +518,19 @@ impl Writer {
                 let row = |w: &mut Writer| format!("[{}]", (0..m).map(|_| w.expr(1)).collect::<Vec<_>>().join(", "));
                 format!("[{}]", (0..n).map(|_| row(self)).collect::<Vec<_>>().join(", "))
             }
+            Ty::Fixed3(..) => unreachable!("no result"),
+            Ty::Nd3(n, m, k) => {
+                let names = [(self.name("i"), n), (self.name("i"), m), (self.name("i"), k)];
+                let lengths: Vec<String> = names.iter().map(|(_, len)| self.length(*len)).collect();
+                self.scope(|w| {
+                    for (i, len) in &names {
+                        w.indices.push(Index { text: i.clone(), len: *len });
+                        w.integers.push(i.clone());
+                    }
+                    let [(i, _), (j, _), (l, _)] = &names;
+                    format!("Array3::from_shape_fn(({}), |({i}, {j}, {l})| {})", lengths.join(", "), w.expr(2))
+                })
+            }
         }
     }
 }
@@ -509,22 +552,33 @@ pub(super) fn identifiers(text: &str) -> impl Iterator<Item = String> + '_ {
         .map(str::to_owned)
 }
 
-/// Two `let`s that do not read each other, the other way round.
+/// Two statements that do not read or change what the other declares or changes, the other way round.
 fn reordered(statements: &[String]) -> String {
     let mut out = String::new();
     let mut rest = statements;
     while let [a, b, ..] = rest {
-        if let (Some(x), Some(y)) = (declared(a), declared(b)) {
-            if !identifiers(b).any(|i| i == x) && !identifiers(a).any(|i| i == y) {
-                out += &format!("⦃{a}{b}⦄⦅{b}{a}⦆");
-                rest = &rest[2..];
-                continue;
-            }
+        if independent(a, b) {
+            out += &format!("⦃{a}{b}⦄⦅{b}{a}⦆");
+            rest = &rest[2..];
+            continue;
         }
         out += a;
         rest = &rest[1..];
     }
     out + &rest.concat()
+}
+
+/// Whether two statements may change places: `let`s that do not read each other, or any that have no variable of the
+/// function in common. Its names end in digits, but for those of parameters, which change only where they are shadowed.
+fn independent(a: &str, b: &str) -> bool {
+    if let (Some(x), Some(y)) = (declared(a), declared(b)) {
+        return !identifiers(b).any(|i| i == x) && !identifiers(a).any(|i| i == y);
+    }
+    let jumps = |s: &str| ["return", "break", "continue", "?"].iter().any(|word| s.contains(word));
+    let shadows = |s: &str| ["x", "y", "z", "u", "h"].iter().any(|p| s.contains(&format!("let {p}: ")));
+    let local = |i: &String| i.ends_with(|ch: char| ch.is_ascii_digit());
+    let common = identifiers(a).filter(local).any(|i| identifiers(b).any(|j| i == j));
+    !common && ![a, b].iter().any(|s| jumps(s) || shadows(s))
 }
 
 /// The name that a statement declares, if it does nothing else.
