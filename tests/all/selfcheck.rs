@@ -25,7 +25,8 @@ fn the_corpus_agrees() {
 #[test]
 fn every_fault_can_be_planted() {
     let mut seen = std::collections::BTreeSet::new();
-    for fault in jac_tests::faults::FAULTS.iter().chain(jac_tests::faults::MORE_POINTS) {
+    let all = [jac_tests::faults::ALONE, jac_tests::faults::MORE_POINTS, jac_tests::faults::FAULTS];
+    for fault in all.into_iter().flatten() {
         let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../jac-core/src").join(fault.file);
         let source = std::fs::read_to_string(&file).expect("a source file");
         assert_eq!(source.matches(fault.right).count(), 1, "{fault:?}");

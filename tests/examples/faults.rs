@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p jac-tests --example faults -- [NUMBER…]`: all, or those.
 
-use jac_tests::faults::{Fault, FAULTS, MORE_POINTS};
+use jac_tests::faults::{Fault, ALONE, FAULTS, MORE_POINTS};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use std::sync::mpsc::{channel, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// A function that takes longer hangs: without a fault, the slowest takes a few seconds, unoptimised.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// A compiler that hangs or ends so often is given up.
-const STOPS: usize = 3;
+const STOPS: usize = 2;
 
 /// What became of a fault.
 enum Verdict {
@@ -48,6 +48,11 @@ fn main() -> ExitCode {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let copy = Copy { directory: target.join("faults"), corpus: corpus(root) };
     copy.refresh(root);
+    copy.with(ALONE, || plant_all(&copy, &arguments))
+}
+
+/// Plants the faults of these numbers, or all.
+fn plant_all(copy: &Copy, arguments: &[usize]) -> ExitCode {
     assert!(copy.build(), "the compiler does not compile");
     let healthy = copy.run(None);
     assert!(healthy.disagreement.is_none() && healthy.stops.is_empty(), "without a fault, none may be seen");
@@ -57,7 +62,7 @@ fn main() -> ExitCode {
     let mut counts = [0; 4];
     for (k, fault) in FAULTS.iter().enumerate().filter(|(k, _)| arguments.is_empty() || arguments.contains(k)) {
         let start = Instant::now();
-        let (verdict, at) = judged(&copy, fault, &healthy, &order);
+        let (verdict, at) = judged(copy, fault, &healthy, &order);
         // what showed one fault may show the next
         if let Some(at) = order.iter().position(|name| *name == at) {
             let name = order.remove(at);

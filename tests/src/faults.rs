@@ -16,6 +16,14 @@ const fn fault(file: &'static str, right: &'static str, wrong: &'static str) -> 
     Fault { file, right, wrong }
 }
 
+/// What leaves the check of expansions alone in the compiler: the other one, of what each stage of simplification does to digits,
+/// refuses most of what a fault in a stage makes wrong before it gets there.
+pub const ALONE: &[Fault] = &[fault(
+    "simplify/accuracy.rs",
+    "changed.filter(|k| !self.is_as_accurate(self.originals[*k], roots[*k])).collect()",
+    "changed.filter(|_| false).collect()",
+)];
+
 /// What makes the check try many more points, with steps for them: so it is seen whether a fault that was missed changes values.
 pub const MORE_POINTS: &[Fault] = &[
     fault("selfcheck/mod.rs", "const POINTS: usize = 5;", "const POINTS: usize = 100;"),
