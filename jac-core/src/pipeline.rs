@@ -13,6 +13,7 @@ use crate::simplify::{self, Report};
 use crate::{diff, rounds, unroll};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
+use std::time::{Duration, Instant};
 use syn::spanned::Spanned;
 
 /// Functions that unroll to more expressions are refused.
@@ -60,6 +61,8 @@ pub struct Stages {
     pub withdrawn: Vec<Disagreement>,
     /// Of each function that is emitted, the points at which it was compared with the function as read.
     pub compared: Vec<(Kind, usize)>,
+    /// What comparing took: to be measured, nothing depends on it.
+    pub checking: Duration,
 }
 
 /// A product with the Jacobian, or the Hessian, on its way through the pipe.
@@ -215,7 +218,17 @@ fn compile_caught(
         let (program, report) = simplified(derivative, effort);
         found.push(Derived { kind, program, seeds, report });
     }
-    let mut stages = Stages { primal, derivative, jacobian, report, both, products: found, withdrawn: Vec::new(), compared: Vec::new() };
+    let mut stages = Stages {
+        primal,
+        derivative,
+        jacobian,
+        report,
+        both,
+        products: found,
+        withdrawn: Vec::new(),
+        compared: Vec::new(),
+        checking: Duration::ZERO,
+    };
     let reports = stages.both.iter().map(|b| b.1).chain(stages.products.iter().map(|p| p.report)).chain([report]);
     let largest = reports.map(|r| r.after).max().unwrap_or_default();
     if largest > LARGEST_EMITTED {
@@ -242,12 +255,12 @@ fn compile_caught(
     for derived in &stages.products {
         emitter.emit(derived.kind, &derived.seeds, &derived.program, &unsimplified, derived.report);
     }
-    let Emitter { tokens: generated, withdrawn, compared, wrong, .. } = emitter;
+    let Emitter { tokens: generated, withdrawn, compared, wrong, checking, .. } = emitter;
     if let Some(wrong) = wrong {
         disagree(function, &wrong, &mut diagnostics);
         return failed(item, Some(&read.interface), diagnostics);
     }
-    (stages.withdrawn, stages.compared) = (withdrawn, compared);
+    (stages.withdrawn, stages.compared, stages.checking) = (withdrawn, compared, checking);
     let mut tokens = item;
     tokens.extend(generated);
     tokens.extend(emit::ir_function(&read.interface, &stages.jacobian));
@@ -263,18 +276,24 @@ struct Emitter<'a> {
     withdrawn: Vec<Disagreement>,
     compared: Vec<(Kind, usize)>,
     wrong: Option<Disagreement>,
+    checking: Duration,
 }
 
 impl<'a> Emitter<'a> {
     fn new(interface: &'a Interface, as_read: &'a Program) -> Emitter<'a> {
+        let start = Instant::now();
         let check = Selfcheck::new(as_read, interface.products.contains(&Kind::Hessian));
-        Emitter { interface, check, tokens: TokenStream::new(), withdrawn: Vec::new(), compared: Vec::new(), wrong: None }
+        let (withdrawn, compared) = (Vec::new(), Vec::new());
+        Emitter { interface, check, tokens: TokenStream::new(), withdrawn, compared, wrong: None, checking: start.elapsed() }
     }
 
     /// Emits a function: simplified, or as it was before that if the other disagrees.
     fn emit(&mut self, kind: Kind, seeds: &[Tensor], program: &Program, unsimplified: &dyn Fn(Kind) -> Option<Program>, report: Report) {
         let plan = lower::lower(program.clone(), self.has_products());
-        match self.check.compare(kind, seeds, &plan) {
+        let start = Instant::now();
+        let compared = self.check.compare(kind, seeds, &plan);
+        self.checking += start.elapsed();
+        match compared {
             Ok(points) => self.agreed(kind, seeds, program, plan, report, points),
             Err(disagreement) => {
                 let plain = unsimplified(kind).filter(|p| code(p) <= LARGEST_EMITTED);

@@ -25,12 +25,13 @@ fn the_corpus_agrees() {
 #[test]
 fn every_fault_can_be_planted() {
     let mut seen = std::collections::BTreeSet::new();
-    for fault in jac_tests::faults::FAULTS {
+    let all = [jac_tests::faults::ALONE, jac_tests::faults::MORE_POINTS, jac_tests::faults::FAULTS];
+    for fault in all.into_iter().flatten() {
         let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../jac-core/src").join(fault.file);
         let source = std::fs::read_to_string(&file).expect("a source file");
         assert_eq!(source.matches(fault.right).count(), 1, "{fault:?}");
         assert_ne!(fault.right, fault.wrong);
-        assert!(seen.insert((fault.file, fault.right)), "twice: {fault:?}");
+        assert!(seen.insert((fault.file, fault.right, fault.wrong)), "twice: {fault:?}");
     }
     assert!(seen.len() >= 50, "{}", seen.len());
 }

@@ -513,3 +513,22 @@ pub fn shifted(x: &Array1<f64>) -> f64 {
     }
     s * before
 }
+
+/// What stands behind a condition on its position is not computed once for the round: the last has no neighbour.
+/// shapes: a = [4, 3], x = [2]
+#[jacobian]
+pub fn driven_by_neighbours(a: &Array2<f64>, x: &[f64]) -> f64 {
+    let mut s = x.to_vec();
+    for r in 0..a.nrows() {
+        for j in 0..s.len() {
+            let mut pull = 0.0;
+            for i in 0..a.ncols() {
+                if i + 1 < a.ncols() {
+                    pull += a[[r, i + 1]].sin() * x[j];
+                }
+            }
+            s[j] = pull + 0.5 * s[j];
+        }
+    }
+    s.iter().sum()
+}
