@@ -779,8 +779,8 @@ fn condensed(program: &mut Program, terms: Vec<Term>) -> Vec<Term> {
             }
             // the last is outermost
             for c in in_order(program, &t.guards).into_iter().rev().filter(|c| !guards.contains(c)) {
-                let bracket = program.arena.rebuild(Node::Bracket(c));
-                product = program.arena.mul(bracket, product);
+                let zero = program.arena.constant(0);
+                product = program.arena.select(c, product, zero);
             }
             dense = program.arena.add(dense, product);
         }

@@ -444,12 +444,11 @@ impl Arena {
         self.apply(Op::Select, vec![condition, then, otherwise])
     }
 
-    /// The condition and arms of a mask: a bracket, or a branch with a structural zero in an arm.
-    /// The condition is no negation.
-    fn mask(&mut self, e: Expr) -> Option<(Expr, [Expr; 2])> {
-        let (c, [p, q]) = match (&self[e], self.as_apply(e)) {
-            (&Node::Bracket(c), _) => (c, [self.constant(1), self.constant(0)]),
-            (_, Some((Op::Select, &[c, p, q]))) if self.is_masked(p) || self.is_masked(q) => (c, [p, q]),
+    /// The condition and arms of a mask: a branch with a structural zero in an arm. A bracket is none, as it says where
+    /// the deltas beside it are valid. The condition is no negation.
+    fn mask(&self, e: Expr) -> Option<(Expr, [Expr; 2])> {
+        let (c, [p, q]) = match self.as_apply(e) {
+            Some((Op::Select, &[c, p, q])) if self.is_masked(p) || self.is_masked(q) => (c, [p, q]),
             _ => return None,
         };
         match self.as_apply(c) {

@@ -244,7 +244,7 @@ struct Scheduler<'a> {
     needs: Needs,
     /// The indices that a node depends on.
     free: Map<Expr, Vec<Index>>,
-    /// What too many scopes would compute each, with what must hold for it, as one of them knows it.
+    /// What too many scopes would compute each, with what must hold for it.
     crowded: Map<Expr, Vec<Affine>>,
     /// How often each node is used.
     uses: Vec<u32>,
@@ -316,14 +316,13 @@ impl<'a> Scheduler<'a> {
                 (true, false) => out.extend(used),
                 (true, true) => {
                     let facts: Vec<Facts> = used.iter().map(|scope| tree.facts(self.program, *scope)).collect();
-                    let told = |need: &&Affine| facts.iter().any(|facts| facts.tell(self.program, need));
+                    let told = |need: &Affine| facts.iter().any(|facts| facts.tell(self.program, need));
                     let all = self.needs.get(e);
-                    if used.len() <= MOST_UNKNOWN && !all.iter().any(|need| told(&need)) {
+                    if used.len() <= MOST_UNKNOWN && !all.iter().all(told) {
                         out.extend(used);
                         continue;
                     }
-                    let conditions = all.iter().filter(|need| used.len() > MOST_UNKNOWN || told(need));
-                    self.crowded.insert(e, conditions.cloned().collect());
+                    self.crowded.insert(e, all.to_vec());
                     out.push(common);
                 }
                 (false, _) => out.push(common),
