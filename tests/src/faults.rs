@@ -116,7 +116,7 @@ pub const FAULTS: &[Fault] = &[
     fault("ops/table.rs", "(div (div ?a ?b) ?c) => (div ?a (mul ?b ?c))", "(div (div ?a ?b) ?c) => (div ?a (mul ?b ?b))"),
     // scheduling
     fault("lower/schedule.rs", "Kind::Loop(i) if !free.contains(&i) => {", "Kind::Loop(i) if free.len() < 2 || !free.contains(&i) => {"),
-    fault("lower/schedule.rs", "*known = tree.common(*known, scope);", "*known = scope;"),
+    fault("lower/schedule.rs", "places[known] = tree.common(places[known], scope)", "places[known] = scope"),
     fault("lower/schedule.rs", "self.needs.are_none(e) || self.needs.hold(", "true || self.needs.hold("),
     fault("lower/schedule.rs", "let (sin, cos) = if *op == Op::Sin {", "let (sin, cos) = if *op == Op::Cos {"),
     fault("lower/mod.rs", "Stmt::Scalar(t, _) => !reads.contains(t),", "Stmt::Scalar(..) => true,"),

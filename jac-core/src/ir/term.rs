@@ -338,13 +338,13 @@ impl Program {
         sum
     }
 
-    /// Makes deltas of guards that an index is at a place: inside its range, as deltas are, by guards of their own. Of an
-    /// index that is not summed over here, `length` tells how many positions it has, if that matters.
-    pub fn solve_guards(&mut self, term: &mut Term, length: impl Fn(Symbol) -> Option<Affine>) {
+    /// Makes deltas of guards that an index is at a place: inside its range, as deltas are, by guards of their own.
+    pub fn solve_guards(&mut self, term: &mut Term) {
         for c in std::mem::take(&mut term.guards) {
             let length = |axis: &Affine| match axis.as_symbol()? {
                 Symbol::Bound(k) => term.sums.iter().rev().nth(k as usize).cloned(),
-                other => length(other),
+                Symbol::Index(i) => Some(self.length(i).clone()),
+                Symbol::Size(_) => None,
             };
             let solved = self.arena.equal_positions(c).and_then(|(at, axis)| Some((length(&axis)?, at, axis)));
             let Some((length, at, axis)) = solved else {
@@ -377,7 +377,7 @@ impl Program {
     /// Removes every delta it can; false where one never holds.
     fn eliminate(&mut self, term: &mut Term) -> bool {
         loop {
-            self.solve_guards(term, |_| None);
+            self.solve_guards(term);
             if !term.settle(&self.arena) {
                 return false;
             }

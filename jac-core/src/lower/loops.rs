@@ -566,8 +566,7 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Option<Nest
     let mut at: Vec<Affine> = indices.iter().map(|i| Affine::from(*i)).collect();
     let mut free: Vec<Index> = indices.to_vec();
     let sums = term.name_sums(program);
-    let lengths: Map<Symbol, Affine> = indices.iter().chain(&sums).map(|i| (Symbol::Index(*i), program.length(*i).clone())).collect();
-    program.solve_guards(&mut term, |s| lengths.get(&s).cloned());
+    program.solve_guards(&mut term);
     term.settle(&program.arena).then_some(())?;
     let mut left = std::mem::take(&mut term.deltas);
     let mut guards = Vec::new();
