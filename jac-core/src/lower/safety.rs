@@ -69,20 +69,33 @@ pub fn enter_sums(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
     })
 }
 
-/// Puts expressions behind the conditions that given integers are 0 or more, so that they may stand anywhere.
+/// The accesses in some expressions that may be out of range, with what must be 0 or more for them not to be.
+pub fn exposed(program: &Program, needs: &Needs, mut expressions: Vec<Expr>) -> Map<Expr, Vec<Affine>> {
+    let mut seen: Set<Expr> = Set::default();
+    let mut out = Map::default();
+    while let Some(e) = expressions.pop() {
+        if needs.are_none(e) || !seen.insert(e) {
+            continue;
+        }
+        match &program.arena[e] {
+            Node::Access(..) => _ = out.insert(e, needs.get(e).to_vec()),
+            node => expressions.extend(node.children()),
+        }
+    }
+    out
+}
+
+/// Puts accesses behind the conditions that given integers are 0 or more, so that they may stand anywhere. Where an
+/// access is out of range its value is not used, unless the function itself panics.
 pub fn guarded(program: &mut Program, roots: &[Expr], conditions: &Map<Expr, Vec<Affine>>) -> Vec<Expr> {
     program.arena.map(roots, |arena, e, node| {
         let inner = if arena[e] == node { e } else { arena.insert(node) };
         let Some(conditions) = conditions.get(&e) else { return inner };
         let zero = arena.constant(0);
-        let is_truth = arena.as_apply(inner).is_some_and(|(op, _)| op.entry().truth);
         conditions.iter().fold(inner, |inner, need| {
             let need = arena.integer(need.clone());
             let condition = arena.apply(Op::Le, vec![zero, need]);
-            match is_truth {
-                true => arena.apply(Op::And, vec![condition, inner]),
-                false => arena.apply(Op::Select, vec![condition, inner, zero]),
-            }
+            arena.apply(Op::Select, vec![condition, inner, zero])
         })
     })
 }

@@ -9,7 +9,7 @@ use crate::ops::{Intrinsic, Op};
 const LONGEST: u32 = 10;
 
 /// Branches within branches could double what each arm computes at every level: what more scopes need is
-/// computed around them, behind the condition that makes it valid.
+/// computed around them, with each access in it behind the condition that it is in range.
 const MOST_COPIES: usize = 4;
 /// The same where no condition tells that an access is in range: the function itself panics where it is not, and
 /// so do the copies.
@@ -166,9 +166,9 @@ impl Tree {
                 let body = scheduler.scope(&self, 0);
                 return (body, scheduler.locals);
             }
-            let crowded = scheduler.crowded;
+            let exposed = safety::exposed(scheduler.program, &scheduler.needs, scheduler.crowded);
             let roots: Vec<Expr> = self.expressions().map(|e| *e).collect();
-            let guarded = safety::guarded(program, &roots, &crowded);
+            let guarded = safety::guarded(program, &roots, &exposed);
             self.expressions().zip(guarded).for_each(|(e, guarded)| *e = guarded);
             self.scopes.truncate(scopes);
         }
@@ -244,8 +244,8 @@ struct Scheduler<'a> {
     needs: Needs,
     /// The indices that a node depends on.
     free: Map<Expr, Vec<Index>>,
-    /// What too many scopes would compute each, with what must hold for it.
-    crowded: Map<Expr, Vec<Affine>>,
+    /// What too many scopes would compute each.
+    crowded: Vec<Expr>,
     /// How often each node is used.
     uses: Vec<u32>,
     /// The scopes in which a node is computed, none of which is inside another; before that is decided, those
@@ -268,7 +268,7 @@ impl<'a> Scheduler<'a> {
             program,
             needs: Needs::of(program, order),
             free: program.arena.free_table(order),
-            crowded: Map::default(),
+            crowded: Vec::new(),
             uses: vec![0; program.arena.len()],
             places: vec![Vec::new(); program.arena.len()],
             arms: Map::default(),
@@ -322,7 +322,7 @@ impl<'a> Scheduler<'a> {
                         out.extend(used);
                         continue;
                     }
-                    self.crowded.insert(e, all.to_vec());
+                    self.crowded.push(e);
                     out.push(common);
                 }
                 (false, _) => out.push(common),
