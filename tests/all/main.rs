@@ -13,6 +13,7 @@ mod determinism;
 mod errors;
 #[path = "../fuzz/mod.rs"]
 mod fuzz;
+mod found;
 mod fuzzed;
 mod gates;
 mod hygiene;

@@ -6,7 +6,7 @@
 //! it, so nothing is multiplied by a matrix that is mostly zeros; a dense derivative that really is
 //! summed over becomes a definition of its own and is computed once.
 
-use super::{block_name, norms, partial};
+use super::{block_name, norms, partials};
 use crate::ir::{
     affines, in_order, is_natural, may_stand, rule, runs, units, Affine, Block, Body, Constant, Definition, Expr, Facts, Index, Map, Node,
     Program, Role, Set, Tensor, Term,
@@ -806,12 +806,10 @@ fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Ind
             }
             Node::Apply(op, args) => {
                 let mut out = Vec::new();
-                for (k, a) in args.iter().enumerate() {
-                    let Some(inner) = tangents.get(a).cloned() else { continue };
-                    let value = if n == e { result } else { n };
-                    let local = partial(program, value, op, &args, k);
+                let value = if n == e { result } else { n };
+                for (a, local) in partials(program, value, op, &args, |a| tangents.contains_key(a)) {
                     for l in program.expand(local) {
-                        for t in &inner {
+                        for t in &tangents[&a] {
                             let product = l.times(t, &mut program.arena);
                             if product.coefficient != Constant::from(0) {
                                 out.push(product);

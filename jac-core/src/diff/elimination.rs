@@ -5,7 +5,7 @@
 //! Jacobian (Griewank & Walther, *Evaluating Derivatives*, chapter 9). The order decides the cost
 //! and no order is always best, so several are tried and the cheapest is kept.
 
-use super::{block_name, norms, partial};
+use super::{block_name, norms, partials};
 use crate::ir::{Affine, Block, Body, Definition, Expr, Map, Node, Program, Role, Set};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -155,11 +155,8 @@ fn linearise(program: &mut Program, roots: &[Expr]) -> (Graph, Vec<Expr>) {
             Node::Apply(op, args) if args.iter().any(|a| active.contains(a)) => {
                 active.insert(e);
                 inner.push(e);
-                for (k, a) in args.iter().enumerate() {
-                    if active.contains(a) {
-                        let weight = partial(program, e, op, &args, k);
-                        graph.connect(program, Vertex::Node(e), Vertex::Node(*a), weight);
-                    }
+                for (a, weight) in partials(program, e, op, &args, |a| active.contains(a)) {
+                    graph.connect(program, Vertex::Node(e), Vertex::Node(a), weight);
                 }
             }
             _ => {}

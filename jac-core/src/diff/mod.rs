@@ -13,6 +13,45 @@ pub mod products;
 use crate::ir::{template, Expr, Program, Tensor};
 use crate::ops::Op;
 
+/// What `op(args)`, whose value is `e`, depends on among what is `wanted`, with its derivative by each.
+fn partials(program: &mut Program, e: Expr, op: Op, args: &[Expr], wanted: impl Fn(&Expr) -> bool) -> Vec<(Expr, Expr)> {
+    let mut out = Vec::new();
+    for (k, a) in args.iter().enumerate() {
+        // `u / cosh(a)`, of which the second derivative of tanh consists, is `-tanh(a)` times as steep as it is high; by way
+        // of `cosh` it would be ∞ times 0 from 711 on
+        let factors = if (op, k) == (Op::Div, 1) { factors(program, *a) } else { Vec::new() };
+        if !factors.iter().any(|f| argument_of_cosh(program, *f).is_some()) {
+            if wanted(a) {
+                out.push((*a, partial(program, e, op, args, k)));
+            }
+            continue;
+        }
+        for f in factors {
+            let (by, rule) = argument_of_cosh(program, f).map_or((f, "-(y / a)"), |a| (a, "-(y * tanh(a))"));
+            if wanted(&by) {
+                out.push((by, template(program, rule, &[("a", by), ("y", e)])));
+            }
+        }
+    }
+    out
+}
+
+fn argument_of_cosh(program: &Program, e: Expr) -> Option<Expr> {
+    program.arena.as_apply(e).filter(|(op, _)| *op == Op::Cosh).map(|(_, args)| args[0])
+}
+
+/// What an expression is the product of.
+fn factors(program: &Program, e: Expr) -> Vec<Expr> {
+    let (mut waiting, mut out) = (vec![e], Vec::new());
+    while let Some(e) = waiting.pop() {
+        match program.arena.as_apply(e) {
+            Some((Op::Mul, args)) => waiting.extend(args.iter().rev()),
+            _ => out.push(e),
+        }
+    }
+    out
+}
+
 /// The partial derivative of `op(args)`, whose value is `e`, with respect to its argument `k`.
 fn partial(program: &mut Program, e: Expr, op: Op, args: &[Expr], k: usize) -> Expr {
     let mut bindings: Vec<(&str, Expr)> = ["a", "b", "c"].into_iter().zip(args.iter().copied()).collect();

@@ -371,11 +371,12 @@ impl Arena {
                     let (p, q) = (self.mul_at(p, w, level + 1), self.mul_at(q, w, level + 1));
                     return self.select(c, p, q);
                 }
-                // branches within branches would be copied again and again: ask for the zero instead
+                // branches within branches would be copied again and again: ask once whether any of them is taken (and
+                // not whether the mask is 0: what is 0 by chance has a derivative)
+                let on = self.is_on(mask, &mut Map::default());
                 let zero = self.constant(0);
-                let off = self.apply(Op::Eq, vec![mask, zero]);
                 let product = self.apply(Op::Mul, vec![mask, w]);
-                return self.select(off, zero, product);
+                return self.select(on, product, zero);
             }
         }
         if let Some((Op::Neg, &[a])) = self.as_apply(a) {
@@ -455,6 +456,29 @@ impl Arena {
             Some((Op::Not, &[c])) => Some((c, [q, p])),
             _ => Some((c, [p, q])),
         }
+    }
+
+    /// The condition that a mask has no structural zero.
+    fn is_on(&mut self, mask: Expr, known: &mut Map<Expr, Expr>) -> Expr {
+        if self.is(mask, 0) {
+            return mask;
+        }
+        if let Some(on) = known.get(&mask) {
+            return *on;
+        }
+        let Some((c, [p, q])) = self.mask(mask) else { return self.constant(1) };
+        let (p, q) = (self.is_on(p, known), self.is_on(q, known));
+        let not = self.fold(Op::Not, &[c]);
+        let on = match (self.is(p, 1), self.is(q, 1)) {
+            (true, _) => self.fold(Op::Or, &[c, q]),
+            (_, true) => self.fold(Op::Or, &[not, p]),
+            _ => {
+                let (then, otherwise) = (self.fold(Op::And, &[c, p]), self.fold(Op::And, &[not, q]));
+                self.fold(Op::Or, &[then, otherwise])
+            }
+        };
+        known.insert(mask, on);
+        on
     }
 
     /// Whether a product has deltas or brackets among its factors.

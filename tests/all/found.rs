@@ -1,0 +1,171 @@
+//! What the fuzzer found once, as short as it could be made: against central differences, and closed forms where
+//! differences say nothing.
+
+use jac_runtime::jacobian;
+
+/// The Jacobian by central differences, row by row.
+fn differences(f: impl Fn(&[f64]) -> Vec<f64>, x: &[f64]) -> Vec<f64> {
+    let at = |k: usize, by: f64| f(&x.iter().enumerate().map(|(i, v)| if i == k { v + by } else { *v }).collect::<Vec<f64>>());
+    let columns: Vec<Vec<f64>> =
+        (0..x.len()).map(|k| at(k, 1e-5).iter().zip(at(k, -1e-5)).map(|(up, down)| (up - down) / 2e-5).collect()).collect();
+    (0..f(x).len()).flat_map(|row| columns.iter().map(move |c| c[row])).collect()
+}
+
+#[track_caller]
+fn close<'a>(ours: impl IntoIterator<Item = &'a f64>, other: &[f64]) {
+    let ours: Vec<f64> = ours.into_iter().copied().collect();
+    assert_eq!(ours.len(), other.len());
+    for (a, b) in ours.iter().zip(other) {
+        assert!((a - b).abs() <= 1e-7 * (1.0 + b.abs()), "{ours:?}, not {other:?}");
+    }
+}
+
+const POINT: [f64; 4] = [0.7, -0.4, 1.3, 0.2];
+const OTHER: [f64; 4] = [-0.3, 0.9, 0.4, -1.1];
+
+#[jacobian(hessian)]
+fn far_out(x: f64) -> f64 {
+    (x * x * x).tanh()
+}
+
+#[test]
+fn the_curvature_of_tanh_is_zero_far_out() {
+    // by way of sinh and cosh it is ∞ times 0
+    assert_eq!(far_out_hessian(10.0), 0.0);
+    let (t, x) = (0.125_f64.tanh(), 0.5_f64);
+    let slope = 1.0 - t * t;
+    close([&far_out_hessian(x)], &[6.0 * x * slope - 18.0 * x.powi(4) * t * slope]);
+}
+
+#[jacobian(hessian)]
+fn zero_by_chance(x: f64, y: f64) -> f64 {
+    let v = (0.25_f64.hypot(x) * (y - x)).sin();
+    if y.floor() > 0.0 {
+        return y * (v * x.clamp(-1.0, 1.0));
+    }
+    y.sin().asinh().atan()
+}
+
+#[test]
+fn a_factor_that_is_zero_by_chance_has_a_derivative() {
+    // v is 0 at (1, 1), and the clamp is at its kink, where its derivative is ½
+    let h = 0.25_f64.hypot(1.0);
+    let hessian = zero_by_chance_hessian(1.0, 1.0);
+    close([&hessian.0 .0, &hessian.1 .1], &[-2.0 / h - h, 2.0 * h]);
+    close([&hessian.0 .1], &[hessian.1 .0]);
+}
+
+#[jacobian(vjp)]
+fn never_leaves(x: &[f64], y: f64) -> f64 {
+    if (y - y) > 1.5 {
+        return y;
+    }
+    x.iter().sum::<f64>() * y
+}
+
+#[test]
+fn a_condition_that_folds_is_a_truth_value() {
+    close(&never_leaves_jacobian(&POINT, 2.0).0, &[2.0; 4]);
+    close(&never_leaves_vjp(&POINT, 2.0, 3.0).1 .0, &[6.0; 4]);
+}
+
+#[jacobian]
+fn one_place(x: &[f64]) -> Vec<f64> {
+    let s: f64 = x.iter().sum();
+    (0..x.len()).map(|i| if i == 1 { s * s } else { 0.3 }).collect()
+}
+
+#[jacobian]
+fn by_place(x: &[f64], y: f64) -> Vec<f64> {
+    let at = |i: usize| match i {
+        0 => x[i] * y,
+        q if q > 2 => x[i],
+        _ => i as f64,
+    };
+    (0..x.len()).map(at).collect()
+}
+
+#[jacobian]
+fn products_of_guarded(x: &[f64], k: f64) -> f64 {
+    (if x.len() > 1 { x[1] } else { k }) * (if x.len() > 0 { x[x.len() - 1] } else { k })
+}
+
+#[jacobian]
+fn coupled_neighbours(x: &[f64], steps: usize) -> f64 {
+    let mut s = x.to_vec();
+    for _ in 0..steps {
+        let old = s.clone();
+        for j in 0..s.len() {
+            let mut pull = 0.0;
+            for i in 0..old.len() {
+                if i + 1 < old.len() {
+                    pull += old[i + 1].sin();
+                }
+            }
+            s[j] = 0.3 * pull + old[j];
+        }
+    }
+    s.iter().sum()
+}
+
+#[jacobian]
+fn written_and_read_at_the_end(x: &[f64], z: f64) -> f64 {
+    let mut y = vec![0.0; x.len()];
+    for i in 1..x.len() {
+        y[i] = (z * x[i - 1]).tanh();
+    }
+    (if x.len() > 0 { y[x.len() - 1] } else { 1.25 }) * z
+}
+
+#[test]
+fn positions_that_short_slices_do_not_have_are_not_touched() {
+    for n in 0..=POINT.len() {
+        let x = &POINT[..n];
+        close(&one_place_jacobian(x), &differences(one_place, x));
+        close(&by_place_jacobian(x, 0.5).0, &differences(|x| by_place(x, 0.5), x));
+        close(&products_of_guarded_jacobian(x, 0.5).0, &differences(|x| vec![products_of_guarded(x, 0.5)], x));
+        close(&coupled_neighbours_jacobian(x, 3), &differences(|x| vec![coupled_neighbours(x, 3)], x));
+        close(&written_and_read_at_the_end_jacobian(x, 0.5).0, &differences(|x| vec![written_and_read_at_the_end(x, 0.5)], x));
+    }
+}
+
+/// The guard of `y[1]` is a condition on another length.
+#[jacobian]
+fn guarded_by_another(x: &[f64], y: &[f64], z: [f64; 3]) -> f64 {
+    let a = z[1] - (if y.len() > 1 { y[1] } else { 0.25 });
+    let pick = |v: f64| if x.len() > 1 { y[1] } else { v };
+    let r = pick(a) * 0.5 - pick(if a < 0.75 { z[2] * z[1] } else { 1.5 }) * pick(a);
+    (r + 1.0).sin()
+}
+
+#[test]
+fn what_another_condition_makes_valid_is_computed_only_there() {
+    let z = [0.2, 0.5, -0.3];
+    for (n, m) in [(0, 0), (0, 1), (1, 1), (0, 2), (2, 2), (4, 3)] {
+        let (x, y) = (&POINT[..n], &OTHER[..m]);
+        let (_, by_y, by_z) = guarded_by_another_jacobian(x, y, z);
+        close(&by_y, &differences(|y| vec![guarded_by_another(x, y, z)], y));
+        close(&by_z, &differences(|z| vec![guarded_by_another(x, y, [z[0], z[1], z[2]])], &z));
+    }
+}
+
+/// A read behind a condition on another slice, carried through a loop.
+#[jacobian]
+fn carried_behind_a_guard(z: &[f64], x: &[f64], y: &[f64]) -> f64 {
+    let mut s = 0.5;
+    for i in 0..y.len() {
+        s = s * 1.5 - (if x.len() > 0 { x[0] } else { z[i] }) * y[i];
+    }
+    s
+}
+
+#[test]
+fn a_loop_reads_another_slice_only_behind_its_guard() {
+    for (z, x) in [(&POINT[..3], &OTHER[..0]), (&POINT[..1], &OTHER[..1])] {
+        let y = &OTHER[1..];
+        let (by_z, by_x, by_y) = carried_behind_a_guard_jacobian(z, x, y);
+        close(&by_z, &differences(|z| vec![carried_behind_a_guard(z, x, y)], z));
+        close(&by_x, &differences(|x| vec![carried_behind_a_guard(z, x, y)], x));
+        close(&by_y, &differences(|y| vec![carried_behind_a_guard(z, x, y)], y));
+    }
+}
