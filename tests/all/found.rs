@@ -169,3 +169,34 @@ fn a_loop_reads_another_slice_only_behind_its_guard() {
         close(&by_y, &differences(|y| vec![carried_behind_a_guard(z, x, y)], y));
     }
 }
+
+struct Weights {
+    w: Vec<f64>,
+    scale: f64,
+}
+
+#[jacobian]
+impl Weights {
+    #[jacobian(value)]
+    fn beyond_the_last(&self, x: &[f64]) -> f64 {
+        let mut s = self.scale;
+        for i in 0..3 {
+            s += if i + 1 < self.w.len() { self.w[i + 1] * x[i] } else { s.sin() * self.scale };
+        }
+        for v in x {
+            s += self.w[0] * v * v;
+        }
+        s
+    }
+}
+
+#[test]
+fn a_field_is_indexed_only_where_the_function_does() {
+    for n in 1..4 {
+        let model = Weights { w: POINT[..n].to_vec(), scale: 0.4 };
+        close(&model.beyond_the_last_value_and_jacobian(&OTHER).1, &differences(|x| vec![model.beyond_the_last(x)], &OTHER));
+    }
+    // no round reads `w[0]`, and the first three read nothing of `x`
+    let empty = Weights { w: Vec::new(), scale: 0.4 };
+    assert_eq!(empty.beyond_the_last_value_and_jacobian(&[]).0, empty.beyond_the_last(&[]));
+}

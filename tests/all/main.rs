@@ -11,9 +11,9 @@ mod check;
 mod common;
 mod determinism;
 mod errors;
+mod found;
 #[path = "../fuzz/mod.rs"]
 mod fuzz;
-mod found;
 mod fuzzed;
 mod gates;
 mod hygiene;

@@ -155,8 +155,11 @@ impl Emitter<'_> {
                 _ => true,
             };
             let (ident, ty, source) = (&c.ident, &c.ty, &c.source);
-            if used {
-                out.extend(quote!(let #ident: #ty = #source;));
+            let lazy = matches!(&c.kind, ParamKind::Float(_, t, _) | ParamKind::Truth(t, _) if self.program.lazy.contains(t));
+            match (used, lazy) {
+                (false, _) => {}
+                (true, true) => out.extend(quote!(let #ident = || -> #ty { #source };)),
+                (true, false) => out.extend(quote!(let #ident: #ty = #source;)),
             }
         }
         out

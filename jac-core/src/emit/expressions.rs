@@ -202,6 +202,10 @@ impl Emitter<'_> {
         match &self.program.arena[e] {
             Node::Const(c) => self.number(c, strength),
             Node::Integer(a) => self.integer(a, strength),
+            Node::Access(t, at) if self.program.lazy.contains(t) => {
+                let constant = self.element(*t, at);
+                quote!(#constant())
+            }
             Node::Access(t, at) => {
                 let element = self.element(*t, self.held(*t, at));
                 let reads = self.program.info(*t).role != Role::Defined

@@ -123,7 +123,7 @@ fn signature(interface: &Interface, kind: Kind, docs: &[TokenStream], body: &Tok
     quote! {
         #(#docs)*
         #(#attributes)*
-        #[allow(unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
+        #[allow(unused_variables, unconditional_panic, clippy::all, clippy::pedantic, clippy::nursery)]
         #must_use
         #[inline]
         #vis fn #name #impl_generics (#(#params),*) #output #where_clause {

@@ -54,6 +54,10 @@ pub(super) struct Reader<'a> {
     pub(super) outs: Vec<ir::Tensor>,
     /// What left early and has not landed.
     pub(super) jumps: Vec<Jump>,
+    /// The branches, and loops that may have no round, around what is read.
+    pub(super) branches: usize,
+    /// The constants from outside that are evaluated whatever happens.
+    pub(super) eager: ir::Set<ir::Tensor>,
     /// The loops around, with their labels.
     pub(super) labels: Vec<(Option<String>, usize)>,
     /// The number of loops seen.
@@ -101,6 +105,8 @@ pub(super) fn read(
         scope: Vec::new(),
         outs: Vec::new(),
         jumps: Vec::new(),
+        branches: 0,
+        eager: ir::Set::default(),
         labels: Vec::new(),
         loops: 0,
         calls: 0,

@@ -103,7 +103,9 @@ impl<'b> Reader<'b> {
         self.loops += 1;
         let labels = std::mem::replace(&mut self.labels, vec![(None, number)]);
         let (from, kept) = (self.jumps.len(), self.slots.len());
+        self.branches += 1;
         let tail = round(self, (*stream.item).clone()).map(|()| Value::unit());
+        self.branches -= 1;
         self.labels = labels;
         self.land(Target::Continue(number), from, kept, tail)?;
         self.slots.truncate(kept.max(self.pinned));

@@ -222,11 +222,13 @@ impl Reader<'_> {
         let before = self.slots.clone();
         let kept = before.len();
         let jumps = self.jumps.len();
+        self.branches += 1;
         let a = then(self);
         let after_then = std::mem::replace(&mut self.slots, before);
         self.guard_jumps(jumps, c);
         let jumps = self.jumps.len();
         let b = otherwise(self);
+        self.branches -= 1;
         let not = self.program.arena.fold(Op::Not, &[c]);
         self.guard_jumps(jumps, not);
         match (a, b) {

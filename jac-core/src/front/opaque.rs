@@ -2,14 +2,14 @@
 //! from outside, calls on them.
 //!
 //! Such an expression stays Rust until its use tells its type; then it becomes a constant that the
-//! generated function evaluates on entry.
+//! generated function evaluates on entry, or where the function reads it if that might panic elsewhere.
 
 use super::body::{Eval, Reader};
 use super::integers::Int;
 use super::types::{new_size, Seen};
 use super::value::{Truth, Value};
 use crate::interface::{Param, ParamKind, Ty};
-use crate::ir::{Affine, Expr, Node, Role, SizeKind};
+use crate::ir::{self, Affine, Expr, Node, Role, SizeKind};
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, ToTokens};
 use std::rc::Rc;
@@ -46,7 +46,7 @@ impl Reader<'_> {
         let ty: syn::Type = parse_quote!(#float);
         let tensor = self.constant(e, &ty, |r, name| ParamKind::Float(Ty::Scalar, r.program.tensor(name, Vec::new(), Role::Param), false));
         match tensor {
-            ParamKind::Float(_, tensor, _) => Ok(self.program.arena.insert(Node::Access(tensor, Vec::new()))),
+            ParamKind::Float(_, tensor, _) => Ok(self.read_here(e, tensor)),
             _ => self.fail(e.span(), "this constant is used as a float and as something else", "bind it with `let` and its type"),
         }
     }
@@ -64,7 +64,7 @@ impl Reader<'_> {
     pub(super) fn opaque_truth(&mut self, e: &syn::Expr) -> Eval<Truth> {
         let ty: syn::Type = parse_quote!(::core::primitive::bool);
         match self.constant(e, &ty, |r, name| ParamKind::Truth(r.program.tensor(name, Vec::new(), Role::Truth), false)) {
-            ParamKind::Truth(tensor, _) => Ok(Truth::Open(self.program.arena.insert(Node::Access(tensor, Vec::new())))),
+            ParamKind::Truth(tensor, _) => Ok(Truth::Open(self.read_here(e, tensor))),
             _ => self.fail(e.span(), "this constant is used as a condition and as something else", "bind it with `let` and its type"),
         }
     }
@@ -145,6 +145,18 @@ impl Reader<'_> {
         Ok(Value::Array(items.into_iter().map(|v| self.typed(v, element)).collect::<Eval<_>>()?))
     }
 
+    /// A constant from outside, read in this place: on entry, or only behind the conditions of this place where evaluating
+    /// it might panic.
+    fn read_here(&mut self, e: &syn::Expr, tensor: ir::Tensor) -> Expr {
+        if self.branches == 0 && self.jumps.is_empty() {
+            self.eager.insert(tensor);
+            self.program.lazy.swap_remove(&tensor);
+        } else if !is_field(e) && !self.eager.contains(&tensor) {
+            self.program.lazy.insert(tensor);
+        }
+        self.program.arena.insert(Node::Access(tensor, Vec::new()))
+    }
+
     /// The constant `e`, declared at its first use.
     fn constant(&mut self, e: &syn::Expr, ty: &syn::Type, kind: impl FnOnce(&mut Self, &str) -> ParamKind) -> ParamKind {
         let source = e.to_token_stream();
@@ -166,6 +178,17 @@ impl Reader<'_> {
 
     pub(super) fn float_type(&self) -> TokenStream {
         self.types.float.as_ref().map_or_else(|| quote!(f64), |(_, tokens)| tokens.clone())
+    }
+}
+
+/// Whether reading it cannot panic: a path, or a field of one.
+fn is_field(e: &syn::Expr) -> bool {
+    match e {
+        syn::Expr::Path(_) | syn::Expr::Lit(_) => true,
+        syn::Expr::Field(f) => is_field(&f.base),
+        syn::Expr::Paren(p) => is_field(&p.expr),
+        syn::Expr::Reference(r) => is_field(&r.expr),
+        _ => false,
     }
 }
 

@@ -195,6 +195,9 @@ pub struct Program {
     pub strict: bool,
     /// The lengths, roots of sums of squares, whose derivative is never asked for where they are 0.
     pub regular: Set<Expr>,
+    /// The constants from outside that may be evaluated only where the function does: an index in them may be out of
+    /// range.
+    pub lazy: Set<Tensor>,
 }
 
 impl Program {

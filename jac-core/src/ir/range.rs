@@ -129,6 +129,8 @@ impl Needs {
             self.get(e).iter().filter(|need| !facts.tell(program, need)).cloned().collect::<Vec<Affine>>()
         };
         match &arena[e] {
+            // nothing tells where it may be evaluated
+            Node::Access(t, _) if program.lazy.contains(t) => [Affine::from(-1)].into_iter().collect(),
             Node::Access(t, at) => {
                 let axes = at.iter().zip(&program.info(*t).shape);
                 let bounds = axes.flat_map(|(a, n)| [a.clone(), n.plus(&Affine::from(1), -1).plus(a, -1)]);

@@ -78,6 +78,8 @@ pub fn exposed(program: &Program, needs: &Needs, mut expressions: Vec<Expr>) -> 
             continue;
         }
         match &program.arena[e] {
+            // a constant from outside has no condition that could be asked for
+            Node::Access(t, _) if program.lazy.contains(t) => {}
             Node::Access(..) => _ = out.insert(e, needs.get(e).to_vec()),
             node => expressions.extend(node.children()),
         }
