@@ -1,4 +1,4 @@
-//! What `check!` runs: all functions that were generated for one, against central differences and each other.
+//! What `check!` runs: all functions that were generated for one, against differences and each other.
 
 use alloc::format;
 use alloc::string::String;
@@ -100,14 +100,24 @@ pub fn fill_all<'a, F: 'a>(elements: impl Iterator<Item = &'a mut F>, x: f64, fl
 const AROUND: u64 = 4;
 /// How far these are away, as a part of each number, or of a tenth.
 const DISTANCE: f64 = 0.02;
-/// Steps of the differences: each half as large as the one before.
-const STEPS: usize = 10;
+/// Steps of the differences: the last is 3e-6 of the number, where a function that lost three digits still shows seven.
+const STEPS: usize = 14;
+/// How many times smaller than the one before each step is. Not 2: half of many periods is often whole periods again, and what
+/// is periodic would look slow at all steps.
+const SMALLER: f64 = 2.1;
 /// The first step, as a part of the number, or of a tenth.
 const FIRST: f64 = 0.05;
+/// How many steps below the first of an extrapolation are looked at: by then what converges comes 20 times
+/// nearer, and what jumps, 20 times further.
+const BELOW: usize = 4;
 /// The part of the largest derivative of a column that rounding may leave in the others.
 const LOST: f64 = 0.01;
 /// A difference is trusted up to this many times its estimated error.
 const TRUST: f64 = 16.0;
+/// The units of the last place that a function may lose to rounding: three digits.
+const NOISE: f64 = 1000.0;
+/// How much extrapolation may enlarge rounding errors: the product of (2.1ᵏ + 1) / (2.1ᵏ - 1) over all k.
+const ENLARGED: f64 = 7.0;
 
 /// Compares the functions at the point and around it.
 ///
@@ -157,6 +167,67 @@ impl Random {
 struct Estimate {
     value: f64,
     error: f64,
+}
+
+/// The one-sided difference quotients of one result at one step, forward and backward.
+struct Quotients {
+    step: f64,
+    sides: [f64; 2],
+    /// The largest of the values.
+    size: f64,
+}
+
+/// The derivative at `x` that the quotients tend to, each side extrapolated to a step of 0 (Ridders 1982): of all
+/// estimates that the smaller steps bear out the one with the least error.
+///
+/// Without one the error is infinite: where the function jumps, has a kink or turns faster than the steps, differences
+/// tell nothing, however well some of them agree.
+fn limit(x: f64, epsilon: f64, quotients: &[Quotients]) -> Estimate {
+    let mut best = Estimate { value: 0.0, error: f64::INFINITY };
+    let tables = [0, 1].map(|side| extrapolated(quotients.iter().map(|q| q.sides[side])));
+    for first in 0..quotients.len().saturating_sub(BELOW) {
+        let size = quotients[first..].iter().fold(0.0_f64, |size, q| size.max(q.size));
+        for last in first + 2..quotients.len() {
+            let order = last - first;
+            let value = tables.iter().map(|t| t[last][order]).sum::<f64>() / 2.0;
+            // both sides, and of each the extrapolations that leave out the first step or the last
+            let agreeing = tables.iter().flat_map(|t| [t[last][order], t[last][order - 1], t[last - 1][order - 1]]);
+            // `max` would pass over what is no number
+            let apart = agreeing.fold(0.0, |apart, t| if (t - value).abs() <= apart { apart } else { (t - value).abs() });
+            // the values are rounded, and so is where they are taken
+            let rounding = |q: &Quotients| epsilon * (size + (x * value).abs()) / q.step;
+            // at the two smallest steps it is seen: after one extrapolation nothing else is left
+            let seen = tables.iter().flat_map(|t| t.iter().zip(quotients).rev().take(2)).map(|(t, q)| (t[1] - value).abs() * q.step);
+            let seen = seen.fold(rounding(&quotients[last]), |most, seen| most.max(seen / quotients[last].step));
+            let error = apart + ENLARGED * seen;
+            let distance = |q: &Quotients| (q.sides[0] - value).abs().max((q.sides[1] - value).abs());
+            let start = &quotients[first];
+            // it is an extrapolation only if it comes much nearer than the quotients
+            let converged = TRUST * error <= distance(start) + NOISE * rounding(start);
+            // the quotients of a function whose derivative is continuous come nearer as the step does, up to rounding; twice
+            // that is left for higher derivatives
+            let nearer = |q: &Quotients| distance(q) <= 2.0 * distance(start) * q.step / start.step + NOISE * rounding(q);
+            if error < best.error && converged && quotients[first..].iter().all(nearer) {
+                best = Estimate { value, error };
+            }
+        }
+    }
+    best
+}
+
+/// Row `j` has the extrapolations from the steps up to the `j`th, by order: each takes one more power of the step away.
+fn extrapolated(quotients: impl Iterator<Item = f64>) -> Vec<Vec<f64>> {
+    let mut rows: Vec<Vec<f64>> = Vec::new();
+    for quotient in quotients {
+        let mut row = alloc::vec![quotient];
+        let mut factor = 1.0;
+        for wide in rows.last().into_iter().flatten() {
+            factor *= SMALLER;
+            row.push((factor * row[row.len() - 1] - wide) / (factor - 1.0));
+        }
+        rows.push(row);
+    }
+    rows
 }
 
 /// The functions at one point.
@@ -259,56 +330,36 @@ impl<'a> At<'a> {
         4e6 * self.subject.epsilon * size
     }
 
-    /// Central differences of all results by one number, extrapolated to a step of 0 (Ridders 1982): of all
-    /// estimates the one whose neighbours differ the least.
+    /// What differences tell of the derivatives of all results by one number.
     fn column(&self, of: Run<'_>, i: usize, k: usize, lengths: &[usize]) -> Vec<Vec<Estimate>> {
-        let unknown = Estimate { value: 0.0, error: f64::INFINITY };
-        let mut best: Vec<Vec<Estimate>> = lengths.iter().map(|n| alloc::vec![unknown; *n]).collect();
         let x = self.point[i][k];
+        let at = |x: f64| {
+            let mut point = self.point.clone();
+            point[i][k] = x;
+            of(&point, &[])
+        };
+        let centre = at(x);
+        let mut steps: Vec<(f64, Parts, Parts)> = Vec::new();
         let mut step = FIRST * x.abs().max(0.1);
-        // the extrapolations of the step before
-        let mut before: Vec<Parts> = Vec::new();
         for _ in 0..STEPS {
-            let at = |x: f64| {
-                let mut point = self.point.clone();
-                point[i][k] = x;
-                of(&point, &[])
-            };
-            // what is stored of the step, rounded as the function's floats are
-            let digits = 1.0 / self.subject.epsilon;
-            let unit = (x.abs() + step) / digits;
-            let wide = 2.0 * step;
-            let (Some(above), Some(below)) = (at(x + step), at(x - step)) else {
-                step /= 2.0;
-                continue;
-            };
-            let mut now: Vec<Parts> = Vec::new();
-            let first = |f: &dyn Fn(f64, f64) -> f64| -> Parts {
-                above.iter().zip(&below).map(|(a, b)| a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect()).collect()
-            };
-            now.push(first(&|a, b| (a - b) / wide));
-            let rounding = first(&|a, b| self.subject.epsilon * (a.abs() + b.abs()) / wide + ((a - b) / wide).abs() * unit / wide);
-            let mut factor = 1.0;
-            for order in 0..before.len() {
-                factor *= 4.0;
-                let mut next: Parts = Vec::new();
-                for (part, (wide, narrow)) in before[order].iter().zip(&now[order]).enumerate() {
-                    let extrapolated = wide.iter().zip(narrow).map(|(wide, narrow)| (factor * narrow - wide) / (factor - 1.0));
-                    let extrapolated: Vec<f64> = extrapolated.collect();
-                    for (row, value) in extrapolated.iter().enumerate() {
-                        let error = (value - wide[row]).abs().max((value - narrow[row]).abs()) + rounding[part][row];
-                        if let Some(known) = best.get_mut(part).and_then(|b| b.get_mut(row)).filter(|known| error < known.error) {
-                            *known = Estimate { value: *value, error };
-                        }
-                    }
-                    next.push(extrapolated);
-                }
-                now.push(next);
+            match (at(x + step), at(x - step)) {
+                (Some(above), Some(below)) => steps.push((step, above, below)),
+                // only what is nearer than that counts
+                _ => steps.clear(),
             }
-            before = now;
-            step /= 2.0;
+            step /= SMALLER;
         }
-        best
+        let entry = |parts: &Parts, part: usize, row: usize| parts.get(part).and_then(|p| p.get(row)).copied().unwrap_or(f64::NAN);
+        let estimate = |part: usize, row: usize| {
+            let y = centre.as_ref().map_or(f64::NAN, |c| entry(c, part, row));
+            let quotients = steps.iter().map(|(step, above, below)| {
+                let (above, below) = (entry(above, part, row), entry(below, part, row));
+                let size = y.abs().max(above.abs()).max(below.abs());
+                Quotients { step: *step, sides: [(above - y) / step, (y - below) / step], size }
+            });
+            limit(x, self.subject.epsilon, &quotients.collect::<Vec<_>>())
+        };
+        lengths.iter().enumerate().map(|(part, n)| (0..*n).map(|row| estimate(part, row)).collect()).collect()
     }
 
     /// `J·t` or `Jᵀ·c`, and the sum of the absolute values of its terms.
@@ -330,16 +381,18 @@ impl<'a> At<'a> {
         (sums, scales)
     }
 
-    /// Compares two that should differ by rounding only.
+    /// Compares two that should differ by rounding only. Terms may have cancelled inside both, of which the results show
+    /// nothing: these are taken to be as large as the values, what is compared beside them, and 1.
     fn same(&self, name: &str, what: &str, found: &[Vec<f64>], expected: &[Vec<f64>], scales: &[Vec<f64>]) -> Result<(), String> {
         let lengths = |parts: &[Vec<f64>]| parts.iter().map(Vec::len).collect::<Vec<usize>>();
         if lengths(found) != lengths(expected) {
             return Err(format!("`{name}`: {what} has the lengths {:?}, not {:?}", lengths(found), lengths(expected)));
         }
+        let values = self.value.iter().flatten().fold(1.0_f64, |a, b| a.max(b.abs()));
         for (part, (found, expected)) in found.iter().zip(expected).enumerate() {
-            let largest = scales[part].iter().fold(0.0_f64, |a, b| a.max(*b));
+            let largest = scales[part].iter().filter(|a| a.is_finite()).fold(values, |a, b| a.max(*b));
             for (k, (found, expected)) in found.iter().zip(expected).enumerate() {
-                let tolerance = self.slack(scales[part][k]) + self.subject.epsilon * largest;
+                let tolerance = self.slack(scales[part][k]) + NOISE * self.subject.epsilon * largest;
                 let difference = (found - expected).abs();
                 let both_nan = found.is_nan() && expected.is_nan() || found == expected;
                 if !both_nan && (difference > tolerance || difference.is_nan()) {

@@ -202,3 +202,96 @@ fn a_wrong_hessian_fails() {
     });
     assert!(text.starts_with("`f_hessian`: the derivative of element 0 by element 0 of `x` is 2.5, but differences give "), "{text}");
 }
+
+/// A function of one number, its derivative, and where it is checked.
+type Row = (&'static str, fn(f64) -> f64, fn(f64) -> f64, &'static [f64]);
+
+/// What the check says of a function of one number and a derivative.
+fn verdict((_, f, derivative, _): &Row, x: f64, change: fn(f64) -> f64) -> Option<String> {
+    let run = || {
+        check(&Subject {
+            name: "f",
+            inputs: &["x"],
+            point: vec![vec![x]],
+            epsilon: f64::EPSILON,
+            value: &|x, _| Some(vec![vec![f(x[0][0])]]),
+            jacobian: &|x, _| Some(vec![vec![change(derivative(x[0][0]))]]),
+            others: &[],
+        });
+    };
+    catch_unwind(AssertUnwindSafe(run)).err().and_then(|panic| panic.downcast_ref::<String>().cloned())
+}
+
+/// Where differences mislead, the check does not accuse what is right: jumps, kinks, poles and what is fast.
+#[test]
+fn differences_that_mislead_are_no_failure() {
+    let rows: [Row; 12] = [
+        ("a step at each 1/336", |x| (336.0 * x).floor(), |_| 0.0, &[0.1, 0.37, 0.5, 1.0, 1.7]),
+        ("a saw", |x| (20.0 * x).fract(), |_| 20.0, &[0.05, 0.31, 0.5, 1.0]),
+        ("a step on a curve", |x| x * x + 1e-3 * (1e3 * x).floor(), |x| 2.0 * x, &[0.1, 0.37, 0.5, 1.7]),
+        ("steps below all differences", |x| 1e-8 * (1e8 * x).floor(), |_| 0.0, &[0.1, 0.37, 0.5, 1.7]),
+        ("a branch", |x| if x < 0.5 { x } else { 3.0 + x * x }, |x| if x < 0.5 { 1.0 } else { 2.0 * x }, &[0.499, 0.4999999, 0.5]),
+        ("a small kink", |x| x * x + 1e-6 * x.abs(), |x| 2.0 * x + 1e-6 * x.signum(), &[0.0, 1e-9, 1e-5]),
+        ("sin(400 x)", |x| (400.0 * x).sin(), |x| 400.0 * (400.0 * x).cos(), &[0.1, 0.5, 1.0, 2.0]),
+        ("sin(10⁹ x)", |x| x + (1e9 * x).sin(), |x| 1.0 + 1e9 * (1e9 * x).cos(), &[0.1, 0.5, 0.9, 1.0, 2.0]),
+        ("1/x near its pole", |x| 1.0 / x, |x| -1.0 / (x * x), &[1e-2, 1e-3, 1e-5, 1e-9]),
+        ("a wave that quickens", |x| (1.0 / x).sin(), |x| -(1.0 / x).cos() / (x * x), &[1e-1, 1e-3, 1e-6]),
+        ("a root beside its end", |x| x.abs().sqrt(), |x| 0.5 * x.signum() / x.abs().sqrt(), &[1e-3, 1e-7, -1e-9]),
+        ("lost digits", |x| (x.sin() + 1e3) - 1e3, f64::cos, &[1e-3, 0.045, 1.0]),
+    ];
+    for row in &rows {
+        for x in row.3 {
+            assert_eq!(verdict(row, *x, |d| d), None, "{}", row.0);
+        }
+    }
+}
+
+/// Mistakes of 1 % are found, beside kinks, steps and poles too if these are not within the smallest differences.
+#[test]
+fn mistakes_of_a_hundredth_are_found() {
+    let rows: [Row; 9] = [
+        ("a cube", |x| x * x * x - x, |x| 3.0 * x * x - 1.0, &[0.0, 0.1, 1.0, 100.0]),
+        ("an exponential", |x| (30.0 * x).exp(), |x| 30.0 * (30.0 * x).exp(), &[-1.0, 0.1, 1.0]),
+        ("a line", |x| 3.0 * x + 1.0, |_| 3.0, &[-1.0, 0.0, 1e6]),
+        ("sin(400 x)", |x| (400.0 * x).sin(), |x| 400.0 * (400.0 * x).cos(), &[0.1, 1.0, 2.0]),
+        ("1/x near its pole", |x| 1.0 / x, |x| -1.0 / (x * x), &[1.0, 1e-2, 1e-3]),
+        ("a root", |x| x.sqrt(), |x| 0.5 / x.sqrt(), &[0.1, 1.0, 1e6]),
+        ("a branch", |x| if x < 0.5 { x } else { 3.0 + x * x }, |x| if x < 0.5 { 1.0 } else { 2.0 * x }, &[0.3, 0.49, 0.51]),
+        ("a saw", |x| (20.0 * x).fract(), |_| 20.0, &[0.04, 0.31]),
+        ("a tangent", |x| (50.0 * x).tan(), |x| 50.0 / (50.0 * x).cos().powi(2), &[0.1, 0.5, 1.0]),
+    ];
+    for row in &rows {
+        for x in row.3 {
+            assert_eq!(verdict(row, *x, |d| d), None, "{}", row.0);
+            for change in [|d| 1.01 * d, |d: f64| -d, |_| 0.0] {
+                let text = verdict(row, *x, change).unwrap_or_else(|| panic!("{} at {x} passes", row.0));
+                assert!(text.starts_with("`f_jacobian`: the derivative of element 0 by element 0 of `x` is "), "{text}");
+            }
+        }
+    }
+}
+
+/// Of `sin² x + cos² x`, where the products keep rounding errors of terms that cancel in the Jacobian, and of a wrong product.
+#[test]
+fn what_cancels_is_compared_with_what_cancelled() {
+    let product = |residue: f64| {
+        failure(|| {
+            check(&Subject {
+                name: "f",
+                inputs: &["x"],
+                point: vec![vec![0.3]],
+                epsilon: f64::EPSILON,
+                value: &|_, _| Some(vec![vec![1.0]]),
+                jacobian: &|_, _| Some(vec![vec![0.0]]),
+                others: &[
+                    ("f_jvp", Kind::Jvp, &|_, _| Some(vec![vec![1.0], vec![residue]])),
+                    ("f_vjp", Kind::Vjp, &|_, _| Some(vec![vec![1.0], vec![residue]])),
+                    ("f_hessian", Kind::Hessian, &|_, _| Some(vec![vec![residue]])),
+                ],
+            });
+            panic!("passes");
+        })
+    };
+    assert_eq!(product(1.1e-16), "passes");
+    assert!(product(0.01).starts_with("`f_jvp`: element 0 of part 0 of the tangent is 0.01, but the Jacobian gives 0.0 ± "));
+}
