@@ -117,6 +117,12 @@ fn written_and_read_at_the_end(x: &[f64], z: f64) -> f64 {
     (if x.len() > 0 { y[x.len() - 1] } else { 1.25 }) * z
 }
 
+#[jacobian(jvp)]
+fn the_last_everywhere(x: &[f64]) -> Vec<f64> {
+    let last = if x.len() > 0 { x[x.len() - 1] } else { 0.6 };
+    (0..x.len()).map(|_| last * last).collect()
+}
+
 #[test]
 fn positions_that_short_slices_do_not_have_are_not_touched() {
     for n in 0..=POINT.len() {
@@ -124,6 +130,8 @@ fn positions_that_short_slices_do_not_have_are_not_touched() {
         close(&one_place_jacobian(x), &differences(one_place, x));
         close(&by_place_jacobian(x, 0.5).0, &differences(|x| by_place(x, 0.5), x));
         close(&products_of_guarded_jacobian(x, 0.5).0, &differences(|x| vec![products_of_guarded(x, 0.5)], x));
+        close(&the_last_everywhere_jacobian(x), &differences(the_last_everywhere, x));
+        assert_eq!(the_last_everywhere_jvp(x, &OTHER[..n]).1.len(), n);
         close(&coupled_neighbours_jacobian(x, 3), &differences(|x| vec![coupled_neighbours(x, 3)], x));
         close(&written_and_read_at_the_end_jacobian(x, 0.5).0, &differences(|x| vec![written_and_read_at_the_end(x, 0.5)], x));
     }
@@ -199,4 +207,53 @@ fn a_field_is_indexed_only_where_the_function_does() {
     // no round reads `w[0]`, and the first three read nothing of `x`
     let empty = Weights { w: Vec::new(), scale: 0.4 };
     assert_eq!(empty.beyond_the_last_value_and_jacobian(&[]).0, empty.beyond_the_last(&[]));
+}
+
+#[jacobian(hessian)]
+fn root_as_a_power(x: f64, y: f64) -> f64 {
+    (x.powi(2) + y.powi(2)).powf(0.5)
+}
+
+#[test]
+fn a_length_is_one_as_a_power_too() {
+    assert_eq!(root_as_a_power_jacobian(0.0, 0.0), (0.0, 0.0));
+    let (by_x, by_y) = root_as_a_power_jacobian(3.0, 4.0);
+    close([&by_x, &by_y], &[0.6, 0.8]);
+}
+
+#[jacobian]
+impl Weights {
+    #[jacobian(value)]
+    fn a_constant_in_a_loop(&self, x: &[f64], y: f64) -> f64 {
+        let mut s = 0.3;
+        for v in x {
+            s = s * 0.5 + v.sin() - self.w[0] / 0.7;
+        }
+        s * y * (-self.w[0])
+    }
+}
+
+#[test]
+fn two_constants_never_have_one_name() {
+    let model = Weights { w: vec![0.7], scale: 0.0 };
+    let (value, _) = model.a_constant_in_a_loop_value_and_jacobian(&POINT, 0.3);
+    close([&value], &[model.a_constant_in_a_loop(&POINT, 0.3)]);
+}
+
+struct Bounds<T> {
+    k: T,
+}
+
+#[jacobian]
+impl<T: num_traits::Float> Bounds<T> {
+    #[jacobian]
+    fn clipped(&self, x: T) -> T {
+        self.k.min(T::from(0.5).unwrap()) * x * x
+    }
+}
+
+#[test]
+fn a_literal_beside_a_generic_field_has_its_type() {
+    assert_eq!(Bounds { k: 2.0 }.clipped_jacobian(3.0), 3.0);
+    assert_eq!(Bounds { k: 2.0_f32 }.clipped_jacobian(3.0), 3.0);
 }

@@ -87,10 +87,12 @@ impl<'b> Reader<'b> {
                 }
             }
             if found {
-                // the round is read again: nothing of this time keeps a name
+                // the round is read again: nothing of this time keeps a name, but the constants from outside, which stay
                 self.slots.clone_from(&before);
                 self.program.definitions.truncate(definitions);
-                (tensors..self.program.tensors.len()).for_each(|t| self.program.rename(ir::Tensor(t as u32), "__t"));
+                let given_up = (tensors..self.program.tensors.len()).map(|t| ir::Tensor(t as u32));
+                let given_up: Vec<ir::Tensor> = given_up.filter(|t| !self.is_constant(*t)).collect();
+                given_up.into_iter().for_each(|t| self.program.rename(t, "__t"));
                 continue;
             }
             return self.close_loop(stream, span, &before, &changed, &steps, states);

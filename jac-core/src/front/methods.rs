@@ -505,7 +505,12 @@ impl Reader<'_> {
     fn synonym(&mut self, name: &str, args: &[Expr]) -> Expr {
         let synonym = SYNONYMS.iter().find(|s| s.name == name).expect("a known method");
         if synonym.means == "pow(a, b)" {
-            return self.program.arena.pow(args[0], args[1]);
+            // of a sum of squares it is a length, as its root is
+            let half = self.program.arena.as_const(args[1]).is_some_and(|c| c.to_f64() == 0.5);
+            return match half && !self.program.strict {
+                true => self.folded(Op::Sqrt, vec![args[0]]),
+                false => self.program.arena.pow(args[0], args[1]),
+            };
         }
         let bindings: Vec<(&str, Expr)> = ["a", "b", "c"].into_iter().zip(args.iter().copied()).collect();
         ir::template(&mut self.program, synonym.means, &bindings)

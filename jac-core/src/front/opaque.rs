@@ -26,7 +26,8 @@ impl Reader<'_> {
                 let literal = proc_macro2::Literal::i64_unsuffixed(k.abs());
                 Some(if k < 0 { parse_quote!(-#literal) } else { parse_quote!(#literal) })
             }
-            Value::Float(e) => {
+            // of a type parameter there are no literals
+            Value::Float(e) if self.types.generic.is_none() => {
                 let x = self.program.arena.as_const(*e)?.to_f64();
                 let literal = proc_macro2::Literal::f64_unsuffixed(x.abs());
                 Some(if x < 0.0 { parse_quote!(-#literal) } else { parse_quote!(#literal) })
@@ -155,6 +156,12 @@ impl Reader<'_> {
             self.program.lazy.insert(tensor);
         }
         self.program.arena.insert(Node::Access(tensor, Vec::new()))
+    }
+
+    /// Whether a tensor is a constant from outside.
+    pub(super) fn is_constant(&self, tensor: ir::Tensor) -> bool {
+        let is = |c: &Param| matches!(&c.kind, ParamKind::Float(_, t, _) | ParamKind::Truth(t, _) if *t == tensor);
+        self.constants.iter().any(is)
     }
 
     /// The constant `e`, declared at its first use.

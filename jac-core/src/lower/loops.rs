@@ -71,6 +71,8 @@ impl Nest {
             && [self.loops.len(), shape.len()] == [self.at.len(); 2]
             && self.injective()
             && self.loops.iter().all(|i| !program.arena.mentions(self.value, *i))
+            // without a loop it is computed though there may be nothing to write
+            && may_stand(program, self.value, &Facts::default())
     }
 
     /// The factors, if it is a product of two matrices of run-time lengths: `t[i,j] = Σ_k a·b`.
