@@ -41,7 +41,7 @@ struct Counts {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut paths: Vec<String> = std::env::args().skip(1).collect();
-    let order = paths.iter().position(|a| a == "--order").map(|at| paths.drain(at..at + 2).last().expect("a file"));
+    let order = paths.iter().position(|a| a == "--order").map(|at| paths.drain(at..at + 2).next_back().expect("a file"));
     let mut flag = |name: &str| paths.iter().position(|a| a == name).map(|at| paths.remove(at)).is_some();
     let (first, all, trace, cost) = (flag("--first"), flag("--all"), flag("--trace"), flag("--cost"));
     let mut functions = Vec::new();
