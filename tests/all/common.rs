@@ -23,6 +23,24 @@ pub fn without_attribute(item: &str) -> String {
     quote::ToTokens::to_token_stream(&item).to_string()
 }
 
+/// The Jacobian of a function of a vector by central differences, row by row.
+pub fn differences(f: impl Fn(&[f64]) -> Vec<f64>, x: &[f64]) -> Vec<f64> {
+    let at = |k: usize, by: f64| f(&x.iter().enumerate().map(|(i, v)| if i == k { v + by } else { *v }).collect::<Vec<f64>>());
+    let columns: Vec<Vec<f64>> =
+        (0..x.len()).map(|k| at(k, 1e-5).iter().zip(at(k, -1e-5)).map(|(up, down)| (up - down) / 2e-5).collect()).collect();
+    (0..f(x).len()).flat_map(|row| columns.iter().map(move |c| c[row])).collect()
+}
+
+/// Asserts that numbers agree as well as differences do.
+#[track_caller]
+pub fn close<'a>(what: &str, ours: impl IntoIterator<Item = &'a f64>, other: &[f64]) {
+    let ours: Vec<f64> = ours.into_iter().copied().collect();
+    assert_eq!(ours.len(), other.len(), "{what}");
+    for (a, b) in ours.iter().zip(other) {
+        assert!((a - b).abs() <= 1e-7 * (1.0 + b.abs()), "{what}: {ours:?}, not {other:?}");
+    }
+}
+
 /// Numbers that look random and are the same on every machine.
 pub struct Random(pub u64);
 

@@ -4,24 +4,8 @@
 // the functions are as people write them, whatever lints say
 #![allow(clippy::eq_op, clippy::len_zero, clippy::needless_range_loop)]
 
+use crate::common::{close, differences};
 use jac_runtime::jacobian;
-
-/// The Jacobian by central differences, row by row.
-fn differences(f: impl Fn(&[f64]) -> Vec<f64>, x: &[f64]) -> Vec<f64> {
-    let at = |k: usize, by: f64| f(&x.iter().enumerate().map(|(i, v)| if i == k { v + by } else { *v }).collect::<Vec<f64>>());
-    let columns: Vec<Vec<f64>> =
-        (0..x.len()).map(|k| at(k, 1e-5).iter().zip(at(k, -1e-5)).map(|(up, down)| (up - down) / 2e-5).collect()).collect();
-    (0..f(x).len()).flat_map(|row| columns.iter().map(move |c| c[row])).collect()
-}
-
-#[track_caller]
-fn close<'a>(ours: impl IntoIterator<Item = &'a f64>, other: &[f64]) {
-    let ours: Vec<f64> = ours.into_iter().copied().collect();
-    assert_eq!(ours.len(), other.len());
-    for (a, b) in ours.iter().zip(other) {
-        assert!((a - b).abs() <= 1e-7 * (1.0 + b.abs()), "{ours:?}, not {other:?}");
-    }
-}
 
 const POINT: [f64; 4] = [0.7, -0.4, 1.3, 0.2];
 const OTHER: [f64; 4] = [-0.3, 0.9, 0.4, -1.1];
@@ -37,7 +21,7 @@ fn the_curvature_of_tanh_is_zero_far_out() {
     assert_eq!(far_out_hessian(10.0), 0.0);
     let (t, x) = (0.125_f64.tanh(), 0.5_f64);
     let slope = 1.0 - t * t;
-    close([&far_out_hessian(x)], &[6.0 * x * slope - 18.0 * x.powi(4) * t * slope]);
+    close("far_out", [&far_out_hessian(x)], &[6.0 * x * slope - 18.0 * x.powi(4) * t * slope]);
 }
 
 #[jacobian(hessian)]
@@ -54,8 +38,8 @@ fn a_factor_that_is_zero_by_chance_has_a_derivative() {
     // v is 0 at (1, 1), and the clamp is at its kink, where its derivative is ½
     let h = 0.25_f64.hypot(1.0);
     let hessian = zero_by_chance_hessian(1.0, 1.0);
-    close([&hessian.0 .0, &hessian.1 .1], &[-2.0 / h - h, 2.0 * h]);
-    close([&hessian.0 .1], &[hessian.1 .0]);
+    close("zero_by_chance", [&hessian.0 .0, &hessian.1 .1], &[-2.0 / h - h, 2.0 * h]);
+    close("zero_by_chance", [&hessian.0 .1], &[hessian.1 .0]);
 }
 
 #[jacobian(vjp)]
@@ -68,8 +52,8 @@ fn never_leaves(x: &[f64], y: f64) -> f64 {
 
 #[test]
 fn a_condition_that_folds_is_a_truth_value() {
-    close(&never_leaves_jacobian(&POINT, 2.0).0, &[2.0; 4]);
-    close(&never_leaves_vjp(&POINT, 2.0, 3.0).1 .0, &[6.0; 4]);
+    close("never_leaves", &never_leaves_jacobian(&POINT, 2.0).0, &[2.0; 4]);
+    close("never_leaves", &never_leaves_vjp(&POINT, 2.0, 3.0).1 .0, &[6.0; 4]);
 }
 
 #[jacobian]
@@ -130,13 +114,17 @@ fn the_last_everywhere(x: &[f64]) -> Vec<f64> {
 fn positions_that_short_slices_do_not_have_are_not_touched() {
     for n in 0..=POINT.len() {
         let x = &POINT[..n];
-        close(&one_place_jacobian(x), &differences(one_place, x));
-        close(&by_place_jacobian(x, 0.5).0, &differences(|x| by_place(x, 0.5), x));
-        close(&products_of_guarded_jacobian(x, 0.5).0, &differences(|x| vec![products_of_guarded(x, 0.5)], x));
-        close(&the_last_everywhere_jacobian(x), &differences(the_last_everywhere, x));
+        close("one_place", &one_place_jacobian(x), &differences(one_place, x));
+        close("by_place", &by_place_jacobian(x, 0.5).0, &differences(|x| by_place(x, 0.5), x));
+        close("products_of_guarded", &products_of_guarded_jacobian(x, 0.5).0, &differences(|x| vec![products_of_guarded(x, 0.5)], x));
+        close("the_last_everywhere", &the_last_everywhere_jacobian(x), &differences(the_last_everywhere, x));
         assert_eq!(the_last_everywhere_jvp(x, &OTHER[..n]).1.len(), n);
-        close(&coupled_neighbours_jacobian(x, 3), &differences(|x| vec![coupled_neighbours(x, 3)], x));
-        close(&written_and_read_at_the_end_jacobian(x, 0.5).0, &differences(|x| vec![written_and_read_at_the_end(x, 0.5)], x));
+        close("coupled_neighbours", &coupled_neighbours_jacobian(x, 3), &differences(|x| vec![coupled_neighbours(x, 3)], x));
+        close(
+            "written_and_read_at_the_end",
+            &written_and_read_at_the_end_jacobian(x, 0.5).0,
+            &differences(|x| vec![written_and_read_at_the_end(x, 0.5)], x),
+        );
     }
 }
 
@@ -155,8 +143,8 @@ fn what_another_condition_makes_valid_is_computed_only_there() {
     for (n, m) in [(0, 0), (0, 1), (1, 1), (0, 2), (2, 2), (4, 3)] {
         let (x, y) = (&POINT[..n], &OTHER[..m]);
         let (_, by_y, by_z) = guarded_by_another_jacobian(x, y, z);
-        close(&by_y, &differences(|y| vec![guarded_by_another(x, y, z)], y));
-        close(&by_z, &differences(|z| vec![guarded_by_another(x, y, [z[0], z[1], z[2]])], &z));
+        close("by y", &by_y, &differences(|y| vec![guarded_by_another(x, y, z)], y));
+        close("by z", &by_z, &differences(|z| vec![guarded_by_another(x, y, [z[0], z[1], z[2]])], &z));
     }
 }
 
@@ -175,9 +163,9 @@ fn a_loop_reads_another_slice_only_behind_its_guard() {
     for (z, x) in [(&POINT[..3], &OTHER[..0]), (&POINT[..1], &OTHER[..1])] {
         let y = &OTHER[1..];
         let (by_z, by_x, by_y) = carried_behind_a_guard_jacobian(z, x, y);
-        close(&by_z, &differences(|z| vec![carried_behind_a_guard(z, x, y)], z));
-        close(&by_x, &differences(|x| vec![carried_behind_a_guard(z, x, y)], x));
-        close(&by_y, &differences(|y| vec![carried_behind_a_guard(z, x, y)], y));
+        close("by z", &by_z, &differences(|z| vec![carried_behind_a_guard(z, x, y)], z));
+        close("by x", &by_x, &differences(|x| vec![carried_behind_a_guard(z, x, y)], x));
+        close("by y", &by_y, &differences(|y| vec![carried_behind_a_guard(z, x, y)], y));
     }
 }
 
@@ -205,7 +193,11 @@ impl Weights {
 fn a_field_is_indexed_only_where_the_function_does() {
     for n in 1..4 {
         let model = Weights { w: POINT[..n].to_vec(), scale: 0.4 };
-        close(&model.beyond_the_last_value_and_jacobian(&OTHER).1, &differences(|x| vec![model.beyond_the_last(x)], &OTHER));
+        close(
+            "beyond_the_last",
+            &model.beyond_the_last_value_and_jacobian(&OTHER).1,
+            &differences(|x| vec![model.beyond_the_last(x)], &OTHER),
+        );
     }
     // no round reads `w[0]`, and the first three read nothing of `x`
     let empty = Weights { w: Vec::new(), scale: 0.4 };
@@ -221,7 +213,7 @@ fn root_as_a_power(x: f64, y: f64) -> f64 {
 fn a_length_is_one_as_a_power_too() {
     assert_eq!(root_as_a_power_jacobian(0.0, 0.0), (0.0, 0.0));
     let (by_x, by_y) = root_as_a_power_jacobian(3.0, 4.0);
-    close([&by_x, &by_y], &[0.6, 0.8]);
+    close("root_as_a_power", [&by_x, &by_y], &[0.6, 0.8]);
 }
 
 #[jacobian]
@@ -240,7 +232,7 @@ impl Weights {
 fn two_constants_never_have_one_name() {
     let model = Weights { w: vec![0.7], scale: 0.0 };
     let (value, _) = model.a_constant_in_a_loop_value_and_jacobian(&POINT, 0.3);
-    close([&value], &[model.a_constant_in_a_loop(&POINT, 0.3)]);
+    close("a_constant_in_a_loop", [&value], &[model.a_constant_in_a_loop(&POINT, 0.3)]);
 }
 
 struct Bounds<T> {

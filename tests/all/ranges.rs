@@ -1,26 +1,8 @@
 //! Lengths 0, 1 and 2: what only a condition, or a loop that runs, makes valid is read only there.
 
+use crate::common::{close, differences};
 use crate::corpus::corpus_sums::*;
 use ndarray::Array1;
-
-/// Central differences of a function of a vector.
-fn differences(f: impl Fn(&[f64]) -> Vec<f64>, x: &[f64]) -> Vec<f64> {
-    let step = 1e-5;
-    let columns: Vec<Vec<f64>> = (0..x.len())
-        .map(|k| {
-            let moved = |by: f64| x.iter().enumerate().map(|(i, v)| if i == k { v + by } else { *v }).collect::<Vec<f64>>();
-            f(&moved(step)).iter().zip(f(&moved(-step))).map(|(a, b)| (a - b) / (2.0 * step)).collect()
-        })
-        .collect();
-    (0..f(x).len()).flat_map(|row| columns.iter().map(move |c| c[row])).collect()
-}
-
-fn close(what: &str, ours: &[f64], other: &[f64]) {
-    assert_eq!(ours.len(), other.len(), "{what}");
-    for (a, b) in ours.iter().zip(other) {
-        assert!((a - b).abs() <= 1e-7 * (1.0 + b.abs()), "{what}: {ours:?}, not {other:?}");
-    }
-}
 
 const POINT: [f64; 4] = [0.7, -0.4, 1.3, 0.2];
 

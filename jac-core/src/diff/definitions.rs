@@ -395,13 +395,18 @@ fn with_guards(program: &mut Program, e: Expr, over: Index, indices: &[Index], g
     if may_stand(program, e, &inside) {
         return e;
     }
-    let zero = program.arena.constant(0);
-    let own = |program: &Program, c: &Expr| {
+    let own = |c: &Expr| {
         let free = program.arena.free_indices(*c);
         program.arena.loose(*c) == 0 && free.iter().all(|i| *i == over || indices.contains(i))
     };
-    let guards: Vec<Expr> = in_order(program, guards).into_iter().filter(|c| own(program, c)).collect();
-    guards.into_iter().rev().fold(e, |e, c| program.arena.select(c, e, zero))
+    let guards: Vec<Expr> = in_order(program, guards).into_iter().filter(own).collect();
+    behind(program, e, guards)
+}
+
+/// An expression behind conditions, the first of which is asked first; 0 where one does not hold.
+fn behind(program: &mut Program, e: Expr, conditions: Vec<Expr>) -> Expr {
+    let zero = program.arena.constant(0);
+    conditions.into_iter().rev().fold(e, |e, c| program.arena.select(c, e, zero))
 }
 
 /// The value of a state after a round.
@@ -580,7 +585,7 @@ fn backward_through(
                     terms.iter_mut().for_each(|t| t.sum_over(program, &[over]));
                 } else if !is_natural(&rounds) {
                     // there is no last round where the range ends before it begins
-                    let any = runs(program, &rounds);
+                    let any = runs(&mut program.arena, &rounds);
                     terms.iter_mut().for_each(|t| t.guards.extend(any));
                 }
                 add(program, reached, source, far, near, terms);
@@ -777,11 +782,8 @@ fn condensed(program: &mut Program, terms: Vec<Term>) -> Vec<Term> {
             for e in t.factors {
                 product = program.arena.mul(product, e);
             }
-            // the last is outermost
-            for c in in_order(program, &t.guards).into_iter().rev().filter(|c| !guards.contains(c)) {
-                let zero = program.arena.constant(0);
-                product = program.arena.select(c, product, zero);
-            }
+            let own = in_order(program, &t.guards).into_iter().filter(|c| !guards.contains(c)).collect();
+            let product = behind(program, product, own);
             dense = program.arena.add(dense, product);
         }
         out.push(Term { sums, deltas, guards, factors: vec![dense], ..Term::default() });

@@ -16,14 +16,12 @@ use crate::ops::Op;
 /// What `op(args)`, whose value is `e`, depends on among what is `wanted`, with its derivative by each.
 fn partials(program: &mut Program, e: Expr, op: Op, args: &[Expr], wanted: impl Fn(&Expr) -> bool) -> Vec<(Expr, Expr)> {
     let mut out = Vec::new();
-    for (k, a) in args.iter().enumerate() {
+    for (k, a) in args.iter().enumerate().filter(|(_, a)| wanted(a)) {
         // `u / cosh(a)`, of which the second derivative of tanh consists, is `-tanh(a)` times as steep as it is high; by way
         // of `cosh` it would be ∞ times 0 from 711 on
         let factors = if (op, k) == (Op::Div, 1) { factors(program, *a) } else { Vec::new() };
         if !factors.iter().any(|f| argument_of_cosh(program, *f).is_some()) {
-            if wanted(a) {
-                out.push((*a, partial(program, e, op, args, k)));
-            }
+            out.push((*a, partial(program, e, op, args, k)));
             continue;
         }
         for f in factors {

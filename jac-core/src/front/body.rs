@@ -56,8 +56,6 @@ pub(super) struct Reader<'a> {
     pub(super) jumps: Vec<Jump>,
     /// The branches, and loops that may have no round, around what is read.
     pub(super) branches: usize,
-    /// The constants from outside that are evaluated whatever happens.
-    pub(super) eager: ir::Set<ir::Tensor>,
     /// The loops around, with their labels.
     pub(super) labels: Vec<(Option<String>, usize)>,
     /// The number of loops seen.
@@ -106,7 +104,6 @@ pub(super) fn read(
         outs: Vec::new(),
         jumps: Vec::new(),
         branches: 0,
-        eager: ir::Set::default(),
         labels: Vec::new(),
         loops: 0,
         calls: 0,

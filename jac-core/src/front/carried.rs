@@ -90,9 +90,11 @@ impl<'b> Reader<'b> {
                 // the round is read again: nothing of this time keeps a name, but the constants from outside, which stay
                 self.slots.clone_from(&before);
                 self.program.definitions.truncate(definitions);
-                let given_up = (tensors..self.program.tensors.len()).map(|t| ir::Tensor(t as u32));
-                let given_up: Vec<ir::Tensor> = given_up.filter(|t| !self.is_constant(*t)).collect();
-                given_up.into_iter().for_each(|t| self.program.rename(t, "__t"));
+                for t in (tensors..self.program.tensors.len()).map(|t| ir::Tensor(t as u32)) {
+                    if !self.is_constant(t) {
+                        self.program.rename(t, "__t");
+                    }
+                }
                 continue;
             }
             return self.close_loop(stream, span, &before, &changed, &steps, states);
@@ -200,12 +202,10 @@ impl<'b> Reader<'b> {
             let at = std::iter::once(count.clone()).chain(s.axes.iter().map(|i| Affine::from(*i))).collect();
             let last = self.program.arena.insert(Node::Access(s.tensor, at));
             // where the range ends before it begins, nothing is done
-            finals[k] = Some(match runs_anyway(&self.lengths.resolve(&count)) {
-                true => last,
-                false => {
-                    let any = ir::runs(&mut self.program, &count);
-                    any.map_or(last, |any| self.program.arena.apply(Op::Select, vec![any, last, s.init]))
-                }
+            let empty = !ir::is_natural(&self.lengths.resolve(&count));
+            finals[k] = Some(match empty.then(|| ir::runs(&mut self.program.arena, &count)).flatten() {
+                None => last,
+                Some(any) => self.program.arena.apply(Op::Select, vec![any, last, s.init]),
             });
         }
         let mut next = 0;
@@ -265,7 +265,7 @@ impl<'b> Reader<'b> {
     /// The number of rounds as an integer: it is none where the range is the other way round, which the
     /// difference of its ends is not.
     pub(super) fn has_rounds(&mut self, count: &Affine, span: Span) -> Eval<()> {
-        if runs_anyway(&self.lengths.resolve(count)) {
+        if ir::is_natural(&self.lengths.resolve(count)) {
             return Ok(());
         }
         let help = "count from 0, or write the number itself, as in `x.len() - 1`";
@@ -558,9 +558,4 @@ impl<'b> Reader<'b> {
         }
         Ok(())
     }
-}
-
-/// Whether a number of rounds is none at the least: no range ends before it begins.
-fn runs_anyway(count: &Affine) -> bool {
-    count.sides().1 == Affine::default()
 }

@@ -47,7 +47,7 @@ impl Reader<'_> {
         let ty: syn::Type = parse_quote!(#float);
         let tensor = self.constant(e, &ty, |r, name| ParamKind::Float(Ty::Scalar, r.program.tensor(name, Vec::new(), Role::Param), false));
         match tensor {
-            ParamKind::Float(_, tensor, _) => Ok(self.read_here(e, tensor)),
+            ParamKind::Float(_, tensor, _) => Ok(self.read_here(tensor)),
             _ => self.fail(e.span(), "this constant is used as a float and as something else", "bind it with `let` and its type"),
         }
     }
@@ -65,7 +65,7 @@ impl Reader<'_> {
     pub(super) fn opaque_truth(&mut self, e: &syn::Expr) -> Eval<Truth> {
         let ty: syn::Type = parse_quote!(::core::primitive::bool);
         match self.constant(e, &ty, |r, name| ParamKind::Truth(r.program.tensor(name, Vec::new(), Role::Truth), false)) {
-            ParamKind::Truth(tensor, _) => Ok(Truth::Open(self.read_here(e, tensor))),
+            ParamKind::Truth(tensor, _) => Ok(Truth::Open(self.read_here(tensor))),
             _ => self.fail(e.span(), "this constant is used as a condition and as something else", "bind it with `let` and its type"),
         }
     }
@@ -146,14 +146,15 @@ impl Reader<'_> {
         Ok(Value::Array(items.into_iter().map(|v| self.typed(v, element)).collect::<Eval<_>>()?))
     }
 
-    /// A constant from outside, read in this place: on entry, or only behind the conditions of this place where evaluating
-    /// it might panic.
-    fn read_here(&mut self, e: &syn::Expr, tensor: ir::Tensor) -> Expr {
-        if self.branches == 0 && self.jumps.is_empty() {
-            self.eager.insert(tensor);
+    /// Whether the function comes here whatever happens.
+    fn is_certain(&self) -> bool {
+        self.branches == 0 && self.jumps.is_empty()
+    }
+
+    /// A constant from outside, read in this place: if that is certain to happen, it may be evaluated on entry.
+    fn read_here(&mut self, tensor: ir::Tensor) -> Expr {
+        if self.is_certain() {
             self.program.lazy.swap_remove(&tensor);
-        } else if !is_field(e) && !self.eager.contains(&tensor) {
-            self.program.lazy.insert(tensor);
         }
         self.program.arena.insert(Node::Access(tensor, Vec::new()))
     }
@@ -173,6 +174,10 @@ impl Reader<'_> {
         }
         let name = constant_name(e);
         let kind = kind(self, &name);
+        // what might panic is evaluated only behind the conditions of this place
+        if let (ParamKind::Float(Ty::Scalar, tensor, _) | ParamKind::Truth(tensor, _), false) = (&kind, self.is_certain() || is_field(e)) {
+            self.program.lazy.insert(*tensor);
+        }
         let ident = match &kind {
             ParamKind::Float(_, tensor, _) | ParamKind::Truth(tensor, _) | ParamKind::Out(_, tensor) => {
                 format_ident!("__{}", self.program.info(*tensor).name, span = Span::mixed_site())

@@ -106,6 +106,11 @@ impl Affine {
         }
     }
 
+    /// Whether it differs from round to round of a loop or sum around it.
+    pub fn is_indexed(&self) -> bool {
+        self.terms.iter().any(|(s, _)| !matches!(s, Symbol::Size(_)))
+    }
+
     /// The symbol, if the expression is exactly one.
     pub fn as_symbol(&self) -> Option<Symbol> {
         match (self.terms.as_slice(), self.constant) {

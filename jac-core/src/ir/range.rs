@@ -3,7 +3,7 @@
 //! [`Needs`] is what must hold for an expression to be evaluated, [`Facts`] what is known to hold in a place.
 
 use super::affine::{Affine, Index, Symbol};
-use super::expr::{Expr, Map, Node, Set};
+use super::expr::{Arena, Expr, Map, Node, Set};
 use super::program::{is_natural, Program, SizeKind, SizeVar};
 use crate::ops::Op;
 
@@ -31,16 +31,7 @@ impl Facts {
                 (Op::And, true) | (Op::Or, false) => waiting.extend(args.iter().map(|a| (*a, holds))),
                 _ => {
                     let [Some(a), Some(b)] = [0, 1].map(|k| args.get(k).and_then(|e| arena.as_position(*e))) else { continue };
-                    let (above, below) = (b.plus(&a, -1), a.plus(&b, -1));
-                    let one = Affine::from(1);
-                    match (op, holds) {
-                        (Op::Lt, true) => self.natural.push(above.plus(&one, -1)),
-                        (Op::Lt, false) => self.natural.push(below),
-                        (Op::Le, true) => self.natural.push(above),
-                        (Op::Le, false) => self.natural.push(below.plus(&one, -1)),
-                        (Op::Eq, true) => self.natural.extend([above, below]),
-                        _ => {}
-                    }
+                    self.natural.extend(natural(op, holds, &a, &b));
                 }
             }
         }
@@ -66,19 +57,29 @@ impl Facts {
         }
         let [a, b] = [0, 1].map(|k| args.get(k).and_then(|e| program.arena.as_position(*e)));
         let (a, b) = (a?, b?);
-        let strictly = Affine::from(i64::from(op == Op::Lt));
-        let (above, below) = (b.plus(&a, -1), a.plus(&b, -1));
-        match op {
-            Op::Lt | Op::Le if self.tell(program, &above.plus(&strictly, -1)) => Some(true),
-            Op::Lt | Op::Le if self.tell(program, &below.plus(&strictly, 1).plus(&Affine::from(1), -1)) => Some(false),
-            _ => None,
-        }
+        // whether two are equal follows from no single fact
+        let follows = |holds: &bool| natural(op, *holds, &a, &b).iter().all(|need| self.tell(program, need));
+        matches!(op, Op::Lt | Op::Le).then(|| [true, false].into_iter().find(follows)).flatten()
     }
 
     /// Whether it follows that an integer is 0 or more.
     pub fn tell(&self, program: &Program, need: &Affine) -> bool {
         let follows = |a: Affine| is_certain(&program.sizes, &program.least(a, &[]));
         follows(need.clone()) || self.natural.iter().any(|known| follows(need.plus(known, -1)))
+    }
+}
+
+/// What is 0 or more where a comparison of two integers holds, or does not.
+fn natural(op: Op, holds: bool, a: &Affine, b: &Affine) -> Vec<Affine> {
+    let (above, below) = (b.plus(a, -1), a.plus(b, -1));
+    let less_one = |a: Affine| a.plus(&Affine::from(1), -1);
+    match (op, holds) {
+        (Op::Lt, true) => vec![less_one(above)],
+        (Op::Lt, false) => vec![below],
+        (Op::Le, true) => vec![above],
+        (Op::Le, false) => vec![less_one(below)],
+        (Op::Eq, true) => vec![above, below],
+        _ => Vec::new(),
     }
 }
 
@@ -167,12 +168,12 @@ impl Needs {
 }
 
 /// The condition that a loop of this length runs, unless it is known to.
-pub fn runs(program: &mut Program, length: &Affine) -> Option<Expr> {
+pub fn runs(arena: &mut Arena, length: &Affine) -> Option<Expr> {
     if length.known().is_some_and(|n| n > 0) {
         return None;
     }
-    let args = vec![program.arena.constant(0), program.arena.integer(length.clone())];
-    Some(program.arena.apply(Op::Lt, args))
+    let args = vec![arena.constant(0), arena.integer(length.clone())];
+    Some(arena.apply(Op::Lt, args))
 }
 
 /// Whether an expression may be evaluated where the facts hold.

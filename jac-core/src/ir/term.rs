@@ -182,7 +182,7 @@ impl Term {
         }
         let mut lengths = self.sums.clone();
         lengths.dedup();
-        lengths.iter().filter_map(|n| runs(program, n)).collect()
+        lengths.iter().filter_map(|n| runs(&mut program.arena, n)).collect()
     }
 
     /// The term as an expression; factors that do not depend on a summed index stand outside its
@@ -220,13 +220,11 @@ impl Term {
                     let same = arena.rebind(inner, &|k| bound(k - 1));
                     let count = arena.integer(length.clone());
                     let all = arena.mul(same, count);
-                    match is_certain(sizes, length) {
-                        true => all,
-                        // a range that ends before it begins is empty
-                        false => {
-                            let zero = arena.constant(0);
-                            let condition = arena.apply(Op::Lt, vec![zero, count]);
-                            let bracket = arena.rebuild(Node::Bracket(condition));
+                    // a range that ends before it begins is empty
+                    match (!is_certain(sizes, length)).then(|| runs(arena, length)).flatten() {
+                        None => all,
+                        Some(condition) => {
+                            let bracket = arena.insert(Node::Bracket(condition));
                             join(arena, bracket, all)
                         }
                     }
@@ -367,11 +365,12 @@ impl Program {
         if self.is_inside(at, length, sums) {
             return Some(Vec::new());
         }
-        let is_indexed = |(s, _): &(Symbol, i64)| !matches!(s, Symbol::Size(_));
+        if at.is_indexed() {
+            return None;
+        }
         let [zero, position, end] = [Affine::default(), at.clone(), length.clone()].map(|a| self.arena.integer(a));
         let conditions = [(Op::Le, [zero, position]), (Op::Lt, [position, end])];
-        let fixed = !at.terms().iter().any(is_indexed);
-        fixed.then(|| conditions.map(|(op, args)| self.arena.fold(op, &args)).to_vec())
+        Some(conditions.map(|(op, args)| self.arena.fold(op, &args)).to_vec())
     }
 
     /// Removes every delta it can; false where one never holds.

@@ -119,7 +119,7 @@ fn expression(program: &Program, root: Expr, bound: &Set<Index>, defined: &[bool
                 }
             }
             Node::Named(i, _) => return Err(format!("the sum over {} has a named index", i.0)),
-            Node::Sum(length, _) if length.terms().iter().any(|(s, _)| !matches!(s, Symbol::Size(_))) => {
+            Node::Sum(length, _) if length.is_indexed() => {
                 return Err("the length of a sum varies".into());
             }
             Node::Bracket(c) if !is_truth(program, *c) => return Err("a bracket around a number".into()),

@@ -600,17 +600,16 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Option<Nest
     guards.append(&mut term.guards);
     term.guards = guards;
     term.settle(&program.arena).then_some(())?;
-    let guards = in_order(program, &std::mem::take(&mut term.guards));
+    let mut guards = in_order(program, &std::mem::take(&mut term.guards));
     // a summed index that a written position or a guard mentions is a loop of its own
     let named =
         |i: &Index| at.iter().any(|a| a.coefficient(Symbol::Index(*i)) != 0) || guards.iter().any(|c| program.arena.mentions(*c, *i));
     let (outer, inner): (Vec<Index>, Vec<Index>) = sums.into_iter().partition(named);
     // what is written only if a sum has terms may be nowhere else
     let inside = |(a, i): (&Affine, &Index)| program.is_inside(a, program.length(*i), &[]);
-    let mut guards = guards;
     if !inner.is_empty() && !at.iter().zip(indices).all(inside) {
         let lengths: Set<Affine> = inner.iter().map(|i| program.length(*i).clone()).collect();
-        let run: Vec<Expr> = lengths.iter().filter_map(|n| runs(program, n)).collect();
+        let run: Vec<Expr> = lengths.iter().filter_map(|n| runs(&mut program.arena, n)).collect();
         guards.splice(0..0, run);
     }
     term.sum_over(program, &inner);
@@ -667,12 +666,13 @@ fn precompute(program: &mut Program, tree: &mut Tree, value: Expr, loops: &[Inde
         let depth = loops.iter().rposition(|i| free.contains(i)).map_or(0, |k| k + 1);
         let waste = loops[..depth].iter().filter(|i| !free.contains(*i)).count();
         let expensive = waste > 0 && price(program, e) >= EXPENSIVE;
-        let indices: Vec<Index> = loops.iter().copied().filter(|i| free.contains(i)).collect();
-        let dear = expensive || waste > 1 && depth == loops.len() && is_strided(program, e, loops[depth - 1]);
-        if dear && may_stand(program, e, &Facts::inside(program, &indices)) {
-            let tensor = stored(program, tree, e, &indices);
-            moved.insert(e, program.arena.insert(Node::Access(tensor, affines(&indices))));
-            continue;
+        if expensive || waste > 1 && depth == loops.len() && is_strided(program, e, loops[depth - 1]) {
+            let indices: Vec<Index> = loops.iter().copied().filter(|i| free.contains(i)).collect();
+            if may_stand(program, e, &Facts::inside(program, &indices)) {
+                let tensor = stored(program, tree, e, &indices);
+                moved.insert(e, program.arena.insert(Node::Access(tensor, affines(&indices))));
+                continue;
+            }
         }
         match program.arena[e].clone() {
             Node::Sum(length, body) => {

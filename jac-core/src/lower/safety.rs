@@ -50,7 +50,7 @@ pub fn enter_sums(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
         .into_iter()
         .map(|i| {
             let length = program.length(i).clone();
-            (i, runs(program, &length))
+            (i, runs(&mut program.arena, &length))
         })
         .collect();
     program.arena.map(roots, |arena, e, node| match node {

@@ -179,7 +179,7 @@ impl Tree {
         for child in 1..self.scopes.len() {
             let Scope { kind: Kind::Loop(i), parent, .. } = self.scopes[child] else { continue };
             let length = program.length(i).clone();
-            let Some(condition) = runs(program, &length) else { continue };
+            let Some(condition) = runs(&mut program.arena, &length) else { continue };
             let entry = self.scope(parent, Kind::Guard(condition));
             self.scopes[entry].items.push(Item::Child(child));
             self.scopes[child].parent = entry;

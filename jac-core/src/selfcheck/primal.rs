@@ -137,11 +137,6 @@ impl<'p> Primal<'p> {
     }
 }
 
-/// Whether a position depends on an index.
-fn is_indexed(a: &Affine) -> bool {
-    a.terms().iter().any(|(s, _)| !matches!(s, Symbol::Size(_)))
-}
-
 struct Machine<'a, R> {
     program: &'a Program,
     point: &'a Point,
@@ -251,7 +246,7 @@ impl<R: Real> Machine<'_, R> {
                     let sides = self.affine(a).zip(self.affine(b));
                     let holds = sides.is_some_and(|(a, b)| a == b);
                     // one without an index is a condition like any other
-                    let indexed = [a, b].into_iter().any(is_indexed);
+                    let indexed = [a, b].into_iter().any(Affine::is_indexed);
                     self.met[*k] |= holds || !indexed;
                     Value::of(R::new(f64::from(u8::from(holds))))
                 }
