@@ -184,6 +184,7 @@ struct Quotients {
 /// tell nothing, however well some of them agree.
 fn limit(x: f64, epsilon: f64, quotients: &[Quotients]) -> Estimate {
     let mut best = Estimate { value: 0.0, error: f64::INFINITY };
+    let grain = grain(epsilon, quotients);
     let tables = [0, 1].map(|side| extrapolated(quotients.iter().map(|q| q.sides[side])));
     for first in 0..quotients.len().saturating_sub(BELOW) {
         let size = quotients[first..].iter().fold(0.0_f64, |size, q| size.max(q.size));
@@ -195,7 +196,7 @@ fn limit(x: f64, epsilon: f64, quotients: &[Quotients]) -> Estimate {
             // `max` would pass over what is no number
             let apart = agreeing.fold(0.0, |apart, t| if (t - value).abs() <= apart { apart } else { (t - value).abs() });
             // the values are rounded, and so is where they are taken
-            let rounding = |q: &Quotients| epsilon * (size + (x * value).abs()) / q.step;
+            let rounding = |q: &Quotients| (epsilon * (size + (x * value).abs())).max(grain) / q.step;
             // at the two smallest steps it is seen: after one extrapolation nothing else is left
             let seen = tables.iter().flat_map(|t| t.iter().zip(quotients).rev().take(2)).map(|(t, q)| (t[1] - value).abs() * q.step);
             let seen = seen.fold(rounding(&quotients[last]), |most, seen| most.max(seen / quotients[last].step));
@@ -213,6 +214,17 @@ fn limit(x: f64, epsilon: f64, quotients: &[Quotients]) -> Estimate {
         }
     }
     best
+}
+
+/// How much the values change at once if they do not change over some steps: what is left of 1 in `x.powi(14).cos() - 1.0`
+/// has its digits. Jumps that are more than rounding of the values, or of 1, are no matter of digits.
+fn grain(epsilon: f64, quotients: &[Quotients]) -> f64 {
+    let changes = || quotients.iter().flat_map(|q| q.sides.map(|side| side.abs() * q.step));
+    if !changes().any(|change| change == 0.0) {
+        return 0.0;
+    }
+    let size = quotients.iter().fold(1.0_f64, |size, q| size.max(q.size));
+    changes().filter(|change| *change > 0.0).fold(TRUST * epsilon * size, f64::min)
 }
 
 /// Row `j` has the extrapolations from the steps up to the `j`th, by order: each takes one more power of the step away.
@@ -381,6 +393,13 @@ impl<'a> At<'a> {
         (sums, scales)
     }
 
+    /// How much rounding of the point itself changes the values, as a multiple of their size, from 1 on: what `sin(1e9 * x)`
+    /// loses cannot be told from what it is. Its derivatives are taken to lose as much.
+    fn amplified(&self, values: f64) -> f64 {
+        let (_, sizes) = self.product(&self.point, false);
+        sizes.iter().flatten().filter(|size| size.is_finite()).fold(values, |a, b| a.max(*b)) / values
+    }
+
     /// Compares two that should differ by rounding only. Terms may have cancelled inside both, of which the results show
     /// nothing: these are taken to be as large as the values, what is compared beside them, and 1.
     fn same(&self, name: &str, what: &str, found: &[Vec<f64>], expected: &[Vec<f64>], scales: &[Vec<f64>]) -> Result<(), String> {
@@ -389,10 +408,11 @@ impl<'a> At<'a> {
             return Err(format!("`{name}`: {what} has the lengths {:?}, not {:?}", lengths(found), lengths(expected)));
         }
         let values = self.value.iter().flatten().fold(1.0_f64, |a, b| a.max(b.abs()));
+        let amplified = self.amplified(values);
         for (part, (found, expected)) in found.iter().zip(expected).enumerate() {
             let largest = scales[part].iter().filter(|a| a.is_finite()).fold(values, |a, b| a.max(*b));
             for (k, (found, expected)) in found.iter().zip(expected).enumerate() {
-                let tolerance = self.slack(scales[part][k]) + NOISE * self.subject.epsilon * largest;
+                let tolerance = self.slack(scales[part][k]) + NOISE * self.subject.epsilon * largest * amplified;
                 let difference = (found - expected).abs();
                 let both_nan = found.is_nan() && expected.is_nan() || found == expected;
                 if !both_nan && (difference > tolerance || difference.is_nan()) {

@@ -252,3 +252,23 @@ fn a_literal_beside_a_generic_field_has_its_type() {
     assert_eq!(Bounds { k: 2.0 }.clipped_jacobian(3.0), 3.0);
     assert_eq!(Bounds { k: 2.0_f32 }.clipped_jacobian(3.0), 3.0);
 }
+
+#[jacobian(hessian)]
+fn compared_in_an_inner_loop(g: &[f64]) -> f64 {
+    let mut s = 0.3;
+    for (i, v) in g.iter().enumerate() {
+        for w in g {
+            s -= v * w * w;
+        }
+        if g[i] / (g[i] * g[i] + 1.0) <= 0.1 {
+            s += g[i] * s;
+        }
+    }
+    s * s.sin()
+}
+
+#[test]
+fn what_is_computed_before_its_loop_is_a_number() {
+    let differences = differences(|x| compared_in_an_inner_loop_jacobian(x).to_vec(), &POINT);
+    close("compared_in_an_inner_loop", &compared_in_an_inner_loop_hessian(&POINT), &differences);
+}

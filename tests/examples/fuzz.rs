@@ -39,8 +39,21 @@ impl Options {
     }
 }
 
+/// The options, of which the first ones are followed by a number.
+const WITH_NUMBER: [&str; 8] = ["--seconds", "--seed", "--from", "--programs", "--batch", "--mutations", "--mutations-from", "--to"];
+const PLAIN: [&str; 4] = ["--no-shrink", "--no-build", "--print", "--expand"];
+
 fn main() -> ExitCode {
-    let options = Options(std::env::args().collect());
+    let options = Options(std::env::args().skip(1).collect());
+    let mut given = options.0.iter();
+    while let Some(option) = given.next() {
+        let number = WITH_NUMBER.contains(&&**option);
+        if number && given.next().is_some_and(|n| n.parse::<u64>().is_ok()) || PLAIN.contains(&&**option) {
+            continue;
+        }
+        eprintln!("`{option}`: the options are {} with a number, and {}; see TESTING.md", WITH_NUMBER.join(", "), PLAIN.join(", "));
+        return ExitCode::FAILURE;
+    }
     let failures = if options.has("--print") {
         print(&options)
     } else if options.has("--mutations-from") {
@@ -91,7 +104,7 @@ fn campaign(options: &Options) -> usize {
     let seconds = options.number("--seconds", 60);
     let (batch, most) = (options.number("--batch", 300), options.number("--programs", u64::MAX) as usize);
     // seeds of different campaigns are far from each other
-    let mut next = options.number("--seed", 1) * 1_000_000;
+    let mut next = options.number("--from", options.number("--seed", 1) * 1_000_000);
     let start = Instant::now();
     let workshop = Workshop::new(&format!("campaign{}", options.number("--seed", 1)), POINTS);
     let mut seen = Seen::default();

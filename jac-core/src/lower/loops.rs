@@ -665,7 +665,9 @@ fn precompute(program: &mut Program, tree: &mut Tree, value: Expr, loops: &[Inde
         let free = program.arena.free_indices(e);
         let depth = loops.iter().rposition(|i| free.contains(i)).map_or(0, |k| k + 1);
         let waste = loops[..depth].iter().filter(|i| !free.contains(*i)).count();
-        let expensive = waste > 0 && price(program, e) >= EXPENSIVE;
+        // tensors hold numbers: of a comparison, what is compared is moved
+        let truth = program.arena.as_apply(e).is_some_and(|(op, _)| op.entry().truth);
+        let expensive = waste > 0 && !truth && price(program, e) >= EXPENSIVE;
         if expensive || waste > 1 && depth == loops.len() && is_strided(program, e, loops[depth - 1]) {
             let indices: Vec<Index> = loops.iter().copied().filter(|i| free.contains(i)).collect();
             if may_stand(program, e, &Facts::inside(program, &indices)) {

@@ -139,8 +139,12 @@ impl Checker<'_> {
                     let args = program.arena[*e].children();
                     // of `&&` and `||` there is one operand behind the first
                     let arms = [(then, args[1], true), (otherwise, args[args.len() - 1], false)];
+                    let mut read = Vec::new();
                     for (arm, value, holds) in arms.into_iter().filter(|(arm, ..)| args.len() > 2 || !arm.is_empty()) {
-                        self.block(arm, &[value], &self.where_true(facts, args[0], holds))?;
+                        read.push(self.block(arm, &[value], &self.where_true(facts, args[0], holds))?);
+                    }
+                    if let (true, [then, otherwise]) = (defined.iter().any(|e| certain.contains(e)), &read[..]) {
+                        certain.extend(then.intersection(otherwise));
                     }
                     continue;
                 }
@@ -178,8 +182,16 @@ impl Checker<'_> {
         while let Some(e) = waiting.pop() {
             if self.plan.locals.contains_key(&e) {
                 certain.insert(e);
-            } else {
-                waiting.extend(at_once(&self.plan.program, e));
+                continue;
+            }
+            waiting.extend(at_once(&self.plan.program, e));
+            if let Some((Op::Select, &[_, a, b])) = self.plan.program.arena.as_apply(e) {
+                let [a, b] = [a, b].map(|arm| {
+                    let mut read = Set::default();
+                    self.read(arm, &mut read);
+                    read
+                });
+                certain.extend(a.intersection(&b));
             }
         }
     }
@@ -240,6 +252,15 @@ mod tests {
         let mut plan = lower(parse(GUARDED).unwrap(), true);
         assert!(move_out(&mut plan.body), "{:?}", plan.body);
         assert!(check(&plan).is_err());
+    }
+
+    #[test]
+    fn what_both_arms_read_is_read_in_front_of_them() {
+        // a copy for each arm would double with each of these
+        let steps: String = (1..20).map(|k| format!("    let t{k} = select(a < {k}, sin(t{}), cos(t{}))\n", k - 1, k - 1)).collect();
+        let plan = lower(parse(&format!("fn f(p: [m], a: []) -> y\ny =\n    let t0 = exp(p[2])\n{steps}    t19\n")).unwrap(), true);
+        assert_eq!(check(&plan), Ok(()));
+        assert!(plan.locals.len() < 60, "{}", plan.locals.len());
     }
 
     /// Moves what the arm of a branch computes in front of it.

@@ -14,6 +14,8 @@ const MOST_COPIES: usize = 4;
 /// The same where no condition tells that an access is in range: the function itself panics where it is not, and
 /// so do the copies.
 const MOST_UNKNOWN: usize = 64;
+/// The same where constants from outside are read, which may panic: they stand where the function reads them.
+const MOST_OUTSIDE: usize = 4096;
 
 /// What a scope is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -167,6 +169,7 @@ impl Tree {
                 return (body, scheduler.locals);
             }
             let exposed = safety::exposed(scheduler.program, &scheduler.needs, scheduler.crowded);
+            assert!(!exposed.is_empty(), "more than {MOST_OUTSIDE} branches read constants from outside: read them into variables before");
             let roots: Vec<Expr> = self.expressions().map(|e| *e).collect();
             let guarded = safety::guarded(program, &roots, &exposed);
             self.expressions().zip(guarded).for_each(|(e, guarded)| *e = guarded);
@@ -222,6 +225,22 @@ impl Tree {
             scope = self.scopes[scope].parent;
         }
         scope
+    }
+
+    /// The scopes, with that around both arms of a branch for the two: what each arm needs is needed in any case.
+    fn covered(&self, mut scopes: Vec<usize>) -> Vec<usize> {
+        let mut k = 0;
+        while let Some(&scope) = scopes.get(k) {
+            k += 1;
+            let Scope { kind: Kind::Arm(c, holds), parent, .. } = self.scopes[scope] else { continue };
+            let other = |s: &&usize| self.scopes[**s].parent == parent && self.scopes[**s].kind == Kind::Arm(c, !holds);
+            if scopes.iter().any(|s| other(&s)) && !scopes.contains(&parent) {
+                scopes.push(parent);
+            }
+        }
+        let all = scopes.clone();
+        scopes.retain(|s| !all.iter().any(|outer| outer != s && self.is_inside(*s, *outer)));
+        scopes
     }
 
     fn is_inside(&self, mut scope: usize, outer: usize) -> bool {
@@ -310,6 +329,7 @@ impl<'a> Scheduler<'a> {
         }
         let mut out = Vec::new();
         for (_, used) in homes {
+            let used = tree.covered(used);
             let Some(common) = used.iter().copied().reduce(|a, b| tree.common(a, b)) else { continue };
             let apart = !used.contains(&common) && !self.may_move(tree, e, common);
             match (apart, used.len() > MOST_COPIES) {
@@ -318,7 +338,9 @@ impl<'a> Scheduler<'a> {
                     let facts: Vec<Facts> = used.iter().map(|scope| tree.facts(self.program, *scope)).collect();
                     let told = |need: &Affine| facts.iter().any(|facts| facts.tell(self.program, need));
                     let all = self.needs.get(e);
-                    if used.len() <= MOST_UNKNOWN && !all.iter().all(told) {
+                    // no condition could be asked for a constant from outside
+                    let most = if all.iter().any(|need| need.known().is_some()) { MOST_OUTSIDE } else { MOST_UNKNOWN };
+                    if used.len() <= most && !all.iter().all(told) {
                         out.extend(used);
                         continue;
                     }

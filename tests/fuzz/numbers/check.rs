@@ -176,10 +176,18 @@ impl Expected {
         Some(Expected { value, jacobian, hessian })
     }
 
-    fn is_finite(&self) -> bool {
-        let finite = |e: &Entry| e.0.is_finite() && e.1.is_finite();
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
         let first = self.jacobian.iter().flatten().flatten();
-        self.value.iter().flatten().chain(first).chain(self.hessian.iter().flatten()).all(finite)
+        self.value.iter().flatten().chain(first).chain(self.hessian.iter().flatten())
+    }
+
+    fn is_finite(&self) -> bool {
+        self.entries().all(|e| e.0.is_finite() && e.1.is_finite())
+    }
+
+    /// The largest of all entries.
+    fn largest(&self) -> f64 {
+        self.entries().map(|(w, _)| w.abs()).filter(|w| w.is_finite()).fold(0.0, f64::max)
     }
 
     /// What a function should return, flat.
@@ -223,6 +231,9 @@ impl Expected {
 /// An error of this many units of the bound is a wrong number: what is reassociated is at most some units off,
 /// what is wrong by a term or a sign is 1e16 off.
 const TOLERANCE: f64 = 1e4;
+/// Terms that cancel without rounding in the source, as `a·b` and `−a·b` do, need not in another order: an entry may be
+/// off by this many units of the largest of the point, too: of the value and of all derivatives.
+const OF_LARGEST: f64 = 10.0;
 
 /// Points at which `check!` is called: ordinary ones, of different lengths.
 const CHECKED: [usize; 2] = [0, 8];
@@ -261,7 +272,7 @@ pub fn check(program: &Program, points: usize) {
             let got = program.call(asked, &point, &seeds);
             let other = |g: &Vec<f64>| g.iter().zip(&value).any(|(a, b)| a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan()));
             let rounded = program.strict && HAS_VALUE.contains(&asked) && got.as_ref().is_ok_and(other);
-            let complaint = complaint(got, &want).or_else(|| rounded.then(|| format!("is strict, but its value is not {value:?}")));
+            let complaint = complaint(got, &want, expected.largest()).or_else(|| rounded.then(|| format!("is strict, but its value is not {value:?}")));
             if let Some(complaint) = complaint {
                 let Point { x, lengths, integers, layout, .. } = &point;
                 println!("FAIL {} {asked:?} {complaint} at x = {x:?}, lengths {lengths:?}, integers {integers:?}, layout {layout}, seeds {seeds:?}", program.name);
@@ -272,7 +283,7 @@ pub fn check(program: &Program, points: usize) {
     println!("DONE {} {compared} {skipped} {entries}", program.name);
 }
 
-fn complaint(got: Result<Vec<f64>, String>, want: &[Entry]) -> Option<String> {
+fn complaint(got: Result<Vec<f64>, String>, want: &[Entry], largest: f64) -> Option<String> {
     let got = match got {
         Ok(got) => got,
         Err(message) => return Some(format!("panics: {message}")),
@@ -283,8 +294,9 @@ fn complaint(got: Result<Vec<f64>, String>, want: &[Entry]) -> Option<String> {
     // what is smaller than this has lost digits
     let smallest = if UNIT.get() > f64::EPSILON { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
     let wrong = |(k, (g, (w, e))): (usize, (&f64, &Entry))| {
-        let bad = w.is_finite() && e.is_finite() && !((g - w).abs() <= UNIT.get() * TOLERANCE * e + smallest);
-        bad.then(|| format!("entry {k} is {g:?}, expected {w:?} ± {:?}", UNIT.get() * TOLERANCE * e))
+        let tolerance = UNIT.get() * (TOLERANCE * e).max(OF_LARGEST * largest) + smallest;
+        let bad = w.is_finite() && e.is_finite() && !((g - w).abs() <= tolerance);
+        bad.then(|| format!("entry {k} is {g:?}, expected {w:?} ± {tolerance:?}"))
     };
     got.iter().zip(want).enumerate().find_map(wrong)
 }

@@ -37,6 +37,11 @@ fn times(a: f64, b: f64) -> f64 {
     }
 }
 
+/// Whether the floats of the functions that are compared have this number.
+fn fits(v: f64) -> bool {
+    UNIT.get() == f64::EPSILON || f64::from(v as f32) == v
+}
+
 /// A function of two numbers: its value, the two first derivatives and the three second ones.
 struct Local {
     f: f64,
@@ -46,8 +51,15 @@ struct Local {
 }
 
 impl Local {
-    fn at(&self, x: H, y: H) -> H {
+    fn at(&self, mut x: H, mut y: H) -> H {
+        x.round_constant();
+        y.round_constant();
         let ([fx, fy], [fxx, fxy, fyy]) = (self.d, self.dd);
+        // 0 times what overflowed: whether the 0 is structural is not seen here
+        let lost = |f: f64, t: &H| f == 0.0 && t.p.iter().any(|p| !p.is_finite());
+        if lost(fx, &x) || lost(fy, &y) || !x.is_in_range() || !y.is_in_range() {
+            UNSTABLE.set(true);
+        }
         let first = |k: usize| times(fx, x.p[k]) + times(fy, y.p[k]);
         let pair = |f: f64, a: f64, b: f64| times(f, times(a, b));
         let ([_, xa, xb, xab], [_, ya, yb, yab]) = (x.p, y.p);
@@ -78,6 +90,18 @@ impl H {
         self.p[0]
     }
 
+    /// Whether narrower floats would not have overflowed.
+    fn is_in_range(&self) -> bool {
+        UNIT.get() == f64::EPSILON || self.p.iter().all(|p| p.is_infinite() || p.abs() <= f64::from(f32::MAX))
+    }
+
+    /// A number that these have exactly is rounded in the functions that are compared, if their floats are narrower.
+    fn round_constant(&mut self) {
+        if self.e[0] == 0.0 && !fits(self.p[0]) {
+            self.e[0] = self.p[0].abs();
+        }
+    }
+
     fn chain(self, f: f64, d: f64, dd: f64) -> H {
         Local { f, d: [d, 0.0], dd: [dd, 0.0, 0.0], exact: false }.at(self, c(0.0))
     }
@@ -86,7 +110,8 @@ impl H {
     /// and not equal beyond doubt.
     fn decide(self, other: H) -> Option<Ordering> {
         let slack = UNIT.get() * 1e3 * (self.e[0] + other.e[0]);
-        if (self.v() - other.v()).abs() <= slack && slack > 0.0 {
+        let apart = (self.v() - other.v()).abs();
+        if apart <= slack && slack > 0.0 || apart.is_nan() && self.v() != other.v() {
             UNSTABLE.set(true);
         }
         self.v().partial_cmp(&other.v())
@@ -326,7 +351,7 @@ impl Add for H {
         let (a, b) = (self.v(), o.v());
         let f = a + b;
         let big = f - a;
-        let exact = (a - (f - big)) + (b - big) == 0.0;
+        let exact = fits(f) && (a - (f - big)) + (b - big) == 0.0;
         Local { f, d: [1.0, 1.0], dd: [0.0; 3], exact }.at(self, o)
     }
 }
@@ -352,7 +377,7 @@ impl Mul for H {
     type Output = H;
     fn mul(self, o: H) -> H {
         let f = self.v() * o.v();
-        let exact = self.v().mul_add(o.v(), -f) == 0.0;
+        let exact = fits(f) && self.v().mul_add(o.v(), -f) == 0.0;
         Local { f, d: [o.v(), self.v()], dd: [0.0, 1.0, 0.0], exact }.at(self, o)
     }
 }
@@ -361,7 +386,7 @@ impl Div for H {
     fn div(self, o: H) -> H {
         let (x, y) = (self.v(), o.v());
         let f = x / y;
-        let exact = f.mul_add(y, -x) == 0.0;
+        let exact = fits(f) && f.mul_add(y, -x) == 0.0;
         Local { f, d: [1.0 / y, -f / y], dd: [0.0, -1.0 / (y * y), 2.0 * f / (y * y)], exact }.at(self, o)
     }
 }

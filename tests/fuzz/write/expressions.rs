@@ -250,8 +250,8 @@ impl Writer {
         let x = self.c.of(&arrays);
         let item = format!("{x}.{}", self.c.of(&["first()", "last()", "get(1)", "get(2)"]));
         match (self.c.below(4), self.wrapper, item.ends_with("(2)")) {
-            (1, Wrapper::Option, false) if self.may_return => format!("(*{item}?)"),
-            (1, Wrapper::Result, false) if self.may_return => format!("(*{item}.ok_or(\"empty\".to_owned())?)"),
+            (1, Wrapper::Option, false) if self.may_return && self.may_ask => format!("(*{item}?)"),
+            (1, Wrapper::Result, false) if self.may_return && self.may_ask => format!("(*{item}.ok_or(\"empty\".to_owned())?)"),
             (2, _, false) => format!("(*{item}.unwrap())"),
             (3, ..) => format!("{item}.map_or({}, |o| *o * *o)", self.receiver(0)),
             _ => format!("(if let Some(o) = {item} {{ *o }} else {{ {} }})", self.expr(d.min(1))),

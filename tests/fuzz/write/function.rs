@@ -31,6 +31,7 @@ pub(super) fn program(choices: Choices) -> Program {
         loops: 0,
         budget: 14,
         may_return: true,
+        may_ask: true,
         out_parameters: false,
         variant: Variant::None,
         linalg: false,

@@ -255,6 +255,8 @@ pub struct Writer {
     budget: usize,
     /// Whether `return` is possible here.
     may_return: bool,
+    /// Whether `?` is the function's.
+    may_ask: bool,
     out_parameters: bool,
     variant: Variant,
     /// Whether functions of whole matrices are written.
@@ -292,7 +294,10 @@ impl Writer {
     /// What is declared inside is gone afterwards.
     fn scope<T>(&mut self, write: impl FnOnce(&mut Writer) -> T) -> T {
         let marks = (self.vars.len(), self.indices.len(), self.integers.len(), self.calls.len());
+        // it may be a closure, which `?` would leave
+        let saved = std::mem::replace(&mut self.may_ask, false);
         let out = write(self);
+        self.may_ask = saved;
         self.vars.truncate(marks.0);
         self.indices.truncate(marks.1);
         self.integers.truncate(marks.2);
