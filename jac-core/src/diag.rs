@@ -19,6 +19,22 @@ pub struct Diagnostic {
     pub deferred: bool,
 }
 
+/// That a function is too much for a pass: what ends the pass, and becomes an error at the function.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    /// What is too much.
+    pub message: &'static str,
+    /// What to write instead.
+    pub help: &'static str,
+}
+
+impl Refusal {
+    /// Leaves the pass, for whoever called the compiler.
+    pub fn raise(self) -> ! {
+        std::panic::resume_unwind(Box::new(self))
+    }
+}
+
 /// Proof that a diagnostic was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reported;

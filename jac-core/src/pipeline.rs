@@ -1,6 +1,6 @@
 //! The pipe: the one place that sees all passes.
 
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Refusal};
 use crate::diff::products::{self, Product};
 use crate::effort::Effort;
 use crate::emit;
@@ -150,13 +150,17 @@ fn compile_function(attribute: TokenStream, item: TokenStream, function: &syn::I
     })
 }
 
-/// What `f` returns, or the error at `span` that it panicked.
+/// What `f` returns, or the error at `span` that it is too much for a pass, or panicked.
 fn caught<T>(span: Span, f: impl FnOnce() -> T) -> Result<T, Diagnostics> {
     // what `f` leaves half done is not used again
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(|panic| {
+        let mut diagnostics = Diagnostics::default();
+        if let Some(refusal) = panic.downcast_ref::<Refusal>() {
+            diagnostics.error(span, refusal.message).help(refusal.help);
+            return diagnostics;
+        }
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        let mut diagnostics = Diagnostics::default();
         let error = diagnostics.error(span, format!("internal error of jac: {}", text.lines().next().unwrap_or_default()));
         error.help("this is a mistake of jac's, not yours: please report it with the function");
         diagnostics

@@ -7,6 +7,9 @@ use alloc::vec::Vec;
 /// The parts of an input or a result: the elements of each, row-major.
 pub type Parts = Vec<Vec<f64>>;
 
+/// By how small a part of each number a point was moved, and what something is there.
+type Nudged = (f64, Parts);
+
 /// A function at inputs, with seeds: its results, values first. `None` where it returns none.
 pub type Run<'a> = &'a dyn Fn(&[Vec<f64>], &[Vec<f64>]) -> Option<Parts>;
 
@@ -112,6 +115,9 @@ const FIRST: f64 = 0.05;
 const BELOW: usize = 4;
 /// The part of the largest derivative of a column that rounding may leave in the others.
 const LOST: f64 = 0.01;
+/// How far a point is moved to see how much rounding of it would change the results, as a part of each number: the first
+/// is large beside the last digit of an `f32`, the last beside that of an `f64`; what turns fast moves far at small ones alone.
+const NUDGES: [f64; 4] = [1e-5, 1e-8, 1e-11, 1e-14];
 /// A difference is trusted up to this many times its estimated error.
 const TRUST: f64 = 16.0;
 /// The units of the last place that a function may lose to rounding: three digits.
@@ -173,7 +179,7 @@ struct Estimate {
 struct Quotients {
     step: f64,
     sides: [f64; 2],
-    /// The largest of the values.
+    /// The largest of the values, and what rounding of the point changes in them, in units of it.
     size: f64,
 }
 
@@ -242,25 +248,49 @@ fn extrapolated(quotients: impl Iterator<Item = f64>) -> Vec<Vec<f64>> {
     rows
 }
 
+/// How fast an element changes as all numbers of the point do, in proportion.
+fn sensitivity(value: f64, (part, k): (usize, usize), moved: &[Nudged]) -> f64 {
+    let at = |parts: &Parts| parts.get(part).and_then(|p| p.get(k)).copied();
+    let speeds = moved.iter().filter_map(|(nudge, parts)| Some((at(parts)? - value).abs() / nudge));
+    speeds.filter(|speed| speed.is_finite()).fold(0.0, f64::max)
+}
+
 /// The functions at one point.
 struct At<'a> {
     subject: &'a Subject<'a>,
     point: Parts,
     value: Parts,
     jacobian: Parts,
+    /// Where every number is changed by a small part: the part, the point, the value and the Jacobian.
+    nudged: Vec<(f64, Parts, Parts, Parts)>,
 }
 
 impl<'a> At<'a> {
     fn new(subject: &'a Subject<'a>, point: Parts) -> Option<At<'a>> {
-        let value = (subject.value)(&point, &[]).filter(|y| y.iter().flatten().all(|y| y.is_finite()))?;
-        let jacobian = (subject.jacobian)(&point, &[])?;
-        Some(At { subject, point, value, jacobian })
+        let both = |x: &Parts| {
+            let value = (subject.value)(x, &[]).filter(|y| y.iter().flatten().all(|y| y.is_finite()))?;
+            let jacobian = (subject.jacobian)(x, &[])?;
+            Some((value, jacobian))
+        };
+        let (value, jacobian) = both(&point)?;
+        let mut random = Random(7);
+        let lengths = |parts: &Parts| parts.iter().map(Vec::len).collect::<Vec<usize>>();
+        let nudged = NUDGES.iter().filter_map(|nudge| {
+            let near: Parts = point.iter().map(|x| x.iter().map(|x| x * (1.0 + nudge * random.sign())).collect()).collect();
+            let (y, j) = both(&near)?;
+            (lengths(&y) == lengths(&value) && lengths(&j) == lengths(&jacobian)).then_some((*nudge, near, y, j))
+        });
+        let nudged = nudged.collect();
+        Some(At { subject, point, value, jacobian, nudged })
     }
 
     fn compare(&self, seed: u64) -> Result<(), String> {
         let name = self.subject.name;
         let lengths: Vec<usize> = self.value.iter().map(Vec::len).collect();
-        self.differences(&format!("{name}_jacobian"), self.subject.value, &lengths, &self.jacobian)?;
+        let moved = |of: &dyn Fn(&Parts) -> Parts| self.nudged.iter().map(|(nudge, _, _, j)| (*nudge, of(j))).collect::<Vec<_>>();
+        let values_moved: Vec<Nudged> = self.nudged.iter().map(|(nudge, _, y, _)| (*nudge, y.clone())).collect();
+        let of = (self.subject.value, &values_moved[..]);
+        self.differences(&format!("{name}_jacobian"), of, &lengths, (&self.jacobian, &moved(&Parts::clone)))?;
         for (other, kind, run) in self.subject.others {
             let mut random = Random(seed.wrapping_add(0x9e37_79b9));
             let mut like = |parts: &Parts| -> Parts { parts.iter().map(|x| x.iter().map(|_| random.sign()).collect()).collect() };
@@ -274,31 +304,42 @@ impl<'a> At<'a> {
             let values = if matches!(kind, Kind::Into | Kind::Hessian) { 0 } else { self.value.len() };
             let (values, rest) = results.split_at(values.min(results.len()));
             let scales: Parts = self.value.iter().map(|y| y.iter().map(|y| y.abs()).collect()).collect();
-            self.same(other, "the value", values, &self.value[..values.len()], &scales)?;
+            self.same(other, "the value", values, (&self.value[..values.len()], &scales, &values_moved))?;
             match kind {
                 Kind::ValueAndJacobian | Kind::Into => {
                     let scales: Parts = self.jacobian.iter().map(|j| j.iter().map(|j| j.abs()).collect()).collect();
-                    self.same(other, "the Jacobian", rest, &self.jacobian, &scales)?;
+                    self.same(other, "the Jacobian", rest, (&self.jacobian, &scales, &moved(&Parts::clone)))?;
                 }
                 Kind::Jvp => {
-                    let (expected, scales) = self.product(&tangents, false);
-                    self.same(other, "the tangent", rest, &expected, &scales)?;
+                    let (expected, scales) = self.product(&self.jacobian, &tangents, false);
+                    let moved = moved(&|j| self.product(j, &tangents, false).0);
+                    self.same(other, "the tangent", rest, (&expected, &scales, &moved))?;
                 }
                 Kind::Vjp => {
-                    let (expected, scales) = self.product(&cotangents, true);
-                    self.same(other, "the cotangent", rest, &expected, &scales)?;
+                    let (expected, scales) = self.product(&self.jacobian, &cotangents, true);
+                    let moved = moved(&|j| self.product(j, &cotangents, true).0);
+                    self.same(other, "the cotangent", rest, (&expected, &scales, &moved))?;
                 }
                 Kind::Hessian => {
                     let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
-                    self.differences(other, self.subject.jacobian, &lengths, rest)?;
+                    let second = self.nudged.iter().filter_map(|(nudge, near, ..)| Some((*nudge, run(near, &[])?)));
+                    let of = (self.subject.jacobian, &moved(&Parts::clone)[..]);
+                    self.differences(other, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Compares a derivative with differences of the function `of`, whose results have these lengths.
-    fn differences(&self, name: &str, of: Run<'_>, lengths: &[usize], found: &[Vec<f64>]) -> Result<(), String> {
+    /// Compares a derivative with differences of the function `of`, whose results have these lengths. With both is what
+    /// they are at nudged points.
+    fn differences(
+        &self,
+        name: &str,
+        of: (Run<'_>, &[Nudged]),
+        lengths: &[usize],
+        (found, moved): (&[Vec<f64>], &[Nudged]),
+    ) -> Result<(), String> {
         let inputs = self.point.len();
         if found.len() != lengths.len() * inputs {
             return Err(format!("`{name}` has {} parts, not {}", found.len(), lengths.len() * inputs));
@@ -310,7 +351,7 @@ impl<'a> At<'a> {
                 let values = self.value.iter().flatten().map(|y| y.abs() / input[k].abs().max(0.1));
                 let derivatives = column.iter().flatten().filter(|e| e.error.is_finite()).map(|e| e.value.abs());
                 let largest = values.chain(derivatives).fold(0.0_f64, f64::max);
-                for ((part, length), estimates) in found.iter().skip(i).step_by(inputs).zip(lengths).zip(&column) {
+                for (((at, part), length), estimates) in found.iter().enumerate().skip(i).step_by(inputs).zip(lengths).zip(&column) {
                     if part.len() != length * input.len() {
                         return Err(format!(
                             "`{name}` has {} entries by `{}`, not {}",
@@ -321,7 +362,8 @@ impl<'a> At<'a> {
                     }
                     for (row, estimate) in estimates.iter().enumerate() {
                         let entry = part[row * input.len() + k];
-                        let tolerance = TRUST * estimate.error + self.slack(estimate.value.abs() + LOST * largest);
+                        let lost = NOISE * self.subject.epsilon * sensitivity(entry, (at, row * input.len() + k), moved);
+                        let tolerance = TRUST * estimate.error + self.slack(estimate.value.abs() + LOST * largest) + lost;
                         let difference = (entry - estimate.value).abs();
                         if tolerance.is_finite() && (difference > tolerance || difference.is_nan()) {
                             return Err(format!(
@@ -343,7 +385,7 @@ impl<'a> At<'a> {
     }
 
     /// What differences tell of the derivatives of all results by one number.
-    fn column(&self, of: Run<'_>, i: usize, k: usize, lengths: &[usize]) -> Vec<Vec<Estimate>> {
+    fn column(&self, (of, moved): (Run<'_>, &[Nudged]), i: usize, k: usize, lengths: &[usize]) -> Vec<Vec<Estimate>> {
         let x = self.point[i][k];
         let at = |x: f64| {
             let mut point = self.point.clone();
@@ -364,9 +406,10 @@ impl<'a> At<'a> {
         let entry = |parts: &Parts, part: usize, row: usize| parts.get(part).and_then(|p| p.get(row)).copied().unwrap_or(f64::NAN);
         let estimate = |part: usize, row: usize| {
             let y = centre.as_ref().map_or(f64::NAN, |c| entry(c, part, row));
+            let speed = sensitivity(y, (part, row), moved);
             let quotients = steps.iter().map(|(step, above, below)| {
                 let (above, below) = (entry(above, part, row), entry(below, part, row));
-                let size = y.abs().max(above.abs()).max(below.abs());
+                let size = y.abs().max(above.abs()).max(below.abs()) + speed;
                 Quotients { step: *step, sides: [(above - y) / step, (y - below) / step], size }
             });
             limit(x, self.subject.epsilon, &quotients.collect::<Vec<_>>())
@@ -375,13 +418,13 @@ impl<'a> At<'a> {
     }
 
     /// `J·t` or `Jᵀ·c`, and the sum of the absolute values of its terms.
-    fn product(&self, weights: &Parts, transposed: bool) -> (Parts, Parts) {
+    fn product(&self, jacobian: &Parts, weights: &Parts, transposed: bool) -> (Parts, Parts) {
         let of: &Parts = if transposed { &self.point } else { &self.value };
         let mut sums: Parts = of.iter().map(|x| alloc::vec![0.0; x.len()]).collect();
         let mut scales = sums.clone();
         for (o, y) in self.value.iter().enumerate() {
             for (i, x) in self.point.iter().enumerate() {
-                let block = &self.jacobian[o * self.point.len() + i];
+                let block = &jacobian[o * self.point.len() + i];
                 for (row, column) in (0..y.len()).flat_map(|row| (0..x.len()).map(move |column| (row, column))) {
                     let entry = block[row * x.len() + column];
                     let (to, weight) = if transposed { ((i, column), weights[o][row]) } else { ((o, row), weights[i][column]) };
@@ -393,26 +436,26 @@ impl<'a> At<'a> {
         (sums, scales)
     }
 
-    /// How much rounding of the point itself changes the values, as a multiple of their size, from 1 on: what `sin(1e9 * x)`
-    /// loses cannot be told from what it is. Its derivatives are taken to lose as much.
-    fn amplified(&self, values: f64) -> f64 {
-        let (_, sizes) = self.product(&self.point, false);
-        sizes.iter().flatten().filter(|size| size.is_finite()).fold(values, |a, b| a.max(*b)) / values
-    }
-
     /// Compares two that should differ by rounding only. Terms may have cancelled inside both, of which the results show
-    /// nothing: these are taken to be as large as the values, what is compared beside them, and 1.
-    fn same(&self, name: &str, what: &str, found: &[Vec<f64>], expected: &[Vec<f64>], scales: &[Vec<f64>]) -> Result<(), String> {
+    /// nothing: these are taken to be as large as the values, what is compared beside them, and 1. `moved` is what is
+    /// expected at nudged points: of `sin(1e9 * x)` both have lost nine digits.
+    fn same(
+        &self,
+        name: &str,
+        what: &str,
+        found: &[Vec<f64>],
+        (expected, scales, moved): (&[Vec<f64>], &[Vec<f64>], &[Nudged]),
+    ) -> Result<(), String> {
         let lengths = |parts: &[Vec<f64>]| parts.iter().map(Vec::len).collect::<Vec<usize>>();
         if lengths(found) != lengths(expected) {
             return Err(format!("`{name}`: {what} has the lengths {:?}, not {:?}", lengths(found), lengths(expected)));
         }
         let values = self.value.iter().flatten().fold(1.0_f64, |a, b| a.max(b.abs()));
-        let amplified = self.amplified(values);
         for (part, (found, expected)) in found.iter().zip(expected).enumerate() {
             let largest = scales[part].iter().filter(|a| a.is_finite()).fold(values, |a, b| a.max(*b));
             for (k, (found, expected)) in found.iter().zip(expected).enumerate() {
-                let tolerance = self.slack(scales[part][k]) + NOISE * self.subject.epsilon * largest * amplified;
+                let lost = largest + sensitivity(*expected, (part, k), moved);
+                let tolerance = self.slack(scales[part][k]) + NOISE * self.subject.epsilon * lost;
                 let difference = (found - expected).abs();
                 let both_nan = found.is_nan() && expected.is_nan() || found == expected;
                 if !both_nan && (difference > tolerance || difference.is_nan()) {

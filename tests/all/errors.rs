@@ -39,6 +39,30 @@ fn what_has_no_type_has_a_message() {
     let message = |source: &str| compile("", source).diagnostics.first().map(|d| d.message.clone()).unwrap_or_default();
     assert_eq!(message("fn f(x: f64) -> f64 { 2 * x }"), "cannot apply `*` to an integer and a float");
     assert_eq!(message("fn f(x: f64) -> f64 { let u = [x; 3]; let mut i = 0; u[i += 1] }"), "0 positions for one axis");
+    assert_eq!(message("fn f(x: f64) -> (f64, f64) { x }"), "expected a tuple of 2 results, found a float");
+    assert_eq!(message("fn f(x: &Array2<f64>) -> Array2<f64> { Array2::from_diag(x) }"), "expected an array of one axis");
+}
+
+#[test]
+fn an_array_of_too_many_axes_is_one_mistake() {
+    let source = "fn f(m: &Array2<f64>) -> Array2<f64> { let mut y = m.clone(); y.row_mut(0).assign(m); y.mapv_inplace(|v| v * v); y }";
+    let messages: Vec<String> = compile("", source).diagnostics.into_iter().map(|d| d.message).collect();
+    assert_eq!(messages, ["an array of 2 dimensions does not fit into 1"]);
+}
+
+#[test]
+fn large_numbers_take_neither_time_nor_memory() {
+    let rounds =
+        "fn f(x: &Array1<f64>, w: &Array2<f64>) -> Array1<f64> { let mut h = x.to_owned(); for _ in 0..1000000 { h = w.dot(&h) + x; } h }";
+    let filled = "fn f(x: &Array1<f64>) -> Array2<f64> { let n = x.len(); let mut m = Array2::zeros((n, n)); \
+                  for i in 0.. { for j in 0..n { m[[i, j]] = x[j]; } } m }";
+    for source in [rounds, filled] {
+        assert!(compile("", source).diagnostics[0].message.starts_with("too much to write out"), "{source}");
+    }
+    // 2³¹ rows are a type like others, of which no points are made to try it at
+    let rows =
+        "fn f(m: &Array2<f64>, x: &Array1<f64>) -> Array2<f64> { let mut y = m.clone(); y.slice_mut(s![1, ..2147483647]).assign(x); y }";
+    assert!(compile("", rows).diagnostics.is_empty());
 }
 
 #[test]

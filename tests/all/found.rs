@@ -272,3 +272,255 @@ fn what_is_computed_before_its_loop_is_a_number() {
     let differences = differences(|x| compared_in_an_inner_loop_jacobian(x).to_vec(), &POINT);
     close("compared_in_an_inner_loop", &compared_in_an_inner_loop_hessian(&POINT), &differences);
 }
+
+#[jacobian(hessian)]
+fn behind_two_masks(x: f64, y: f64) -> f64 {
+    let root = if x > 0.0 { x.sqrt() * x } else { 0.0 };
+    let b = if y > 0.25 { (root + y).sin() } else { root };
+    let c = (b * b + 0.5).sqrt().max(y).max(0.1);
+    let mut s = c * root;
+    for _ in 0..2 {
+        s = s * c / (1.0 + s * s) + root * b;
+    }
+    s
+}
+
+#[test]
+fn a_sum_of_masks_keeps_what_is_behind_them_out() {
+    for y in [0.1, 0.3, 0.9] {
+        // the root is no number, and not used
+        assert_eq!(behind_two_masks_hessian(-0.3, y), ((0.0, 0.0), (0.0, 0.0)));
+        let ((xx, xy), (yx, yy)) = behind_two_masks_hessian(0.4, y);
+        let gradient = |x: &[f64]| {
+            let (a, b) = behind_two_masks_jacobian(x[0], x[1]);
+            vec![a, b]
+        };
+        close("behind_two_masks", &[xx, xy, yx, yy], &differences(gradient, &[0.4, y]));
+    }
+}
+
+struct Options {
+    w: Vec<f64>,
+}
+
+#[jacobian]
+impl Options {
+    #[jacobian(value)]
+    fn the_third_if_there(&self, y: f64) -> f64 {
+        let w = if self.w.len() > 2 { self.w[2] } else { 0.5 };
+        w.min(3.0) * y
+    }
+}
+
+#[test]
+fn what_an_arm_leaves_is_read_in_the_arm() {
+    assert_eq!(Options { w: vec![1.0, 2.0] }.the_third_if_there_value_and_jacobian(3.0), (1.5, 0.5));
+}
+
+/// Sums that take no term: what stands in them is not computed, wherever it is written afterwards.
+mod sums_of_nothing {
+    use jac_runtime::jacobian;
+
+    #[jacobian(value, jvp, vjp, hessian, wrt(z))]
+    pub fn mean_of_a_group(x: &[f64], z: f64) -> f64 {
+        let mut n = 0.0;
+        for v in x {
+            if *v > 0.0 {
+                n += 1.0;
+            }
+        }
+        let mut s = 0.0;
+        for v in x {
+            if *v > 0.0 {
+                s += v * z / n;
+            }
+        }
+        s
+    }
+
+    #[jacobian(value, jvp, vjp, hessian, wrt(z))]
+    pub fn logarithm_of_a_group(x: &[f64], z: f64) -> f64 {
+        let mut s = 0.0;
+        for v in x {
+            if *v > 0.0 {
+                s += v * z.ln();
+            }
+        }
+        s
+    }
+
+    #[jacobian(value, jvp, vjp, hessian, wrt(z))]
+    pub fn root_or_line(x: &[f64], z: f64) -> f64 {
+        let mut s = 0.0;
+        for i in 0..x.len() {
+            if x[i] > 0.0 {
+                s += z.sqrt() * x[i];
+            } else {
+                s += x[i] * z;
+            }
+        }
+        s
+    }
+
+    #[jacobian(value, jvp, vjp, hessian)]
+    pub fn over_the_largest(x: &[f64]) -> f64 {
+        let m = x.iter().fold(0.0, |a: f64, b| a.max(*b));
+        let mut s = 0.0;
+        for v in x {
+            if *v > 0.0 {
+                s += v * v / m;
+            }
+        }
+        s
+    }
+
+    #[jacobian(value, jvp, vjp, hessian)]
+    pub fn mean_square(x: &[f64]) -> f64 {
+        let n = x.len() as f64;
+        let mut s = 0.0;
+        for v in x {
+            s += v * v / n;
+        }
+        s
+    }
+
+    #[jacobian(value, jvp, vjp, hessian)]
+    pub fn shares(x: &[f64]) -> f64 {
+        let z: f64 = x.iter().map(|v| v.exp()).sum();
+        let mut h = 0.0;
+        for v in x {
+            h += v / z;
+        }
+        h
+    }
+
+    #[jacobian(value, jvp, vjp, hessian, wrt(z))]
+    pub fn logarithm_in_a_sum(x: &[f64], z: f64) -> f64 {
+        let mut s = 0.0;
+        for v in x {
+            s += v * z.ln();
+        }
+        s
+    }
+
+    #[jacobian(value, jvp, vjp, hessian, wrt(x))]
+    pub fn class_variance(x: &[f64], lab: &[f64]) -> f64 {
+        let (mut n, mut m, mut v) = (0.0, 0.0, 0.0);
+        for i in 0..x.len() {
+            if lab[i] > 0.5 {
+                n += 1.0;
+                m += x[i];
+            }
+        }
+        for i in 0..x.len() {
+            if lab[i] > 0.5 {
+                v += (x[i] - m / n).powi(2) / n;
+            }
+        }
+        v
+    }
+}
+
+#[test]
+fn sums_of_nothing_have_no_derivative_but_0() {
+    use sums_of_nothing::*;
+    for x in [&[-0.5, -0.2][..], &[]] {
+        assert_eq!(mean_of_a_group_value_and_jacobian(x, 0.7), (0.0, 0.0));
+        assert_eq!(mean_of_a_group_jvp(x, 0.7, 1.0), (0.0, 0.0));
+        assert_eq!(mean_of_a_group_vjp(x, 0.7, 1.0), (0.0, 0.0));
+        assert_eq!(mean_of_a_group_hessian(x, 0.7), 0.0);
+        assert_eq!(logarithm_of_a_group_value_and_jacobian(x, 0.0), (0.0, 0.0));
+        assert_eq!(logarithm_of_a_group_jvp(x, 0.0, 1.0), (0.0, 0.0));
+        assert_eq!(logarithm_of_a_group_vjp(x, 0.0, 1.0), (0.0, 0.0));
+        assert_eq!(logarithm_of_a_group_hessian(x, 0.0), 0.0);
+        let zeros = vec![0.0; x.len()];
+        assert_eq!(over_the_largest_value_and_jacobian(x).1.to_vec(), zeros);
+        assert_eq!(over_the_largest_jvp(x, &vec![1.0; x.len()]), (0.0, 0.0));
+        assert_eq!(over_the_largest_vjp(x, 1.0).1.to_vec(), zeros);
+        assert_eq!(class_variance_value_and_jacobian(x, &zeros).1.to_vec(), zeros);
+        assert_eq!(class_variance_jvp(x, &zeros, &vec![1.0; x.len()]), (0.0, 0.0));
+        assert_eq!(class_variance_vjp(x, &zeros, 1.0).1.to_vec(), zeros);
+    }
+    let slope = -0.5 - 0.2;
+    assert_eq!(root_or_line_value_and_jacobian(&[-0.5, -0.2], 0.0), (0.0, slope));
+    assert_eq!(root_or_line_jvp(&[-0.5, -0.2], 0.0, 1.0), (0.0, slope));
+    assert_eq!(root_or_line_vjp(&[-0.5, -0.2], 0.0, 1.0), (0.0, slope));
+    assert_eq!(root_or_line_hessian(&[-0.5, -0.2], 0.0), 0.0);
+    assert_eq!((mean_square_value_and_jacobian(&[]).0, mean_square_jvp(&[], &[]), mean_square_vjp(&[], 1.0).0), (0.0, (0.0, 0.0), 0.0));
+    assert_eq!((shares_value_and_jacobian(&[]).0, shares_jvp(&[], &[]), shares_vjp(&[], 1.0).0), (0.0, (0.0, 0.0), 0.0));
+    for z in [0.0, -1.0] {
+        assert_eq!(logarithm_in_a_sum_value_and_jacobian(&[], z), (0.0, 0.0));
+        assert_eq!(logarithm_in_a_sum_jvp(&[], z, 1.0), (0.0, 0.0));
+        assert_eq!(logarithm_in_a_sum_vjp(&[], z, 1.0), (0.0, 0.0));
+        assert_eq!(logarithm_in_a_sum_hessian(&[], z), 0.0);
+    }
+}
+
+/// What both sides of a length need is read in front of them, behind an early return.
+mod behind_a_return {
+    use jac_runtime::jacobian;
+
+    #[jacobian(jvp, vjp)]
+    pub fn of_no_length(x: &[f64], z: f64) -> f64 {
+        let n = x.len();
+        let mut s = z;
+        if n == 0 {
+            return z;
+        }
+        s += z * z * x[0];
+        if n >= 3 {
+            s += x[n - 1] * x[2];
+        }
+        s
+    }
+
+    #[jacobian(jvp, vjp)]
+    pub fn of_a_sign(x: &[f64], z: f64) -> f64 {
+        let mut s = z;
+        if z < 0.0 {
+            return z;
+        }
+        s += z * z * x[0];
+        if x.len() >= 3 {
+            s += z;
+        }
+        s
+    }
+}
+
+#[test]
+fn what_both_sides_of_a_length_need_is_computed_once() {
+    use behind_a_return::*;
+    assert_eq!(of_no_length_jacobian(&[], 0.4).1, 1.0);
+    assert_eq!(of_a_sign_jacobian(&[], -0.4).1, 1.0);
+    for n in 1..5 {
+        let x = [&POINT[..n], &[0.6]].concat();
+        let split = |f: fn(&[f64], f64) -> f64| move |x: &[f64]| vec![f(&x[..x.len() - 1], x[x.len() - 1])];
+        let joined = |(by_x, by_z): (ndarray::Array1<f64>, f64)| [by_x.to_vec(), vec![by_z]].concat();
+        close("of_no_length", &joined(of_no_length_jacobian(&POINT[..n], 0.6)), &differences(split(of_no_length), &x));
+        close("of_a_sign", &joined(of_a_sign_jacobian(&POINT[..n], 0.6)), &differences(split(of_a_sign), &x));
+    }
+}
+
+struct Rate {
+    k: f64,
+}
+
+#[jacobian]
+impl Rate {
+    #[jacobian]
+    fn scanned_from_a_field(&self, x: f64) -> f64 {
+        let states = (1..4).scan(self.k.sin(), |s, _| {
+            *s = *s * 0.5 + 0.1;
+            Some(*s * x)
+        });
+        let first = (0..1).scan(self.k, |s, _| Some(*s * x)).sum::<f64>();
+        states.sum::<f64>() + first
+    }
+}
+
+#[test]
+fn a_field_may_be_the_state_of_a_scan() {
+    let rate = Rate { k: 0.8 };
+    close("scanned_from_a_field", &[rate.scanned_from_a_field_jacobian(0.5)], &[rate.scanned_from_a_field(1.0)]);
+}

@@ -72,3 +72,23 @@ pub fn branches_of_elements(x: &Array1<f64>, s: f64) -> Array1<f64> {
         a
     })
 }
+
+/// A sum over a run-time length in every link of a chain.
+/// shapes: y = [4]
+#[jacobian]
+pub fn sums_in_a_chain(x: f64, y: &[f64], z: [f64; 2]) -> f64 {
+    let mut s = x;
+    for a in z {
+        for _ in 0..2 {
+            for v in y {
+                if *v > 0.5 {
+                    continue;
+                }
+                s += (x + v) * a;
+            }
+            s = a / (s * s + 1.0);
+        }
+        s = if s > a { s * 0.5 } else { s * (s.tanh() + a).cos() };
+    }
+    s
+}

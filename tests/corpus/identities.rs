@@ -1596,7 +1596,7 @@ pub fn row_129(x: &Array1<f64>, mu: &Array1<f64>, sigma: &Array2<f64>) -> f64 {
 /// closed: t2[i, j] = e[i,j]/total[i]
 /// closed: J[i, j, l, s] =
 /// closed: t3 = 1/total[i]
-/// closed: δ(i,l)·t3·(Σ_u v[u,j]·(k[u,s]·e[i,u])) + −δ(i,l)·(Σ_u v[u,j]·t2[i,u]·t3)·(Σ_u k[u,s]·e[i,u])
+/// closed: δ(i,l)·[0 < p]·t3·(Σ_u v[u,j]·(k[u,s]·e[i,u])) + −δ(i,l)·(Σ_u v[u,j]·t2[i,u]·t3)·(Σ_u k[u,s]·e[i,u])
 /// shapes: q = [2, 3], k = [4, 3], v = [4, 2]
 #[jacobian(wrt(q))]
 pub fn row_130(q: &Array2<f64>, k: &Array2<f64>, v: &Array2<f64>) -> Array2<f64> {

@@ -117,7 +117,7 @@ pub const FAULTS: &[Fault] = &[
     // scheduling
     fault("lower/schedule.rs", "Kind::Loop(i) if !free.contains(&i) => {", "Kind::Loop(i) if free.len() < 2 || !free.contains(&i) => {"),
     fault("lower/schedule.rs", "places[known] = tree.common(places[known], scope)", "places[known] = scope"),
-    fault("lower/schedule.rs", "self.needs.are_none(e) || self.needs.hold(", "true || self.needs.hold("),
+    fault("lower/schedule.rs", "self.needs.hold(self.program, e, &facts) || self.is_certain(tree, e, scope)", "true"),
     fault("lower/schedule.rs", "let (sin, cos) = if *op == Op::Sin {", "let (sin, cos) = if *op == Op::Cos {"),
     fault("lower/mod.rs", "Stmt::Scalar(t, _) => !reads.contains(t),", "Stmt::Scalar(..) => true,"),
     fault("lower/mod.rs", "is_some_and(|last| *last >= end)", "is_some_and(|last| *last > end)"),

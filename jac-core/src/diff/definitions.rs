@@ -791,9 +791,25 @@ fn condensed(program: &mut Program, terms: Vec<Term>) -> Vec<Term> {
     out
 }
 
+/// Derivatives with more terms, or more sums around one, leave the sums in their factors whole: as four sums are the
+/// most of which terms are brought into one order.
+const MOST_TERMS: usize = 64;
+const MOST_SUMS: usize = 4;
+/// The same before terms of one structure are joined.
+const MOST_PRODUCTS: usize = 256;
+
 /// The derivative of a scalar expression by the tensor `by` at `axes`. Where a derivative is written
 /// in terms of the expression's own value, that is `result`.
+///
+/// Sums in its factors are opened, so that their terms may cancel and be collected. Where one sum after the other is
+/// multiplied the terms would double and the sums in them grow with each: then they stay whole.
 fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Index]) -> Vec<Term> {
+    let opened = tangent_by(program, e, result, (by, axes), true);
+    opened.or_else(|| tangent_by(program, e, result, (by, axes), false)).unwrap_or_default()
+}
+
+/// The same, with the sums in factors opened or whole; `None` if they are opened and it gets too long.
+fn tangent_by(program: &mut Program, e: Expr, result: Expr, (by, axes): (Tensor, &[Index]), opened: bool) -> Option<Vec<Term>> {
     let mut tangents: Map<Expr, Vec<Term>> = Map::default();
     for n in program.arena.reachable([e]) {
         let terms = match program.arena[n].clone() {
@@ -810,8 +826,12 @@ fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Ind
                 let mut out = Vec::new();
                 let value = if n == e { result } else { n };
                 for (a, local) in partials(program, value, op, &args, |a| tangents.contains_key(a)) {
-                    for l in program.expand(local) {
-                        for t in &tangents[&a] {
+                    let inner = &tangents[&a];
+                    if opened && program.count_terms(local).saturating_mul(inner.len()) > MOST_PRODUCTS {
+                        return None;
+                    }
+                    for l in if opened { program.expand(local) } else { program.expand_around_sums(local) } {
+                        for t in inner {
                             let product = l.times(t, &mut program.arena);
                             if product.coefficient != Constant::from(0) {
                                 out.push(product);
@@ -825,8 +845,11 @@ fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Ind
         };
         if !terms.is_empty() {
             let terms = condensed(program, terms);
+            if opened && (terms.len() > MOST_TERMS || terms.iter().any(|t| t.sums.len() > MOST_SUMS)) {
+                return None;
+            }
             tangents.insert(n, terms);
         }
     }
-    tangents.swap_remove(&e).unwrap_or_default()
+    Some(tangents.swap_remove(&e).unwrap_or_default())
 }

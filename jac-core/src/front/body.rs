@@ -177,7 +177,12 @@ pub(super) fn read(
     let returned = interface.outputs.len() - outs.len();
     let mut values = match value {
         Value::Tuple(values) if values.len() == returned && (returned != 1 || interface.tuple) => values,
-        single => vec![single],
+        single if returned == 1 => vec![single],
+        Value::Poison => return None,
+        other => {
+            reader.error(span, format!("expected a tuple of {returned} results, found {}", other.kind()));
+            return None;
+        }
     };
     values.extend(outs.iter().map(|(_, _, slot)| reader.slots[*slot].clone()));
     let count = values.len();

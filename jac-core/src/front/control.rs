@@ -228,10 +228,10 @@ impl Reader<'_> {
         self.guard_jumps(jumps, c);
         let jumps = self.jumps.len();
         let b = otherwise(self);
-        self.branches -= 1;
         let not = self.program.arena.fold(Op::Not, &[c]);
         self.guard_jumps(jumps, not);
-        match (a, b) {
+        // constants that the arms leave are read by what joins them
+        let joined = match (a, b) {
             (Err(Stop::Reported), _) | (_, Err(Stop::Reported)) => Err(Stop::Reported),
             (Err(Stop::Jumped), Err(Stop::Jumped)) => Err(Stop::Jumped),
             (Err(Stop::Jumped), Ok(value)) => Ok(value),
@@ -239,11 +239,10 @@ impl Reader<'_> {
                 self.slots = after_then;
                 Ok(value)
             }
-            (Ok(a), Ok(b)) => {
-                self.join_slots(c, after_then, kept)?;
-                self.branch_value(c, a, b)
-            }
-        }
+            (Ok(a), Ok(b)) => self.join_slots(c, after_then, kept).and_then(|()| self.branch_value(c, a, b)),
+        };
+        self.branches -= 1;
+        joined
     }
 
     fn guard_jumps(&mut self, from: usize, c: Expr) {

@@ -17,6 +17,9 @@ const COPIES: usize = 16;
 /// The expressions of a function may be this many: later passes refuse half as many operations.
 const MOST_EXPRESSIONS: usize = 200_000;
 
+/// And its arrays: loops are not differentiated over a third as many operations.
+const MOST_TENSORS: usize = 6_000;
+
 /// Arrays with more elements are not written out.
 pub(super) const MOST_ELEMENTS: usize = 20_000;
 
@@ -27,7 +30,8 @@ impl Reader<'_> {
             return Err(Stop::Reported);
         }
         self.work = self.work.saturating_add(work);
-        if self.work <= MOST_WORK && self.program.arena.len() <= MOST_EXPRESSIONS {
+        let (expressions, tensors) = (self.program.arena.len(), self.program.tensors.len());
+        if self.work <= MOST_WORK && expressions <= MOST_EXPRESSIONS && tensors <= MOST_TENSORS {
             return Ok(());
         }
         self.exhausted = true;

@@ -16,7 +16,10 @@ impl Reader<'_> {
         let first = self.read_through(arguments.remove(0))?;
         match (name, first, arguments.first()) {
             ("from_diag", first, None) => {
-                let Value::Tensor(v) = self.as_tensor(first, span)? else { return self.fail(span, "expected an array of one axis", "") };
+                let v = match self.as_tensor(first, span)? {
+                    Value::Tensor(v) if v.shape.len() == 1 => v,
+                    _ => return self.fail(span, "expected an array of one axis", ""),
+                };
                 let n = v.shape[0].clone();
                 let indices = self.program.axes(&[n.clone(), n]);
                 let value = self.element(&v, &[Affine::from(indices[0])]);

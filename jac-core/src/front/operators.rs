@@ -12,7 +12,11 @@ use syn::{BinOp, UnOp};
 
 impl Reader<'_> {
     pub(super) fn unary(&mut self, unary: &syn::ExprUnary) -> Eval {
-        let value = self.referent(&unary.expr)?;
+        let value = match (&unary.op, self.expr(&unary.expr)?) {
+            // what a reference of the function's own refers to needs no `*` more, even if it is read outside
+            (UnOp::Deref(_), Value::Reference(place)) => return self.load(&place, unary.op.span()),
+            (_, value) => self.read_through(value)?,
+        };
         match (&unary.op, value) {
             (UnOp::Deref(_), Value::Opaque(e)) => Ok(Value::Opaque(match &*e {
                 syn::Expr::Reference(r) => Rc::new((*r.expr).clone()),

@@ -4,7 +4,7 @@ use super::body::{Eval, Reader, Stop};
 use super::integers::Int;
 use super::value::{Elements, Tensor, Truth, Value};
 use crate::interface::{ParamKind, Ty};
-use crate::ir::{self, Affine, Body, Definition, Expr, Node, Program, Role, Symbol};
+use crate::ir::{self, Affine, Body, Definition, Expr, Node, Program, Role, Set, Symbol};
 use proc_macro2::Span;
 
 impl Reader<'_> {
@@ -161,12 +161,11 @@ impl Reader<'_> {
         };
         let roots: Vec<Expr> = program.roots().into_iter().map(|e| program.arena.substitute(e, &resolve)).collect();
         program.set_roots(&roots);
-        for k in 0..program.tensors.len() {
-            if program.tensors[k].name.starts_with("__") {
-                let taken = |name: &str| program.tensors.iter().any(|t| t.name == name) || program.sizes.iter().any(|s| s.name == name);
-                let name = (1..).map(|k| format!("t{k}")).find(|n| !taken(n)).expect("some name is free");
-                program.tensors[k].name = name;
-            }
+        let names = program.tensors.iter().map(|t| &t.name).chain(program.sizes.iter().map(|s| &s.name));
+        let taken: Set<String> = names.cloned().collect();
+        let mut free = (1..).map(|k| format!("t{k}")).filter(|n| !taken.contains(n));
+        for tensor in program.tensors.iter_mut().filter(|t| t.name.starts_with("__")) {
+            tensor.name = free.next().expect("some name is free");
         }
         let mut used: Vec<ir::Size> = Vec::new();
         for n in program.tensors.iter().flat_map(|t| &t.shape).chain(&program.indices) {

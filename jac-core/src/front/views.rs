@@ -1,6 +1,6 @@
 //! Methods that change an array in place, and mutable views of parts of one.
 
-use super::body::{Eval, Reader};
+use super::body::{Eval, Reader, Stop};
 use super::methods::Callable;
 use super::value::{Elements, Place, Slice, Tensor, Value};
 use crate::ir::{positions, Affine, Expr};
@@ -162,6 +162,7 @@ impl Reader<'_> {
                     _ => return self.fail(span, format!("these are not the arguments of `{name}`"), ""),
                 }
             }
+            (.., Value::Poison) => return Err(Stop::Reported),
             (.., other) => return self.fail(span, format!("no method named `{name}` for {}", other.kind()), ""),
         };
         self.store(&view.place, value, span)?;
@@ -201,6 +202,10 @@ impl Reader<'_> {
         let lengths: Vec<Affine> = part.iter().filter_map(|(_, n)| n.clone()).collect();
         let value = match value {
             Value::Tensor(v) => {
+                if v.shape.len() > lengths.len() {
+                    let (given, here) = (v.shape.len(), lengths.len());
+                    return self.fail(span, format!("an array of {given} dimensions does not fit into {here}"), "");
+                }
                 for (m, n) in v.shape.iter().rev().zip(lengths.iter().rev()) {
                     if self.lengths.resolve(m).known() != Some(1) {
                         self.equal_lengths(n, m, span)?;

@@ -5,7 +5,7 @@
 
 use super::affine::{Affine, Index, Symbol};
 use super::constant::Constant;
-use crate::ops::{Build, Intrinsic, Op};
+use crate::ops::{Build, Domain, Intrinsic, Op};
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
@@ -86,6 +86,17 @@ impl Node {
 
 /// Operations are moved into the arms of masks that are nested no deeper than this.
 const MASKS: u32 = 2;
+/// Sums and products of more masks are multiplied as they are.
+const MOST_MASKS: usize = 2000;
+
+/// What products with a node have to know.
+#[derive(Clone, Copy, Debug, Default)]
+struct Traits {
+    /// It may be 0 because no branch that leads to it is taken.
+    masked: bool,
+    /// It may be no finite number, outside the domain of an operation in it.
+    partial: bool,
+}
 
 /// The nodes of a program.
 #[derive(Clone, Debug, Default)]
@@ -93,6 +104,8 @@ pub struct Arena {
     nodes: Set<Node>,
     /// Of each node, to how many sums around it it refers: 0 if it means the same everywhere.
     loose: Vec<u32>,
+    /// Of each node, what products with it have to know.
+    traits: Vec<Traits>,
     /// The matrices of which `t[i, j] = t[j, i]`: their accesses are in one order.
     symmetric: Set<Tensor>,
 }
@@ -153,8 +166,28 @@ impl Arena {
         let (at, new) = self.nodes.insert_full(node);
         if new {
             self.loose.push(self.count_loose(&self.nodes[at]));
+            self.traits.push(self.traits_of(&self.nodes[at]));
         }
         Expr(u32::try_from(at).expect("fewer than 2³² nodes"))
+    }
+
+    fn traits_of(&self, node: &Node) -> Traits {
+        let masked = |e: &Expr| self.traits[e.at()].masked || self.is(*e, 0);
+        let children = node.children();
+        let inner = children.iter().any(|c| self.traits[c.at()].partial);
+        match node {
+            Node::Apply(op, args) => Traits {
+                masked: match op {
+                    Op::Select => self.is(args[1], 0) || self.is(args[2], 0) || masked(&args[1]) && masked(&args[2]),
+                    Op::Add | Op::Sub => args.iter().all(masked),
+                    Op::Mul => args.iter().any(masked),
+                    Op::Neg | Op::Div => masked(&args[0]),
+                    _ => false,
+                },
+                partial: inner || !matches!(op.entry().domain, Domain::Total),
+            },
+            _ => Traits { masked: false, partial: inner },
+        }
     }
 
     fn count_loose(&self, node: &Node) -> u32 {
@@ -171,6 +204,11 @@ impl Arena {
     /// To how many sums around it an expression refers: 0 if it means the same everywhere.
     pub fn loose(&self, e: Expr) -> u32 {
         self.loose[e.at()]
+    }
+
+    /// Whether an expression may be no finite number, outside the domain of an operation in it.
+    pub fn is_partial(&self, e: Expr) -> bool {
+        self.traits[e.at()].partial
     }
 
     /// The sum over an index of the given length, which has a name in `body` and none in the result.
@@ -373,10 +411,20 @@ impl Arena {
                 }
                 // branches within branches would be copied again and again: ask once whether any of them is taken (and
                 // not whether the mask is 0: what is 0 by chance has a derivative)
-                let on = self.is_on(mask, &mut Map::default());
+                let whole = if self.traits[w.at()].partial { self.any_is_on(mask) } else { None };
+                let on = whole.unwrap_or_else(|| self.is_on(mask, &mut Map::default()));
                 let zero = self.constant(0);
                 let product = self.apply(Op::Mul, vec![mask, w]);
                 return self.select(on, product, zero);
+            }
+        }
+        // a sum of masks is none, but where all of them are off the other factor is not computed either
+        for (masked, w) in [(a, b), (b, a)] {
+            if self.traits[masked.at()].masked && self.traits[w.at()].partial && !self.has_conditions(a) && !self.has_conditions(b) {
+                if let Some(on) = self.any_is_on(masked) {
+                    let (product, zero) = (self.apply(Op::Mul, vec![masked, w]), self.constant(0));
+                    return self.select(on, product, zero);
+                }
             }
         }
         if let Some((Op::Neg, &[a])) = self.as_apply(a) {
@@ -458,6 +506,58 @@ impl Arena {
         }
     }
 
+    /// The condition that a mask, or a sum or product of masks, has no structural zero, if it is short.
+    fn any_is_on(&mut self, e: Expr) -> Option<Expr> {
+        let mut on: Map<Expr, Expr> = Map::default();
+        for n in self.masks_in(e)? {
+            let one = self.constant(1);
+            let of = |e: &Expr| on.get(e).copied().unwrap_or(one);
+            let condition = match self[n].clone() {
+                Node::Apply(Op::Select, args) => {
+                    let zero = self.constant(0);
+                    let [p, q] = [args[1], args[2]].map(|e| if self.is(e, 0) { zero } else { of(&e) });
+                    self.taken(args[0], p, q)
+                }
+                Node::Apply(Op::Mul, args) => {
+                    let args = [of(&args[0]), of(&args[1])];
+                    self.fold(Op::And, &args)
+                }
+                Node::Apply(Op::Add | Op::Sub, args) => {
+                    let args = [of(&args[0]), of(&args[1])];
+                    self.fold(Op::Or, &args)
+                }
+                Node::Apply(_, args) => of(&args[0]),
+                _ => one,
+            };
+            on.insert(n, condition);
+        }
+        on.get(&e).copied()
+    }
+
+    /// The masks that an expression is a sum or product of, and the sums and products, operands first; `None` if they are
+    /// many.
+    fn masks_in(&self, e: Expr) -> Option<Vec<Expr>> {
+        let mut seen: Set<Expr> = Set::default();
+        let mut waiting = vec![e];
+        while let Some(n) = waiting.pop() {
+            if !self.traits[n.at()].masked || !seen.insert(n) {
+                continue;
+            }
+            if seen.len() > MOST_MASKS {
+                return None;
+            }
+            match self.as_apply(n) {
+                None => {}
+                Some((Op::Select, args)) => waiting.extend(&args[1..]),
+                Some((Op::Div, args)) => waiting.push(args[0]),
+                Some((_, args)) => waiting.extend(args),
+            }
+        }
+        let mut order: Vec<Expr> = seen.into_iter().collect();
+        order.sort_unstable();
+        Some(order)
+    }
+
     /// The condition that a mask has no structural zero.
     fn is_on(&mut self, mask: Expr, known: &mut Map<Expr, Expr>) -> Expr {
         if self.is(mask, 0) {
@@ -468,17 +568,22 @@ impl Arena {
         }
         let Some((c, [p, q])) = self.mask(mask) else { return self.constant(1) };
         let (p, q) = (self.is_on(p, known), self.is_on(q, known));
+        let on = self.taken(c, p, q);
+        known.insert(mask, on);
+        on
+    }
+
+    /// The condition `if c { p } else { q }`.
+    fn taken(&mut self, c: Expr, p: Expr, q: Expr) -> Expr {
         let not = self.fold(Op::Not, &[c]);
-        let on = match (self.is(p, 1), self.is(q, 1)) {
+        match (self.is(p, 1), self.is(q, 1)) {
             (true, _) => self.fold(Op::Or, &[c, q]),
             (_, true) => self.fold(Op::Or, &[not, p]),
             _ => {
                 let (then, otherwise) = (self.fold(Op::And, &[c, p]), self.fold(Op::And, &[not, q]));
                 self.fold(Op::Or, &[then, otherwise])
             }
-        };
-        known.insert(mask, on);
-        on
+        }
     }
 
     /// Whether a product has deltas or brackets among its factors.

@@ -323,11 +323,19 @@ impl Program {
 
     /// The name, made unique by a number.
     fn unique(&self, name: &str) -> String {
-        let taken = |name: &str| self.tensors.iter().any(|t| t.name == name) || self.sizes.iter().any(|s| s.name == name);
-        if taken(name) {
-            (2..).map(|k| format!("{name}{k}")).find(|n| !taken(n)).expect("some number is free")
-        } else {
-            name.to_owned()
+        let names = self.tensors.iter().map(|t| &t.name).chain(self.sizes.iter().map(|s| &s.name));
+        // of so many numbers one is free
+        let mut numbers = vec![false; self.tensors.len() + self.sizes.len() + 3];
+        let mut taken = false;
+        for suffix in names.filter_map(|n| n.strip_prefix(name)) {
+            taken |= suffix.is_empty();
+            if let Some(number) = suffix.parse::<usize>().ok().and_then(|k| numbers.get_mut(k)) {
+                *number = true;
+            }
+        }
+        match numbers.iter().skip(2).position(|number| !number) {
+            Some(free) if taken => format!("{name}{}", free + 2),
+            _ => name.to_owned(),
         }
     }
 

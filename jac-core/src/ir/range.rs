@@ -4,7 +4,7 @@
 
 use super::affine::{Affine, Index, Symbol};
 use super::expr::{Arena, Expr, Map, Node, Set};
-use super::program::{is_natural, Program, SizeKind, SizeVar};
+use super::program::{is_natural, Body, Program, SizeKind, SizeVar};
 use crate::ops::Op;
 
 /// Of expressions, what must be 0 or more for their accesses to be in range, as far as it is not so anyway.
@@ -32,6 +32,12 @@ impl Facts {
                 _ => {
                     let [Some(a), Some(b)] = [0, 1].map(|k| args.get(k).and_then(|e| arena.as_position(*e))) else { continue };
                     self.natural.extend(natural(op, holds, &a, &b));
+                    if (op, holds) == (Op::Eq, false) {
+                        // a length that is not 0 is 1 or more
+                        let apart = [a.plus(&b, -1), b.plus(&a, -1)];
+                        let one = Affine::from(1);
+                        self.natural.extend(apart.iter().filter(|d| self.tell(program, d)).map(|d| d.plus(&one, -1)).collect::<Vec<_>>());
+                    }
                 }
             }
         }
@@ -164,6 +170,56 @@ impl Needs {
             need.substitute(|s| (s == i).then(|| extreme.clone()))
         };
         self.get(body).iter().filter(|need| !facts.tell(program, need)).map(least).filter(|need| !facts.tell(program, need)).collect()
+    }
+}
+
+impl Program {
+    /// Takes the brackets out of definitions that hold, or do not, wherever there are elements. Those that say where a
+    /// delta is valid stay: it is to be read at its position, whatever its axis is.
+    pub fn settle_conditions(&mut self) {
+        for k in 0..self.definitions.len() {
+            let Body::Each(indices, e) = self.definitions[k].body.clone() else { continue };
+            let facts = Facts::inside(self, &indices);
+            let settled = self.settled(e, &facts);
+            self.definitions[k].body = Body::Each(indices, settled);
+        }
+    }
+
+    fn settled(&mut self, e: Expr, facts: &Facts) -> Expr {
+        if let Some((op @ (Op::Add | Op::Sub | Op::Neg), args)) = self.arena.as_apply(e) {
+            let args = args.to_vec();
+            let settled: Vec<Expr> = args.iter().map(|a| self.settled(*a, facts)).collect();
+            return self.arena.fold(op, &settled);
+        }
+        let of_deltas = self.lengths_of_deltas(e);
+        let decided = |n: Expr| match self.arena[n] {
+            Node::Bracket(c) if self.arena.symbols(c).is_disjoint(&of_deltas) => facts.decide(self, c).map(|holds| (n, holds)),
+            _ => None,
+        };
+        let decided: Map<Expr, bool> = self.arena.reachable([e]).into_iter().filter_map(decided).collect();
+        if decided.is_empty() {
+            return e;
+        }
+        self.arena.map(&[e], |arena, old, node| match decided.get(&old) {
+            Some(holds) => arena.constant(i64::from(*holds)),
+            None if arena[old] == node => old,
+            None => arena.rebuild(node),
+        })[0]
+    }
+
+    /// What the positions and axes of deltas depend on.
+    fn lengths_of_deltas(&self, e: Expr) -> Set<Symbol> {
+        let mut out: Set<Symbol> = Set::default();
+        for n in self.arena.reachable([e]) {
+            let Node::Delta(a, b) = &self.arena[n] else { continue };
+            for (s, _) in a.terms().iter().chain(b.terms()) {
+                out.insert(*s);
+                if let Symbol::Index(i) = s {
+                    out.extend(self.length(*i).terms().iter().map(|(s, _)| *s));
+                }
+            }
+        }
+        out
     }
 }
 

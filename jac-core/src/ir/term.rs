@@ -153,8 +153,16 @@ impl Term {
         for &c in &self.guards {
             put(arena.symbols(c), &mut |t| t.guards.push(c));
         }
+        // where a guard or delta takes no term, what may be no number is not computed
+        let conditions = self.deltas.iter().flat_map(|(a, b)| a.terms().iter().chain(b.terms())).map(|(s, _)| *s);
+        let conditions = conditions.chain(self.guards.iter().flat_map(|c| arena.symbols(*c))).filter(|s| symbols.contains(s));
+        let decides: Vec<Symbol> = conditions.collect();
         for &e in &self.factors {
-            put(arena.symbols(e), &mut |t| t.factors.push(e));
+            let mut mentioned = arena.symbols(e);
+            if arena.is_partial(e) {
+                mentioned.extend(&decides);
+            }
+            put(mentioned, &mut |t| t.factors.push(e));
         }
         // in the order of the indices, what has none first
         let first = |own: &[Symbol]| symbols.iter().position(|i| own.contains(i)).map_or(0, |k| k + 1);
@@ -176,7 +184,8 @@ impl Term {
 
     /// The conditions that the sums have a term, if a factor that will stand outside may be evaluated only then.
     fn runs(&self, program: &mut Program) -> Vec<Expr> {
-        let moves = |e: &Expr| program.arena.loose(*e) == 0 && !may_stand(program, *e, &Facts::default());
+        let outside = |e: &Expr| program.arena.is_partial(*e) || !may_stand(program, *e, &Facts::default());
+        let moves = |e: &Expr| program.arena.loose(*e) == 0 && outside(e);
         if self.sums.is_empty() || !self.factors.iter().any(moves) {
             return Vec::new();
         }
@@ -257,12 +266,86 @@ fn join(arena: &mut Arena, a: Expr, b: Expr) -> Expr {
     }
 }
 
+/// What would be more terms than this is not written as terms wherever it could be.
+const MOST_OPENED: usize = 16;
+
 impl Program {
     /// Writes an expression as a sum of terms. What holds no delta, bracket or sum stays whole.
     pub fn expand(&mut self, e: Expr) -> Vec<Term> {
         let order = self.arena.reachable([e]);
+        let structured = self.structured(&order);
+        self.expand_in(e, &order, &structured)
+    }
+
+    /// The same, but sums stay whole.
+    pub fn expand_around_sums(&mut self, e: Expr) -> Vec<Term> {
+        let order = self.arena.outside_sums([e]);
+        let outside: Vec<Expr> = order.iter().copied().filter(|n| !matches!(self.arena[*n], Node::Sum(..))).collect();
+        let structured = self.structured(&outside);
+        self.expand_in(e, &order, &structured)
+    }
+
+    /// The same, but of what would be many terms only those sums are opened in which a delta is, or a guard that is one.
+    pub fn expand_deltas(&mut self, e: Expr) -> Vec<Term> {
+        if self.count_terms(e) <= MOST_OPENED {
+            return self.expand(e);
+        }
+        let mut holds: Set<Expr> = Set::default();
+        for n in self.arena.reachable([e]) {
+            let node = &self.arena[n];
+            let is_delta = matches!(node, Node::Delta(..)) || self.arena.equal_positions(n).is_some();
+            if is_delta || node.children().iter().any(|c| holds.contains(c)) {
+                holds.insert(n);
+            }
+        }
+        let is_open = |n: &Expr| holds.contains(n) || !matches!(self.arena[*n], Node::Sum(..));
+        let mut seen: Set<Expr> = Set::default();
+        let mut waiting = vec![e];
+        while let Some(n) = waiting.pop() {
+            if seen.insert(n) && is_open(&n) {
+                waiting.extend(self.arena[n].children());
+            }
+        }
+        let mut order: Vec<Expr> = seen.into_iter().collect();
+        order.sort_unstable();
+        let opened: Vec<Expr> = order.iter().copied().filter(is_open).collect();
+        let structured = self.structured(&opened);
+        self.expand_in(e, &order, &structured)
+    }
+
+    fn expand_in(&mut self, e: Expr, order: &[Expr], structured: &Set<Expr>) -> Vec<Term> {
+        let mut terms: Map<Expr, Vec<Term>> = Map::default();
+        for &n in order {
+            let built = self.expand_node(n, structured, &terms);
+            terms.insert(n, built);
+        }
+        terms.swap_remove(&e).expect("the root is reachable")
+    }
+
+    /// How many terms [`Program::expand`] gives.
+    pub fn count_terms(&self, e: Expr) -> usize {
+        let order = self.arena.reachable([e]);
+        let structured = self.structured(&order);
+        let mut counts: Map<Expr, usize> = Map::default();
+        for n in order {
+            let count = match &self.arena[n] {
+                Node::Const(c) => usize::from(!c.is_zero()),
+                Node::Sum(_, body) => counts[body],
+                Node::Apply(Op::Neg, args) => counts[&args[0]],
+                Node::Apply(Op::Div, args) if structured.contains(&args[0]) => counts[&args[0]],
+                Node::Apply(Op::Mul, args) if structured.contains(&n) => counts[&args[0]].saturating_mul(counts[&args[1]]),
+                Node::Apply(Op::Add | Op::Sub, args) if structured.contains(&n) => counts[&args[0]].saturating_add(counts[&args[1]]),
+                _ => 1,
+            };
+            counts.insert(n, count);
+        }
+        counts[&e]
+    }
+
+    /// What holds a delta, a bracket or a sum that [`Program::expand`] takes out.
+    fn structured(&self, order: &[Expr]) -> Set<Expr> {
         let mut structured: Set<Expr> = Set::default();
-        for &n in &order {
+        for &n in order {
             let node = &self.arena[n];
             let inner = node.children().iter().any(|c| structured.contains(c));
             let carries = matches!(node, Node::Apply(Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Neg, _) | Node::Sum(..)) && inner;
@@ -270,12 +353,7 @@ impl Program {
                 structured.insert(n);
             }
         }
-        let mut terms: Map<Expr, Vec<Term>> = Map::default();
-        for n in order {
-            let built = self.expand_node(n, &structured, &terms);
-            terms.insert(n, built);
-        }
-        terms.swap_remove(&e).expect("the root is reachable")
+        structured
     }
 
     fn expand_node(&mut self, n: Expr, structured: &Set<Expr>, terms: &Map<Expr, Vec<Term>>) -> Vec<Term> {
@@ -286,7 +364,7 @@ impl Program {
             Node::Const(coefficient) => vec![Term { coefficient, ..Term::default() }],
             Node::Delta(a, b) => vec![Term { deltas: vec![(a, b)], ..Term::default() }],
             Node::Bracket(c) => vec![Term { guards: vec![c], ..Term::default() }],
-            Node::Sum(length, body) => {
+            Node::Sum(length, body) if structured.contains(&n) => {
                 let around = |t: &Term| Term { sums: std::iter::once(&length).chain(&t.sums).cloned().collect(), ..t.clone() };
                 terms[&body].iter().map(around).collect()
             }

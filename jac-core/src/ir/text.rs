@@ -254,7 +254,9 @@ impl<'a> Printer<'a> {
                 depth.insert(e, 0);
                 continue;
             }
-            if op.entry().truth || *op == Op::Neg && arena[args[0]].children().is_empty() {
+            // conditions of conditions may be long
+            let joins = |e: &Expr| matches!(arena[*e], Node::Apply(Op::And | Op::Or, _));
+            if op.entry().truth && !(joins(&e) && args.iter().any(joins)) || *op == Op::Neg && arena[args[0]].children().is_empty() {
                 continue;
             }
             let user = self.program.names.get(&e);

@@ -332,7 +332,7 @@ fn nests_at(program: &mut Program, at: &Affine, indices: &[Index], e: Expr) -> V
 
 /// A scalar as one expression.
 fn total(program: &mut Program, e: Expr) -> Expr {
-    let terms = program.expand(e);
+    let terms = program.expand_deltas(e);
     let values: Vec<Expr> = terms.iter().map(|t| dense(program, t)).collect();
     let sum = values.into_iter().fold(None, |sum, v| Some(sum.map_or(v, |s| program.arena.add(s, v))));
     sum.unwrap_or_else(|| program.arena.constant(0))
@@ -348,7 +348,7 @@ fn each(program: &mut Program, tree: &mut Tree, base: usize, tensor: Tensor, ind
 
 /// The nests that fill a tensor.
 fn nests(program: &mut Program, indices: &[Index], e: Expr) -> Vec<Nest> {
-    let terms = program.expand(e);
+    let terms = program.expand_deltas(e);
     joined(program, terms, indices)
 }
 

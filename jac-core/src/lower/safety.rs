@@ -111,7 +111,7 @@ pub fn check(plan: &Plan) -> Result<(), String> {
     if needs.is_empty() {
         return Ok(());
     }
-    Checker { plan, needs }.block(&plan.body, &[], &Facts::default()).map(|_| ())
+    Checker { plan, needs }.block((&plan.body, &[], &Facts::default()), &Set::default())
 }
 
 struct Checker<'a> {
@@ -119,55 +119,100 @@ struct Checker<'a> {
     needs: Needs,
 }
 
+/// What a block evaluates.
+#[derive(Default)]
+struct Seen {
+    /// Whatever happens.
+    certain: Set<Expr>,
+    /// Where a condition holds, and where it does not.
+    arms: Map<Expr, [Set<Expr>; 2]>,
+}
+
+impl Seen {
+    /// Adds what the arms of a branch evaluate. What is evaluated where a condition holds and where it does not is certain,
+    /// even if these are arms of two branches.
+    fn arms(&mut self, program: &Program, e: Expr, evaluated: Vec<Set<Expr>>) {
+        let Some((op, args)) = program.arena.as_apply(e) else { return };
+        let sides = self.arms.entry(args[0]).or_default();
+        let first = usize::from(op == Op::Or);
+        sides[first..].iter_mut().zip(evaluated).for_each(|(side, more)| side.extend(more));
+        let [holds, not] = sides;
+        self.certain.extend(holds.intersection(not));
+    }
+}
+
 impl Checker<'_> {
-    /// Checks statements; returns the variables that they read whatever happens.
-    fn block(&self, body: &[Stmt], results: &[Expr], facts: &Facts) -> Result<Set<Expr>, String> {
-        let program = &self.plan.program;
-        // what is read whatever happens: by what the block returns and stores, and by what computes that
-        let mut certain: Set<Expr> = Set::default();
-        results.iter().for_each(|e| self.read(*e, &mut certain));
-        for statement in flat(body).into_iter().rev() {
+    /// Checks statements, where what is `around` them is evaluated whatever happens.
+    fn block(&self, (body, results, facts): (&[Stmt], &[Expr], &Facts), around: &Set<Expr>) -> Result<(), String> {
+        let mut certain = self.certain(body, results, facts);
+        certain.extend(around);
+        for statement in flat(body) {
             let defined = statement.defined();
-            if defined.is_empty() || defined.iter().any(|e| certain.contains(e)) {
-                statement.evaluated(program).into_iter().for_each(|e| self.read(e, &mut certain));
-            } else if let Some(e) = statement.evaluated(program).into_iter().find(|e| !self.holds(*e, facts)) {
-                let name = &self.plan.locals[&defined[0]];
-                return Err(format!("`{name}` may not be used, and may read out of range: {:?}", self.needs.get(e)));
+            if !defined.is_empty() && !defined.iter().any(|e| certain.contains(e)) {
+                let evaluated = statement.evaluated(&self.plan.program);
+                if let Some(e) = evaluated.into_iter().find(|e| !self.holds(*e, facts, &certain)) {
+                    let name = &self.plan.locals[&defined[0]];
+                    return Err(format!("`{name}` may not be used, and may read out of range: {:?}", self.needs.get(e)));
+                }
             }
-            let (i, inner, result) = match statement {
-                Stmt::Branch(e, then, otherwise) => {
-                    let args = program.arena[*e].children();
-                    // of `&&` and `||` there is one operand behind the first
-                    let arms = [(then, args[1], true), (otherwise, args[args.len() - 1], false)];
-                    let mut read = Vec::new();
-                    for (arm, value, holds) in arms.into_iter().filter(|(arm, ..)| args.len() > 2 || !arm.is_empty()) {
-                        read.push(self.block(arm, &[value], &self.where_true(facts, args[0], holds))?);
-                    }
-                    if let (true, [then, otherwise]) = (defined.iter().any(|e| certain.contains(e)), &read[..]) {
-                        certain.extend(then.intersection(otherwise));
-                    }
-                    continue;
-                }
-                Stmt::Guard(c, inner) => {
-                    self.block(inner, &[], &self.where_true(facts, *c, true))?;
-                    continue;
-                }
-                Stmt::Loop(i, inner) => (*i, inner, None),
-                Stmt::Total(e, inner) => match program.arena[*e] {
-                    Node::Named(i, body) => (i, inner, Some(body)),
-                    _ => continue,
-                },
-                _ => continue,
-            };
-            let mut inside = facts.clone();
-            inside.runs(program, i);
-            let read = self.block(inner, result.as_slice(), &inside)?;
-            let runs = facts.tell(program, &program.length(i).plus(&Affine::from(1), -1));
-            if runs && (result.is_none() || defined.iter().any(|e| certain.contains(e))) {
-                certain.extend(read);
+            for (inner, results, facts) in self.inner(statement, facts) {
+                self.block((inner, &results, &facts), &certain)?;
             }
         }
-        Ok(certain)
+        Ok(())
+    }
+
+    /// What is evaluated whatever happens: by what the block returns and stores, and by what computes that.
+    fn certain(&self, body: &[Stmt], results: &[Expr], facts: &Facts) -> Set<Expr> {
+        let program = &self.plan.program;
+        let mut seen = Seen::default();
+        results.iter().for_each(|e| self.read(*e, &mut seen));
+        for statement in flat(body).into_iter().rev() {
+            let defined = statement.defined();
+            if !defined.is_empty() && !defined.iter().any(|e| seen.certain.contains(e)) {
+                continue;
+            }
+            statement.evaluated(program).into_iter().for_each(|e| self.read(e, &mut seen));
+            let runs = |i: Index| facts.tell(program, &program.length(i).plus(&Affine::from(1), -1));
+            let always = match statement {
+                Stmt::Loop(i, _) => runs(*i),
+                Stmt::Total(e, _) => matches!(program.arena[*e], Node::Named(i, _) if runs(i)),
+                _ => false,
+            };
+            let blocks = self.inner(statement, facts).into_iter().map(|(body, results, facts)| self.certain(body, &results, &facts));
+            match statement {
+                Stmt::Branch(e, ..) => seen.arms(program, *e, blocks.collect()),
+                _ if always => blocks.for_each(|block| seen.certain.extend(block)),
+                _ => {}
+            }
+        }
+        seen.certain
+    }
+
+    /// The blocks in a statement, with what they return and what is known in them.
+    fn inner<'s>(&self, statement: &'s Stmt, facts: &Facts) -> Vec<(&'s [Stmt], Vec<Expr>, Facts)> {
+        let program = &self.plan.program;
+        let running = |i: Index| {
+            let mut inside = facts.clone();
+            inside.runs(program, i);
+            inside
+        };
+        match statement {
+            Stmt::Branch(e, then, otherwise) => {
+                let args = program.arena[*e].children();
+                // of `&&` and `||` there is one operand behind the first
+                let arms = [(then, args[1], true), (otherwise, args[args.len() - 1], false)];
+                let there = arms.into_iter().filter(|(arm, ..)| args.len() > 2 || !arm.is_empty());
+                there.map(|(arm, value, holds)| (&arm[..], vec![value], self.where_true(facts, args[0], holds))).collect()
+            }
+            Stmt::Guard(c, inner) => vec![(inner, Vec::new(), self.where_true(facts, *c, true))],
+            Stmt::Loop(i, inner) => vec![(inner, Vec::new(), running(*i))],
+            Stmt::Total(e, inner) => match program.arena[*e] {
+                Node::Named(i, body) => vec![(inner, vec![body], running(i))],
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
     }
 
     fn where_true(&self, facts: &Facts, condition: Expr, holds: bool) -> Facts {
@@ -176,38 +221,38 @@ impl Checker<'_> {
         facts
     }
 
-    /// Adds the variables that an expression reads whatever happens.
-    fn read(&self, e: Expr, certain: &mut Set<Expr>) {
+    /// Adds what an expression evaluates whatever happens.
+    fn read(&self, e: Expr, seen: &mut Seen) {
+        let program = &self.plan.program;
         let mut waiting = vec![e];
         while let Some(e) = waiting.pop() {
-            if self.plan.locals.contains_key(&e) {
-                certain.insert(e);
+            if !seen.certain.insert(e) || self.plan.locals.contains_key(&e) {
                 continue;
             }
-            waiting.extend(at_once(&self.plan.program, e));
-            if let Some((Op::Select, &[_, a, b])) = self.plan.program.arena.as_apply(e) {
-                let [a, b] = [a, b].map(|arm| {
-                    let mut read = Set::default();
-                    self.read(arm, &mut read);
-                    read
-                });
-                certain.extend(a.intersection(&b));
+            waiting.extend(at_once(program, e));
+            if let Some((Op::Select | Op::And | Op::Or, args)) = program.arena.as_apply(e) {
+                let of = |arm: &Expr| {
+                    let mut inner = Seen::default();
+                    self.read(*arm, &mut inner);
+                    inner.certain
+                };
+                seen.arms(program, e, args[1..].iter().map(of).collect());
             }
         }
     }
 
     /// Whether what an expression reads is in range, without the variables that are there already.
-    fn holds(&self, e: Expr, facts: &Facts) -> bool {
+    fn holds(&self, e: Expr, facts: &Facts, certain: &Set<Expr>) -> bool {
         let program = &self.plan.program;
-        if self.plan.locals.contains_key(&e) || self.needs.hold(program, e, facts) {
+        if self.plan.locals.contains_key(&e) || certain.contains(&e) || self.needs.hold(program, e, facts) {
             return true;
         }
-        let inner = |e: Expr, condition: Expr, holds: bool| self.holds(e, &self.where_true(facts, condition, holds));
+        let inner = |e: Expr, condition: Expr, holds: bool| self.holds(e, &self.where_true(facts, condition, holds), certain);
         match program.arena.as_apply(e) {
             None => false,
-            Some((Op::Select, &[c, a, b])) => self.holds(c, facts) && inner(a, c, true) && inner(b, c, false),
-            Some((op @ (Op::And | Op::Or), &[a, b])) => self.holds(a, facts) && inner(b, a, op == Op::And),
-            Some((_, args)) => args.iter().all(|a| self.holds(*a, facts)),
+            Some((Op::Select, &[c, a, b])) => self.holds(c, facts, certain) && inner(a, c, true) && inner(b, c, false),
+            Some((op @ (Op::And | Op::Or), &[a, b])) => self.holds(a, facts, certain) && inner(b, a, op == Op::And),
+            Some((_, args)) => args.iter().all(|a| self.holds(*a, facts, certain)),
         }
     }
 }

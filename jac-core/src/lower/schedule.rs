@@ -2,6 +2,7 @@
 
 use super::safety;
 use super::{Factor, Stmt};
+use crate::diag::Refusal;
 use crate::ir::{runs, Affine, Arena, Expr, Facts, Index, Map, Needs, Node, Program, Set, Tensor};
 use crate::ops::{Intrinsic, Op};
 
@@ -15,7 +16,11 @@ const MOST_COPIES: usize = 4;
 /// so do the copies.
 const MOST_UNKNOWN: usize = 64;
 /// The same where constants from outside are read, which may panic: they stand where the function reads them.
-const MOST_OUTSIDE: usize = 4096;
+const MOST_OUTSIDE: usize = 256;
+const OUTSIDE_IN_BRANCHES: Refusal = Refusal {
+    message: "too many branches read what is indexed, or called, outside the function",
+    help: "read it before the branches, as in `let w: f64 = self.w[0];`",
+};
 
 /// What a scope is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -169,7 +174,9 @@ impl Tree {
                 return (body, scheduler.locals);
             }
             let exposed = safety::exposed(scheduler.program, &scheduler.needs, scheduler.crowded);
-            assert!(!exposed.is_empty(), "more than {MOST_OUTSIDE} branches read constants from outside: read them into variables before");
+            if exposed.is_empty() {
+                OUTSIDE_IN_BRANCHES.raise();
+            }
             let roots: Vec<Expr> = self.expressions().map(|e| *e).collect();
             let guarded = safety::guarded(program, &roots, &exposed);
             self.expressions().zip(guarded).for_each(|(e, guarded)| *e = guarded);
@@ -265,6 +272,8 @@ struct Scheduler<'a> {
     free: Map<Expr, Vec<Index>>,
     /// What too many scopes would compute each.
     crowded: Vec<Expr>,
+    /// The scopes in which nodes that need something are evaluated whatever happens.
+    certain: Map<Expr, Set<usize>>,
     /// How often each node is used.
     uses: Vec<u32>,
     /// The scopes in which a node is computed, none of which is inside another; before that is decided, those
@@ -288,6 +297,7 @@ impl<'a> Scheduler<'a> {
             needs: Needs::of(program, order),
             free: program.arena.free_table(order),
             crowded: Vec::new(),
+            certain: Map::default(),
             uses: vec![0; program.arena.len()],
             places: vec![Vec::new(); program.arena.len()],
             arms: Map::default(),
@@ -300,6 +310,7 @@ impl<'a> Scheduler<'a> {
     }
 
     fn place(&mut self, tree: &mut Tree, roots: &[(usize, Expr)], order: &[Expr]) {
+        self.note_certain(roots);
         for (scope, e) in roots {
             self.use_at(tree, *e, *scope);
         }
@@ -353,8 +364,52 @@ impl<'a> Scheduler<'a> {
         out
     }
 
+    /// Whether a node may be computed in a scope: where its accesses are in range, or what has them is evaluated
+    /// there whatever happens.
     fn may_move(&self, tree: &Tree, e: Expr, scope: usize) -> bool {
-        self.needs.are_none(e) || self.needs.hold(self.program, e, &tree.facts(self.program, scope))
+        if self.needs.are_none(e) {
+            return true;
+        }
+        let facts = tree.facts(self.program, scope);
+        let mut seen: Set<Expr> = Set::default();
+        let mut waiting = vec![e];
+        while let Some(e) = waiting.pop() {
+            if !seen.insert(e) || self.needs.hold(self.program, e, &facts) || self.is_certain(tree, e, scope) {
+                continue;
+            }
+            match &self.program.arena[e] {
+                Node::Apply(_, args) => waiting.extend(args),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Whether a node is evaluated in a scope or around it whatever happens.
+    fn is_certain(&self, tree: &Tree, e: Expr, mut scope: usize) -> bool {
+        let Some(scopes) = self.certain.get(&e) else { return false };
+        loop {
+            if scopes.contains(&scope) {
+                return true;
+            }
+            if scope == 0 {
+                return false;
+            }
+            scope = tree.scopes[scope].parent;
+        }
+    }
+
+    /// Notes the scopes in which nodes that may not be evaluated anywhere are evaluated whatever happens: by what is
+    /// stored there, and by what computes that.
+    fn note_certain(&mut self, roots: &[(usize, Expr)]) {
+        for (scope, root) in roots {
+            let mut waiting = vec![*root];
+            while let Some(e) = waiting.pop() {
+                if !self.needs.are_none(e) && self.certain.entry(e).or_default().insert(*scope) {
+                    waiting.extend(safety::at_once(self.program, e));
+                }
+            }
+        }
     }
 
     /// The scope out of the loops whose index the node does not need.

@@ -222,6 +222,8 @@ impl Real for Rounded {
         let value = f(self.value);
         match op {
             Op::Abs => Rounded { value, ..self },
+            // the sign of a zero is not kept: a sum of nothing is -0
+            Op::Signum if self.value == 0.0 => Rounded { value, error: f64::INFINITY },
             Op::Signum | Op::Floor | Op::Ceil | Op::Round | Op::Trunc => {
                 let flat = [-self.error, self.error].iter().all(|e| f(self.value + e) == value);
                 Rounded { value, error: if flat { 0.0 } else { f64::INFINITY } }

@@ -229,7 +229,7 @@ impl Machine<'_> {
         if inner != other || self.buffer(t)?.shape != [rows, columns] {
             return fault("the shapes of a product of matrices do not agree");
         }
-        self.burn(rows * columns * inner)?;
+        self.burn(rows.saturating_mul(columns).saturating_mul(inner))?;
         let mut elements = Vec::with_capacity(rows * columns);
         let (a, b) = (&self.buffer(a.tensor)?.elements, &self.buffer(b.tensor)?.elements);
         for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
@@ -242,7 +242,7 @@ impl Machine<'_> {
 
     fn fill(&mut self, t: Tensor, value: Rounded) -> Run {
         let shape = self.shape(t);
-        let count = shape.iter().product();
+        let count = shape.iter().fold(1_usize, |count, n| count.saturating_mul(*n));
         self.burn(count / 16)?;
         self.declare(t, shape, vec![value; count]);
         Ok(())

@@ -38,11 +38,13 @@ const RANGES: [(f64, f64); 8] = [(0.4, 1.6), (-1.3, 1.3), (0.05, 0.95), (1.1, 3.
 /// functions need them; long ones are for functions that read at fixed positions.
 const SIZES: [[i64; 3]; 11] =
     [[2, 3, 4], [3, 2, 2], [1, 2, 3], [3, 3, 3], [0, 1, 2], [4, 3, 2], [2, 1, 0], [1, 1, 1], [5, 6, 7], [9, 8, 9], [16, 17, 18]];
+/// Arrays of more numbers are not made: 8 MB.
+const MOST_NUMBERS: i64 = 1 << 20;
 /// The number of points that are tried.
 pub const ATTEMPTS: usize = 24;
 
 impl Point {
-    /// The parameters of an attempt, if there are arrays of such lengths.
+    /// The parameters of an attempt, if there are arrays of such lengths, and not too long ones.
     pub fn attempt(program: &Program, attempt: usize) -> Option<Point> {
         let sizes = (0..program.sizes.len()).map(|k| SIZES[attempt % SIZES.len()][k % 3]).collect();
         let mut point = Point { tensors: Map::default(), sizes };
@@ -56,7 +58,7 @@ impl Point {
             // later attempts mix the ranges
             let own = if attempt < RANGES.len() { attempt } else { (random.unit() * RANGES.len() as f64) as usize };
             let (low, high) = RANGES[own % RANGES.len()];
-            let count = lengths.iter().product::<i64>();
+            let count = lengths.iter().try_fold(1_i64, |count, n| count.checked_mul(*n)).filter(|count| *count <= MOST_NUMBERS)?;
             let mut values: Vec<f64> = (0..count).map(|_| low + (high - low) * random.unit()).collect();
             match (program.info(t).role, lengths.as_slice()) {
                 (Role::Truth, _) => values.iter_mut().for_each(|x| *x = f64::from(u8::from(random.unit() < 0.5))),

@@ -52,7 +52,29 @@ pub(super) struct Numbering {
 impl Numbering {
     /// The node that stands for the value of `e`.
     fn choose(&mut self, program: &mut Program, e: Expr) -> Expr {
-        // what folding made on the way has no fingerprint yet
+        self.see(program, e);
+        let print = self.prints[&e];
+        if program.arena.as_apply(e).is_none() {
+            self.chosen.entry(print).or_insert(e);
+            return e;
+        }
+        if let Some(&known) = self.chosen.get(&print) {
+            return self.merge(program, print, known, e);
+        }
+        let negated = [neg(print[0]), neg(print[1])];
+        if let Some(&known) = self.chosen.get(&negated) {
+            if self.contains(known, e) && !is_difference(program, e) && program.arena.as_apply(e).is_some_and(|(op, _)| op != Op::Neg) {
+                let opposite = program.arena.neg(known);
+                self.see(program, opposite);
+                return opposite;
+            }
+        }
+        self.chosen.insert(print, e);
+        e
+    }
+
+    /// Takes the fingerprints of what folding made on the way to a node, and has none yet.
+    fn see(&mut self, program: &Program, e: Expr) {
         let mut missing = Vec::new();
         let mut stack = vec![e];
         while let Some(n) = stack.pop() {
@@ -67,27 +89,6 @@ impl Numbering {
             let node = program.arena[n].clone();
             self.visit(program, n, &node);
         }
-        let print = self.prints[&e];
-        if program.arena.as_apply(e).is_none() {
-            self.chosen.entry(print).or_insert(e);
-            return e;
-        }
-        if let Some(&known) = self.chosen.get(&print) {
-            return self.merge(program, print, known, e);
-        }
-        let negated = [neg(print[0]), neg(print[1])];
-        if let Some(&known) = self.chosen.get(&negated) {
-            if self.contains(known, e) && !is_difference(program, e) && program.arena.as_apply(e).is_some_and(|(op, _)| op != Op::Neg) {
-                let opposite = program.arena.neg(known);
-                if !self.prints.contains_key(&opposite) {
-                    let node = program.arena[opposite].clone();
-                    self.visit(program, opposite, &node);
-                }
-                return opposite;
-            }
-        }
-        self.chosen.insert(print, e);
-        e
     }
 
     fn merge(&mut self, program: &Program, print: Print, known: Expr, e: Expr) -> Expr {

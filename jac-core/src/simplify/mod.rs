@@ -77,6 +77,7 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
         return Report { before, after: before };
     }
     separate::separate(program);
+    program.settle_conditions();
     let roots = dense_roots(program);
     let budget = Budget::of(effort);
     // no order of the stages is always best

@@ -8,6 +8,9 @@ const EXPENSIVE: u32 = 10;
 
 /// Sums of more products are stored.
 const MOST_TERMS: usize = 4;
+/// Sums of more products are not looked up among those that are defined: what they are compared by grows with the
+/// square of them.
+const MOST_COMPARED: usize = 64;
 
 /// Takes apart every definition whose terms are products of factors over fewer indices than it has.
 pub fn separate(program: &mut Program) {
@@ -51,18 +54,21 @@ struct Known {
 impl Known {
     /// The expression over the given indices, without their names, the operands of commutative operators in
     /// one order.
-    fn key(program: &mut Program, e: Expr, indices: &[Index]) -> (Vec<Affine>, Expr) {
+    /// Long sums are not compared.
+    fn key(program: &mut Program, e: Expr, indices: &[Index]) -> Option<(Vec<Affine>, Expr)> {
+        if program.count_terms(e) > MOST_COMPARED {
+            return None;
+        }
         // an order of operands is the same for all names only where there are none
         let nameless = program.arena.bind(indices, e);
         let terms = program.expand(nameless);
         let terms = program.collect(terms);
         let canonical = program.sum(&terms);
-        (indices.iter().map(|i| program.length(*i).clone()).collect(), program.arena.ordered(canonical))
+        Some((indices.iter().map(|i| program.length(*i).clone()).collect(), program.arena.ordered(canonical)))
     }
 
     fn insert(&mut self, program: &mut Program, tensor: Tensor, indices: &[Index], e: Expr) {
-        let key = Known::key(program, e, indices);
-        if let Node::Sum(..) = program.arena[key.1] {
+        if let Some(key) = Known::key(program, e, indices).filter(|key| matches!(program.arena[key.1], Node::Sum(..))) {
             self.tensors.entry(key).or_insert(tensor);
         }
     }
@@ -71,8 +77,11 @@ impl Known {
     fn find(&self, program: &mut Program, e: Expr, indices: &[Index]) -> Option<Expr> {
         let mut own = indices.to_vec();
         for _ in 0..own.len().clamp(1, 2) {
-            if let Some(t) = self.tensors.get(&Known::key(program, e, &own)) {
-                return Some(program.arena.insert(Node::Access(*t, affines(&own))));
+            let fits = |(lengths, _): &(Vec<Affine>, Expr)| lengths.iter().eq(own.iter().map(|i| program.length(*i)));
+            if self.tensors.keys().any(fits) {
+                if let Some(t) = self.tensors.get(&Known::key(program, e, &own)?) {
+                    return Some(program.arena.insert(Node::Access(*t, affines(&own))));
+                }
             }
             own.reverse();
         }

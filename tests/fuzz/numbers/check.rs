@@ -154,7 +154,9 @@ impl Expected {
         let zero = |_: usize| 0.0;
         let y = point.run(program, &zero, &zero)?;
         let part = |y: &[Vec<H>], k: usize| -> Vec<Vec<Entry>> {
-            y.iter().map(|o| o.iter().map(|h| (h.p[k], h.e[k].max(h.p[k].abs()))).collect()).collect()
+            // where there is no value there is no derivative
+            let entry = |h: &H| if h.p[0].is_finite() { (h.p[k], h.e[k].max(h.p[k].abs())) } else { (f64::NAN, f64::NAN) };
+            y.iter().map(|o| o.iter().map(entry).collect()).collect()
         };
         let value = part(&y, 0);
         let mut jacobian = vec![Vec::new(); value.len()];

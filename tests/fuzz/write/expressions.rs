@@ -302,7 +302,7 @@ impl Writer {
                 let types = vec!["𝔽"; arguments].join(", ");
                 let values = given.join(", ");
                 // markers do not nest, so the two sources are told apart by lines of their own
-                format!("⦃{call}⦄⦅{{ let ({names},): ({types},) = ({values},); {body} }}⦆")
+                format!("⦃{call}⦄⦅({{ let ({names},): ({types},) = ({values},); {body} }})⦆")
             }
             _ => call,
         }

@@ -401,7 +401,8 @@ fn renamed(item: &str) -> String {
         }
         let local = word.trim_end_matches(|c: char| c.is_ascii_digit());
         let is_local = local.len() < word.len() && !local.is_empty() && local.chars().all(|c| c.is_ascii_lowercase());
-        const KEPT: [&str; 10] = ["f64", "f32", "i8", "u8", "i32", "i64", "exp2", "log2", "atan2", "log10"];
+        const KEPT: [&str; 16] =
+            ["f64", "f32", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "i128", "u128", "exp2", "log2", "atan2", "log10"];
         let is_name = !KEPT.contains(&word.as_str());
         if is_local && is_name {
             out += &format!("q{}_{}", word[local.len()..].chars().rev().collect::<String>(), local.len());
