@@ -185,12 +185,32 @@ impl Program {
         }
     }
 
+    /// A sum of terms without the brackets that facts decide.
     fn settled(&mut self, e: Expr, facts: &Facts) -> Expr {
-        if let Some((op @ (Op::Add | Op::Sub | Op::Neg), args)) = self.arena.as_apply(e) {
-            let args = args.to_vec();
-            let settled: Vec<Expr> = args.iter().map(|a| self.settled(*a, facts)).collect();
-            return self.arena.fold(op, &settled);
+        let mut seen: Set<Expr> = Set::default();
+        let mut waiting = vec![e];
+        while let Some(n) = waiting.pop() {
+            if let (true, Some((Op::Add | Op::Sub | Op::Neg, args))) = (seen.insert(n), self.arena.as_apply(n)) {
+                waiting.extend(args);
+            }
         }
+        let mut order: Vec<Expr> = seen.into_iter().collect();
+        order.sort_unstable();
+        let mut settled: Map<Expr, Expr> = Map::default();
+        for n in order {
+            let new = match self.arena.as_apply(n) {
+                Some((op @ (Op::Add | Op::Sub | Op::Neg), args)) => {
+                    let args: Vec<Expr> = args.iter().map(|a| settled[a]).collect();
+                    self.arena.fold(op, &args)
+                }
+                _ => self.settled_term(n, facts),
+            };
+            settled.insert(n, new);
+        }
+        settled[&e]
+    }
+
+    fn settled_term(&mut self, e: Expr, facts: &Facts) -> Expr {
         let of_deltas = self.lengths_of_deltas(e);
         let decided = |n: Expr| match self.arena[n] {
             Node::Bracket(c) if self.arena.symbols(c).is_disjoint(&of_deltas) => facts.decide(self, c).map(|holds| (n, holds)),

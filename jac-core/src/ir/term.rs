@@ -315,7 +315,22 @@ impl Program {
 
     fn expand_in(&mut self, e: Expr, order: &[Expr], structured: &Set<Expr>) -> Vec<Term> {
         let mut terms: Map<Expr, Vec<Term>> = Map::default();
-        for &n in order {
+        // what stays whole is not taken apart
+        let mut needed: Set<Expr> = Set::default();
+        let mut waiting = vec![e];
+        while let Some(n) = waiting.pop() {
+            if !needed.insert(n) {
+                continue;
+            }
+            match &self.arena[n] {
+                Node::Sum(_, body) if structured.contains(&n) => waiting.push(*body),
+                Node::Apply(Op::Neg | Op::Mul, args) => waiting.extend(args),
+                Node::Apply(Op::Add | Op::Sub, args) if structured.contains(&n) => waiting.extend(args),
+                Node::Apply(Op::Div, args) if structured.contains(&args[0]) => waiting.push(args[0]),
+                _ => {}
+            }
+        }
+        for n in order.iter().copied().filter(|n| needed.contains(n)) {
             let built = self.expand_node(n, structured, &terms);
             terms.insert(n, built);
         }
