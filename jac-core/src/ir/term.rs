@@ -272,17 +272,16 @@ const MOST_OPENED: usize = 16;
 impl Program {
     /// Writes an expression as a sum of terms. What holds no delta, bracket or sum stays whole.
     pub fn expand(&mut self, e: Expr) -> Vec<Term> {
-        let order = self.arena.reachable([e]);
-        let structured = self.structured(&order);
-        self.expand_in(e, &order, &structured)
+        let structured = self.structured(&self.arena.reachable([e]));
+        self.expand_in(e, &structured)
     }
 
     /// The same, but sums stay whole.
     pub fn expand_around_sums(&mut self, e: Expr) -> Vec<Term> {
-        let order = self.arena.outside_sums([e]);
-        let outside: Vec<Expr> = order.iter().copied().filter(|n| !matches!(self.arena[*n], Node::Sum(..))).collect();
+        let mut outside = self.arena.outside_sums([e]);
+        outside.retain(|n| !matches!(self.arena[*n], Node::Sum(..)));
         let structured = self.structured(&outside);
-        self.expand_in(e, &order, &structured)
+        self.expand_in(e, &structured)
     }
 
     /// The same, but of what would be many terms only those sums are opened in which a delta is, or a guard that is one.
@@ -290,32 +289,22 @@ impl Program {
         if self.count_terms(e) <= MOST_OPENED {
             return self.expand(e);
         }
+        let mut order = self.arena.reachable([e]);
         let mut holds: Set<Expr> = Set::default();
-        for n in self.arena.reachable([e]) {
+        for &n in &order {
             let node = &self.arena[n];
             let is_delta = matches!(node, Node::Delta(..)) || self.arena.equal_positions(n).is_some();
             if is_delta || node.children().iter().any(|c| holds.contains(c)) {
                 holds.insert(n);
             }
         }
-        let is_open = |n: &Expr| holds.contains(n) || !matches!(self.arena[*n], Node::Sum(..));
-        let mut seen: Set<Expr> = Set::default();
-        let mut waiting = vec![e];
-        while let Some(n) = waiting.pop() {
-            if seen.insert(n) && is_open(&n) {
-                waiting.extend(self.arena[n].children());
-            }
-        }
-        let mut order: Vec<Expr> = seen.into_iter().collect();
-        order.sort_unstable();
-        let opened: Vec<Expr> = order.iter().copied().filter(is_open).collect();
-        let structured = self.structured(&opened);
-        self.expand_in(e, &order, &structured)
+        order.retain(|n| holds.contains(n) || !matches!(self.arena[*n], Node::Sum(..)));
+        let structured = self.structured(&order);
+        self.expand_in(e, &structured)
     }
 
-    fn expand_in(&mut self, e: Expr, order: &[Expr], structured: &Set<Expr>) -> Vec<Term> {
-        let mut terms: Map<Expr, Vec<Term>> = Map::default();
-        // what stays whole is not taken apart
+    /// Takes apart what is structured; what stays whole is not looked into.
+    fn expand_in(&mut self, e: Expr, structured: &Set<Expr>) -> Vec<Term> {
         let mut needed: Set<Expr> = Set::default();
         let mut waiting = vec![e];
         while let Some(n) = waiting.pop() {
@@ -330,11 +319,14 @@ impl Program {
                 _ => {}
             }
         }
-        for n in order.iter().copied().filter(|n| needed.contains(n)) {
+        let mut order: Vec<Expr> = needed.into_iter().collect();
+        order.sort_unstable();
+        let mut terms: Map<Expr, Vec<Term>> = Map::default();
+        for n in order {
             let built = self.expand_node(n, structured, &terms);
             terms.insert(n, built);
         }
-        terms.swap_remove(&e).expect("the root is reachable")
+        terms.swap_remove(&e).expect("the root is needed")
     }
 
     /// How many terms [`Program::expand`] gives.

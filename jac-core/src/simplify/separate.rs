@@ -53,8 +53,7 @@ struct Known {
 
 impl Known {
     /// The expression over the given indices, without their names, the operands of commutative operators in
-    /// one order.
-    /// Long sums are not compared.
+    /// one order; `None` for long sums, which are not compared.
     fn key(program: &mut Program, e: Expr, indices: &[Index]) -> Option<(Vec<Affine>, Expr)> {
         if program.count_terms(e) > MOST_COMPARED {
             return None;

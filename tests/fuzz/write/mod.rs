@@ -280,12 +280,7 @@ enum Variant {
 impl Writer {
     fn name(&mut self, stem: &str) -> String {
         self.fresh += 1;
-        let name = format!("{stem}{}", self.fresh);
-        // `u32` is a type
-        if matches!(&*name, "u32" | "u64" | "i32" | "i64" | "f32" | "f64") {
-            return self.name(stem);
-        }
-        name
+        format!("{stem}{}", self.fresh)
     }
 
     /// Writes something whose choices belong together.
