@@ -242,8 +242,7 @@ pub fn row_029(x: &Array2<f64>) -> Array2<f64> {
 }
 
 /// row: [k≤i]
-/// longer: that 0 <= j holds for every j is not said
-/// closed: J[i, j] = [0 <= j && j < i+1]
+/// closed: J[i, j] = [j < i+1]
 /// shapes: x = [4]
 #[jacobian]
 pub fn row_030(x: &Array1<f64>) -> Array1<f64> {
@@ -491,7 +490,7 @@ pub fn row_057(x: &Array2<f64>) -> f64 {
 /// closed: t1[i, j] = Σ_k x[i,k]·x[k,j]
 /// closed: t2[i, j] = Σ_k t1[i,k]·x[k,j]
 /// closed: d_t1[i, j] = t1[j,i]
-/// closed: J[i, j] = t2[j,i] + Σ_k t1[k,i]·x[j,k] + Σ_k x[j,k]·d_t1[i,k] + Σ_k x[k,i]·d_t1[k,j]
+/// closed: J[i, j] = t2[j,i] + Σ_k t1[k,i]·x[j,k] + (Σ_k x[j,k]·d_t1[i,k] + Σ_k x[k,i]·d_t1[k,j])
 /// shapes: x = [3, 3]
 #[jacobian]
 pub fn row_058(x: &Array2<f64>) -> f64 {
@@ -582,7 +581,7 @@ pub fn row_066(x: &Array2<f64>) -> Array2<f64> {
 /// row: −(AX⁻¹)_ik (X⁻¹B)_lj
 /// closed: t1 = inv(x)
 /// closed: part[i, j] = Σ_k a[j,k]·t1[k,i]
-/// closed: J[i, j, k, l] = −part[k,i]·(Σ_q b[q,j]·t1[l,q])
+/// closed: J[i, j, k, l] = −(part[k,i]·(Σ_q b[q,j]·t1[l,q]))
 /// shapes: a = [3, 3], x = [3, 3], b = [3, 3]
 #[jacobian(wrt(x))]
 pub fn row_067(a: &Array2<f64>, x: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
@@ -611,7 +610,7 @@ pub fn row_069(a: &Array2<f64>, x: &Array1<f64>) -> Array1<f64> {
 /// row: −(X⁻ᵀ a bᵀ X⁻ᵀ)_kl
 /// closed: t1 = inv(x)
 /// closed: part[i] = Σ_j b[j]·t1[i,j]
-/// closed: J[i, j] = −part[j]·(Σ_k a[k]·t1[k,i])
+/// closed: J[i, j] = −(part[j]·(Σ_k a[k]·t1[k,i]))
 /// shapes: a = [3], x = [3, 3], b = [3]
 #[jacobian(wrt(x))]
 pub fn row_070(a: &Array1<f64>, x: &Array2<f64>, b: &Array1<f64>) -> f64 {
@@ -642,7 +641,7 @@ pub fn row_072(a: &Array2<f64>, x: &Array2<f64>) -> f64 {
 
 /// row: −[(X⁻¹)_ik (X⁻²)_lj + (X⁻²)_ik (X⁻¹)_lj]
 /// closed: u = inv(x)
-/// closed: J[i, j, k, l] = −u[i,k]·(Σ_p u[p,j]·u[l,p]) + −u[l,j]·(Σ_p u[i,p]·u[p,k])
+/// closed: J[i, j, k, l] = −(u[i,k]·(Σ_p u[p,j]·u[l,p]) + u[l,j]·(Σ_p u[i,p]·u[p,k]))
 /// shapes: x = [3, 3]
 #[jacobian]
 pub fn row_073(x: &Array2<f64>) -> Array2<f64> {
@@ -746,7 +745,7 @@ pub fn row_081(x: &Array2<f64>) -> Array2<f64> {
 /// closed: t1[i, j] = Σ_k x[k,i]·x[k,j]
 /// closed: t2 = inv(t1)
 /// closed: part[i, j] = Σ_k t2[j,k]·x[i,k]
-/// closed: J[i, j, k, l] = −t2[i,l]·(Σ_p x[j,p]·part[k,p]) + −(part[k,i]·part[j,l]) + δ(j,k)·t2[i,l]
+/// closed: J[i, j, k, l] = −(t2[i,l]·(Σ_p x[j,p]·part[k,p]) + part[k,i]·part[j,l]) + δ(j,k)·t2[i,l]
 /// shapes: x = [4, 3]
 #[jacobian]
 pub fn row_082(x: &Array2<f64>) -> Array2<f64> {
@@ -1204,9 +1203,8 @@ pub fn row_101(x: [f64; 4]) -> [f64; 4] {
 /// longer: that Σ (x − mean) vanishes is not seen
 /// closed: t1 = Σ_i x[i]
 /// closed: t2 = 1/n
-/// closed: t3 = 2·t2
 /// closed: mean = t1·t2
-/// closed: J[i] = t3·(x[i] − mean) + −(t2·t3)·(Σ_j (x[j] − mean))
+/// closed: J[i] = −(2·t2·((t1 + Σ_j (x[j] − mean))·t2 − x[i]))
 /// shapes: x = [4]
 #[jacobian]
 pub fn row_102(x: &Array1<f64>) -> f64 {
@@ -1223,9 +1221,7 @@ pub fn row_102(x: &Array1<f64>) -> f64 {
 /// closed: t4 = 1/sqrt(t2·t3)
 /// closed: y[i] = centred[i]·t4
 /// closed: t5 = t3·t4
-/// closed: J[i, j] =
-/// closed:     t6 = t5·(y[i]·t4)
-/// closed:     −(centred[j]·t6) + part·t6·(Σ_k centred[k]) − t5 + δ(i,j)·t4
+/// closed: J[i, j] = y[i]·t4·((centred[j] − part·(Σ_k centred[k]))·−t5) − t5 + δ(i,j)·t4
 /// longer: as in row 102
 /// shapes: x = [4]
 #[jacobian]
@@ -1728,7 +1724,7 @@ pub fn hessian_10(x: &Array2<f64>) -> f64 {
 /// row: (X⁻¹)_jk(X⁻ᵀa)_i(X⁻¹b)_l + (X⁻ᵀa)_k (X⁻¹)_li (X⁻¹b)_j
 /// closed: t1 = inv(x)
 /// closed: part[i] = Σ_j b[j]·t1[i,j]
-/// closed: H[i, j, k, l] = part[j]·t1[l,i]·(Σ_p a[p]·t1[p,k]) + t1[j,k]·(Σ_p a[p]·t1[p,i])·part[l]
+/// closed: H[i, j, k, l] = Σ_p a[p]·t1[p,k]·(part[j]·t1[l,i]) + Σ_p a[p]·t1[p,i]·(t1[j,k]·part[l])
 /// range: 0.2..2
 /// shapes: a = [3], x = [3, 3], b = [3]
 #[jacobian(wrt(x), hessian)]

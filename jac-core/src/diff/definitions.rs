@@ -801,11 +801,22 @@ const MOST_PRODUCTS: usize = 256;
 /// The derivative of a scalar expression by the tensor `by` at `axes`. Where a derivative is written
 /// in terms of the expression's own value, that is `result`.
 ///
-/// Sums in its factors are opened, so that their terms may cancel and be collected. Where one sum after the other is
-/// multiplied the terms would double and the sums in them grow with each: then they stay whole.
+/// Sums in its factors are opened where that makes it no longer, as their terms cancel: the derivative of
+/// `Σ (x − mean)²` is one.
 fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Index]) -> Vec<Term> {
-    let opened = tangent_by(program, e, result, (by, axes), true);
-    opened.or_else(|| tangent_by(program, e, result, (by, axes), false)).unwrap_or_default()
+    let whole = tangent_by(program, e, result, (by, axes), false).unwrap_or_default();
+    if !program.arena.reachable([e]).iter().any(|n| matches!(program.arena[*n], Node::Sum(..))) {
+        return whole;
+    }
+    match tangent_by(program, e, result, (by, axes), true) {
+        Some(opened) if terms_and_sums(program, &opened) <= terms_and_sums(program, &whole) => opened,
+        _ => whole,
+    }
+}
+
+/// How many terms there are, and sums around them, once they are collected.
+fn terms_and_sums(program: &mut Program, terms: &[Term]) -> usize {
+    program.collect(terms.to_vec()).iter().map(|t| 1 + t.sums.len()).sum()
 }
 
 /// The same, with the sums in factors opened or whole; `None` if they are opened and it gets too long.

@@ -161,6 +161,7 @@ impl Reader<'_> {
         };
         let roots: Vec<Expr> = program.roots().into_iter().map(|e| program.arena.substitute(e, &resolve)).collect();
         program.set_roots(&roots);
+        program.settle_comparisons();
         let names = program.tensors.iter().map(|t| &t.name).chain(program.sizes.iter().map(|s| &s.name));
         let taken: Set<String> = names.cloned().collect();
         let mut free = (1..).map(|k| format!("t{k}")).filter(|n| !taken.contains(n));

@@ -765,8 +765,14 @@ impl Arena {
         match op {
             Op::Select => return known(0).map(|holds| if holds { args[1] } else { args[2] }),
             Op::And | Op::Or => {
-                let (neutral, other) = [(0, 1), (1, 0)].into_iter().find_map(|(k, other)| Some((known(k)? == (op == Op::And), other)))?;
-                return Some(args[if neutral { other } else { 1 - other }]);
+                if let Some((neutral, other)) =
+                    [(0, 1), (1, 0)].into_iter().find_map(|(k, other)| Some((known(k)? == (op == Op::And), other)))
+                {
+                    return Some(args[if neutral { other } else { 1 - other }]);
+                }
+                // `a && b && b`
+                let has = |of: Expr| of == args[1] || self.as_apply(of).is_some_and(|(inner, of)| inner == op && of.contains(&args[1]));
+                return has(args[0]).then_some(args[0]);
             }
             Op::Not => return known(0).map(|holds| self.constant(i64::from(!holds))),
             _ => {}

@@ -446,9 +446,15 @@ impl Program {
         self.definitions.retain(|d| needed[d.tensor.0 as usize]);
     }
 
-    /// Whether every axis of every tensor has a known length, and every definition can be unrolled.
+    /// Whether every axis and every sum that is left has a known length, and every definition can be unrolled.
     pub fn is_known(&self) -> bool {
-        let lengths = self.tensors.iter().flat_map(|t| &t.shape).chain(&self.indices).all(|n| n.known().is_some());
+        let tensors = self.params().chain(self.definitions.iter().map(|d| d.tensor));
+        let sums = self.arena.reachable(self.roots()).into_iter().filter_map(|e| match &self.arena[e] {
+            Node::Sum(length, _) => Some(length),
+            Node::Named(i, _) => Some(self.length(*i)),
+            _ => None,
+        });
+        let lengths = tensors.flat_map(|t| &self.info(t).shape).chain(sums).all(|n| n.known().is_some());
         let short = |t: &Tensor| self.info(*t).shape[0].known().is_some_and(|n| (1..=MOST_ROWS as i64).contains(&n));
         lengths
             && self.definitions.iter().all(|d| match &d.body {

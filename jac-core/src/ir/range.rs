@@ -89,10 +89,10 @@ fn natural(op: Op, holds: bool, a: &Affine, b: &Affine) -> Vec<Affine> {
     }
 }
 
-/// Whether an integer over lengths is 0 or more, where integer parameters may be anything.
+/// Whether an integer over lengths and indices is 0 or more, where integer parameters may be anything.
 pub(super) fn is_certain(sizes: &[SizeVar], a: &Affine) -> bool {
-    let is_length = |s: &Symbol| matches!(s, Symbol::Size(n) if sizes[n.0 as usize].kind != SizeKind::Integer);
-    is_natural(a) && a.terms().iter().all(|(s, _)| is_length(s))
+    let is_integer = |s: &Symbol| matches!(s, Symbol::Size(n) if sizes[n.0 as usize].kind == SizeKind::Integer);
+    is_natural(a) && !a.terms().iter().any(|(s, _)| is_integer(s))
 }
 
 impl Needs {
@@ -174,6 +174,28 @@ impl Needs {
 }
 
 impl Program {
+    /// Replaces the comparisons of positions that are true, or false, wherever there is such a position.
+    pub fn settle_comparisons(&mut self) {
+        let roots = self.roots();
+        let facts = Facts::default();
+        let decided = |e: Expr| facts.decide(self, e).map(|holds| (e, holds));
+        let decided: Map<Expr, bool> = self.arena.reachable(roots.iter().copied()).into_iter().filter_map(decided).collect();
+        let settled = self.put_truths(&roots, &decided);
+        self.set_roots(&settled);
+    }
+
+    /// Expressions with constants for conditions, and what follows.
+    fn put_truths(&mut self, roots: &[Expr], truths: &Map<Expr, bool>) -> Vec<Expr> {
+        if truths.is_empty() {
+            return roots.to_vec();
+        }
+        self.arena.map(roots, |arena, old, node| match truths.get(&old) {
+            Some(holds) => arena.constant(i64::from(*holds)),
+            None if arena[old] == node => old,
+            None => arena.rebuild(node),
+        })
+    }
+
     /// Takes the brackets out of definitions that hold, or do not, wherever there are elements. Those that say where a
     /// delta is valid stay: it is to be read at its position, whatever its axis is.
     pub fn settle_conditions(&mut self) {
@@ -217,14 +239,7 @@ impl Program {
             _ => None,
         };
         let decided: Map<Expr, bool> = self.arena.reachable([e]).into_iter().filter_map(decided).collect();
-        if decided.is_empty() {
-            return e;
-        }
-        self.arena.map(&[e], |arena, old, node| match decided.get(&old) {
-            Some(holds) => arena.constant(i64::from(*holds)),
-            None if arena[old] == node => old,
-            None => arena.rebuild(node),
-        })[0]
+        self.put_truths(&[e], &decided)[0]
     }
 
     /// What the positions and axes of deltas depend on.

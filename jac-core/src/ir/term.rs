@@ -266,9 +266,6 @@ fn join(arena: &mut Arena, a: Expr, b: Expr) -> Expr {
     }
 }
 
-/// What would be more terms than this is not written as terms wherever it could be.
-const MOST_OPENED: usize = 16;
-
 impl Program {
     /// Writes an expression as a sum of terms. What holds no delta, bracket or sum stays whole.
     pub fn expand(&mut self, e: Expr) -> Vec<Term> {
@@ -284,11 +281,9 @@ impl Program {
         self.expand_in(e, &structured)
     }
 
-    /// The same, but of what would be many terms only those sums are opened in which a delta is, or a guard that is one.
+    /// The same, but of the sums that are added to others in a factor only those are opened in which a delta is, or a
+    /// guard that is one: for the others the factor would be computed several times.
     pub fn expand_deltas(&mut self, e: Expr) -> Vec<Term> {
-        if self.count_terms(e) <= MOST_OPENED {
-            return self.expand(e);
-        }
         let mut order = self.arena.reachable([e]);
         let mut holds: Set<Expr> = Set::default();
         for &n in &order {
@@ -298,9 +293,34 @@ impl Program {
                 holds.insert(n);
             }
         }
-        order.retain(|n| holds.contains(n) || !matches!(self.arena[*n], Node::Sum(..)));
+        let loops = self.sums_of_terms(e);
+        order.retain(|n| holds.contains(n) || loops.contains(n) || !matches!(self.arena[*n], Node::Sum(..)));
         let structured = self.structured(&order);
         self.expand_in(e, &structured)
+    }
+
+    /// The sums that are terms of an expression, factors of terms, or that inside others; not those in what is added up
+    /// in a factor.
+    fn sums_of_terms(&self, e: Expr) -> Set<Expr> {
+        let mut seen: Set<(Expr, bool)> = Set::default();
+        let mut sums: Set<Expr> = Set::default();
+        let mut waiting = vec![(e, false)];
+        while let Some((n, in_factor)) = waiting.pop() {
+            if !seen.insert((n, in_factor)) {
+                continue;
+            }
+            match &self.arena[n] {
+                Node::Apply(Op::Add | Op::Sub, args) if !in_factor => waiting.extend(args.iter().map(|a| (*a, false))),
+                Node::Apply(Op::Mul, args) => waiting.extend(args.iter().map(|a| (*a, true))),
+                Node::Apply(Op::Neg | Op::Div, args) => waiting.push((args[0], in_factor)),
+                Node::Sum(_, body) => {
+                    sums.insert(n);
+                    waiting.push((*body, false));
+                }
+                _ => {}
+            }
+        }
+        sums
     }
 
     /// Takes apart what is structured; what stays whole is not looked into.

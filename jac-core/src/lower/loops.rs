@@ -680,7 +680,8 @@ fn precompute(program: &mut Program, tree: &mut Tree, value: Expr, loops: &[Inde
             Node::Sum(length, body) => {
                 let k = program.index(length);
                 let body = program.arena.open(body, &[Affine::from(k)]);
-                let new = precompute(program, tree, body, &[loops, &[k]].concat());
+                // it is summed outside the loops that it does not depend on
+                let new = precompute(program, tree, body, &[&loops[..depth], &[k]].concat());
                 if new != body {
                     moved.insert(e, program.sum_over(k, new));
                 }

@@ -417,8 +417,12 @@ impl<'a> Scheduler<'a> {
         let free = &self.free[&e];
         let mut at = scope;
         loop {
-            // a guard is passed only together with a loop in it
+            // a guard is passed only together with a loop in it, or with a loop around it that decides it
             at = match tree.scopes[at].kind {
+                Kind::Guard(_) | Kind::Arm(..) => match self.loop_that_decides(tree, at) {
+                    Some((around, i)) if !free.contains(&i) && self.may_move(tree, e, tree.scopes[around].parent) => around,
+                    _ => return at,
+                },
                 Kind::Loop(i) if !free.contains(&i) => {
                     let parent = tree.scopes[at].parent;
                     let is_entry = safety::is_entry(self.program, tree.scopes[parent].kind, i);
@@ -433,6 +437,19 @@ impl<'a> Scheduler<'a> {
                 Kind::Sum(i) if !free.contains(&i) && self.may_move(tree, e, tree.scopes[at].parent) => tree.scopes[at].parent,
                 _ => return at,
             };
+        }
+    }
+
+    /// The nearest loop around conditions, if one of them is not the same in all its rounds.
+    fn loop_that_decides(&self, tree: &Tree, mut at: usize) -> Option<(usize, Index)> {
+        let mut conditions = Vec::new();
+        loop {
+            match tree.scopes[at].kind {
+                Kind::Guard(c) | Kind::Arm(c, _) => conditions.push(c),
+                Kind::Loop(i) | Kind::Sum(i) => return conditions.iter().any(|c| self.free[c].contains(&i)).then_some((at, i)),
+                Kind::Top => return None,
+            }
+            at = tree.scopes[at].parent;
         }
     }
 

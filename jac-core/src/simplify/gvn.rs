@@ -9,6 +9,7 @@
 
 use crate::ir::{Constant, Expr, Map, Node, Program, Set};
 use crate::ops::{Domain, Op, Parity};
+use std::rc::Rc;
 
 const PRIME: u64 = (1 << 61) - 1;
 
@@ -42,8 +43,9 @@ pub fn number(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
 #[derive(Default)]
 pub(super) struct Numbering {
     pub(super) prints: Map<Expr, Print>,
-    /// Under which conditions a node is defined: numbers of `(operator, arguments)` pairs.
-    domains: Map<Expr, Vec<u32>>,
+    /// Under which conditions a node is defined: numbers of `(operator, arguments)` pairs, ascending. Most nodes share
+    /// those of an operand.
+    domains: Map<Expr, Rc<[u32]>>,
     conditions: Set<(Op, Vec<Print>)>,
     /// The node that stands for each value.
     chosen: Map<Print, Expr>,
@@ -75,16 +77,14 @@ impl Numbering {
 
     /// Takes the fingerprints of what folding made on the way to a node, and has none yet.
     fn see(&mut self, program: &Program, e: Expr) {
-        let mut missing = Vec::new();
+        let mut missing: Set<Expr> = Set::default();
         let mut stack = vec![e];
         while let Some(n) = stack.pop() {
-            if !self.prints.contains_key(&n) {
-                missing.push(n);
+            if !self.prints.contains_key(&n) && missing.insert(n) {
                 stack.extend(program.arena[n].children());
             }
         }
         missing.sort_unstable();
-        missing.dedup();
         for n in missing {
             let node = program.arena[n].clone();
             self.visit(program, n, &node);
@@ -114,12 +114,14 @@ impl Numbering {
     }
 
     pub(super) fn visit(&mut self, program: &Program, e: Expr, node: &Node) {
-        let mut domain: Vec<u32> = node.children().iter().flat_map(|c| self.domains[c].iter().copied()).collect();
+        let mut domain = Rc::default();
+        node.children().iter().for_each(|c| domain = union(&domain, &self.domains[c]));
+        let mut own: Vec<u32> = Vec::new();
         let print = match node {
             Node::Const(c) => [residue(c), residue(c)],
             Node::Apply(op, args) => {
                 let args: Vec<Print> = args.iter().map(|a| self.prints[a]).collect();
-                let mut condition = |about| domain.push(self.conditions.insert_full((*op, about)).0 as u32);
+                let mut condition = |about| own.push(self.conditions.insert_full((*op, about)).0 as u32);
                 match op.entry().domain {
                     Domain::Total => {}
                     // a product is not zero where none of its factors is
@@ -141,11 +143,23 @@ impl Numbering {
                 [mix(seed) % PRIME, mix(seed ^ 0x5bd1_e995) % PRIME]
             }
         };
-        domain.sort_unstable();
-        domain.dedup();
+        own.sort_unstable();
+        own.dedup();
         self.prints.insert(e, print);
-        self.domains.insert(e, domain);
+        self.domains.insert(e, union(&domain, &own.into()));
     }
+}
+
+/// The union of two ascending lists: one of them, where it has the other.
+fn union(a: &Rc<[u32]>, b: &Rc<[u32]>) -> Rc<[u32]> {
+    let (long, short) = if a.len() < b.len() { (b, a) } else { (a, b) };
+    if Rc::ptr_eq(a, b) || short.iter().all(|c| long.binary_search(c).is_ok()) {
+        return long.clone();
+    }
+    let mut all = [&long[..], &short[..]].concat();
+    all.sort_unstable();
+    all.dedup();
+    all.into()
 }
 
 /// The factors of a product; the product itself, if there are many.

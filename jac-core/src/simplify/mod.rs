@@ -11,6 +11,7 @@
 //! - [`factor`] extracts common products and sums;
 //! - [`resubstitute`] computes a value from two others that are there anyway;
 //! - [`egraph`] rewrites windows of a few dozen operations under the rules of the operator table;
+//! - [`sums`] makes leaves of sums meanwhile;
 //! - [`constants`] joins the constant factors that the others have brought together, at the end.
 
 pub mod accuracy;
@@ -21,11 +22,13 @@ mod functions;
 pub mod gvn;
 pub mod resubstitute;
 pub mod separate;
+mod sums;
 
 use crate::effort::Effort;
-use crate::ir::{Expr, Map, Node, Program, Set};
+use crate::ir::{Expr, Node, Program, Set};
 use accuracy::Evidence;
 use factor::Variant;
+use sums::Leaves;
 
 /// What simplification did, for the header of the generated code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -78,7 +81,9 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
     }
     separate::separate(program);
     program.settle_conditions();
-    let roots = dense_roots(program);
+    let dense = dense_roots(program);
+    let sums = Leaves::new(program);
+    let roots = sums.take(program, &dense);
     let budget = Budget::of(effort);
     // no order of the stages is always best
     let evidence = &mut Evidence::new(program, &roots);
@@ -111,7 +116,7 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
         }
     }
     best.try_stage(program, evidence, constants::join);
-    replace(program, &roots, &best.roots);
+    sums.put_back(program, &dense, &best.roots);
     program.prune();
     Report { before, after: program.operations() }
 }
@@ -119,7 +124,8 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
 /// What a program costs once the first stages have simplified it: to choose among derivatives.
 pub fn estimate(program: &Program) -> u64 {
     let mut program = program.clone();
-    let roots = dense_roots(&program);
+    let dense = dense_roots(&program);
+    let roots = Leaves::new(&mut program).take(&mut program, &dense);
     let mut candidate = Candidate::new(&program, roots);
     candidate.keep_cheaper(&mut program, gvn::number);
     candidate.keep_cheaper(&mut program, |p, r| factor::factor(p, r, VARIANTS[0]));
@@ -173,7 +179,8 @@ impl Candidate {
     }
 }
 
-/// The largest expressions without a delta, bracket or sum in them: the scalar arithmetic.
+/// The largest expressions without a delta or bracket outside the sums in them, and without a sum around them: the
+/// scalar arithmetic.
 fn dense_roots(program: &Program) -> Vec<Expr> {
     let arena = &program.arena;
     let roots = program.roots();
@@ -181,28 +188,20 @@ fn dense_roots(program: &Program) -> Vec<Expr> {
     let mut dense: Set<Expr> = Set::default();
     let order = arena.reachable(roots.iter().copied());
     for &e in &order {
-        let node = &arena[e];
-        if matches!(node, Node::Delta(..) | Node::Bracket(_) | Node::Sum(..)) || node.children().iter().any(|c| structured.contains(c)) {
+        let is_structured = match &arena[e] {
+            Node::Delta(..) | Node::Bracket(_) => true,
+            Node::Sum(..) => false,
+            node => node.children().iter().any(|c| structured.contains(c)),
+        };
+        if is_structured {
             structured.insert(e);
         }
     }
     for e in order {
-        if structured.contains(&e) {
+        if structured.contains(&e) || matches!(arena[e], Node::Sum(..)) {
             dense.extend(arena[e].children().iter().copied().filter(|c| !structured.contains(c)));
         }
     }
     dense.extend(roots.into_iter().filter(|e| !structured.contains(e)));
     dense.into_iter().collect()
-}
-
-/// Puts `new[k]` in the place of `old[k]` in every definition.
-fn replace(program: &mut Program, old: &[Expr], new: &[Expr]) {
-    let replacement: Map<Expr, Expr> = old.iter().copied().zip(new.iter().copied()).collect();
-    let roots = program.roots();
-    let built = program.arena.map(&roots, |arena, e, node| match replacement.get(&e) {
-        Some(new) => *new,
-        None if arena[e] == node => e,
-        None => arena.insert(node),
-    });
-    program.set_roots(&built);
 }
