@@ -248,11 +248,23 @@ fn extrapolated(quotients: impl Iterator<Item = f64>) -> Vec<Vec<f64>> {
     rows
 }
 
+/// How far an element moves as all numbers of the point do, at each nudge.
+fn moves(value: f64, (part, k): (usize, usize), moved: &[Nudged]) -> impl Iterator<Item = (f64, f64)> + '_ {
+    let at = move |parts: &Parts| parts.get(part).and_then(|p| p.get(k)).copied();
+    let moves = moved.iter().filter_map(move |(nudge, parts)| Some((*nudge, (at(parts)? - value).abs())));
+    moves.filter(|(_, far)| far.is_finite())
+}
+
 /// How fast an element changes as all numbers of the point do, in proportion.
-fn sensitivity(value: f64, (part, k): (usize, usize), moved: &[Nudged]) -> f64 {
-    let at = |parts: &Parts| parts.get(part).and_then(|p| p.get(k)).copied();
-    let speeds = moved.iter().filter_map(|(nudge, parts)| Some((at(parts)? - value).abs() / nudge));
-    speeds.filter(|speed| speed.is_finite()).fold(0.0, f64::max)
+fn sensitivity(value: f64, at: (usize, usize), moved: &[Nudged]) -> f64 {
+    moves(value, at, moved).map(|(nudge, far)| far / nudge).fold(0.0, f64::max)
+}
+
+/// How much of a derivative the differences cannot see: what changes within less than their least step, as in
+/// `x + 1e-13 * sin(1e7 * x)`.
+fn ripple(derivative: f64, at: (usize, usize), moved: &[Nudged]) -> f64 {
+    let least = (1..STEPS).fold(FIRST, |step, _| step / SMALLER);
+    moves(derivative, at, moved).filter(|(nudge, _)| *nudge < least).map(|(_, far)| far).fold(0.0, f64::max)
 }
 
 /// The functions at one point.
@@ -362,7 +374,8 @@ impl<'a> At<'a> {
                     }
                     for (row, estimate) in estimates.iter().enumerate() {
                         let entry = part[row * input.len() + k];
-                        let lost = NOISE * self.subject.epsilon * sensitivity(entry, (at, row * input.len() + k), moved);
+                        let place = (at, row * input.len() + k);
+                        let lost = NOISE * self.subject.epsilon * sensitivity(entry, place, moved) + TRUST * ripple(entry, place, moved);
                         let tolerance = TRUST * estimate.error + self.slack(estimate.value.abs() + LOST * largest) + lost;
                         let difference = (entry - estimate.value).abs();
                         if tolerance.is_finite() && (difference > tolerance || difference.is_nan()) {
@@ -456,7 +469,7 @@ impl<'a> At<'a> {
             for (k, (found, expected)) in found.iter().zip(expected).enumerate() {
                 let moved = NOISE * self.subject.epsilon * sensitivity(*expected, (part, k), moved);
                 // of what has no digits left not even the size is known: `sin(1e17 * x).powi(12)` is small at most points
-                let lost = if moved > expected.abs() { NOISE * moved } else { moved };
+                let lost = if moved > expected.abs() { NOISE * NOISE * moved } else { moved };
                 let tolerance = self.slack(scales[part][k]) + NOISE * self.subject.epsilon * largest + lost;
                 let difference = (found - expected).abs();
                 let both_nan = found.is_nan() && expected.is_nan() || found == expected;

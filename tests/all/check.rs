@@ -225,7 +225,7 @@ fn verdict((_, f, derivative, _): &Row, x: f64, change: fn(f64) -> f64) -> Optio
 /// Where differences mislead, the check does not accuse what is right: jumps, kinks, poles and what is fast.
 #[test]
 fn differences_that_mislead_are_no_failure() {
-    let rows: [Row; 13] = [
+    let rows: [Row; 14] = [
         ("what is left of 1", |x| x.powi(14).cos() - 1.0, |x| -14.0 * x.powi(13) * x.powi(14).sin(), &[0.26, 0.1, 0.5]),
         ("a step at each 1/336", |x| (336.0 * x).floor(), |_| 0.0, &[0.1, 0.37, 0.5, 1.0, 1.7]),
         ("a saw", |x| (20.0 * x).fract(), |_| 20.0, &[0.05, 0.31, 0.5, 1.0]),
@@ -235,6 +235,7 @@ fn differences_that_mislead_are_no_failure() {
         ("a small kink", |x| x * x + 1e-6 * x.abs(), |x| 2.0 * x + 1e-6 * x.signum(), &[0.0, 1e-9, 1e-5]),
         ("sin(400 x)", |x| (400.0 * x).sin(), |x| 400.0 * (400.0 * x).cos(), &[0.1, 0.5, 1.0, 2.0]),
         ("sin(10⁹ x)", |x| x + (1e9 * x).sin(), |x| 1.0 + 1e9 * (1e9 * x).cos(), &[0.1, 0.5, 0.9, 1.0, 2.0]),
+        ("a ripple", |x| x + 1e-12 * (1e8 * x).sin(), |x| 1.0 + 1e-4 * (1e8 * x).cos(), &[0.1, 0.5, 0.9, 1.0, 2.0]),
         ("1/x near its pole", |x| 1.0 / x, |x| -1.0 / (x * x), &[1e-2, 1e-3, 1e-5, 1e-9]),
         ("a wave that quickens", |x| (1.0 / x).sin(), |x| -(1.0 / x).cos() / (x * x), &[1e-1, 1e-3, 1e-6]),
         ("a root beside its end", |x| x.abs().sqrt(), |x| 0.5 * x.signum() / x.abs().sqrt(), &[1e-3, 1e-7, -1e-9]),
@@ -245,6 +246,32 @@ fn differences_that_mislead_are_no_failure() {
             assert_eq!(verdict(row, *x, |d| d), None, "{}", row.0);
         }
     }
+}
+
+/// Of a value that has no digits left, two may differ by all of it.
+#[test]
+fn what_has_no_digits_is_not_compared() {
+    let seen = |other: f64| {
+        failure(|| {
+            let noise = |x: f64| (1e16 * x).sin().powi(12);
+            check(&Subject {
+                name: "f",
+                inputs: &["x"],
+                point: vec![vec![0.4]],
+                epsilon: f64::EPSILON,
+                value: &|x, _| Some(vec![vec![noise(x[0][0])]]),
+                jacobian: &|x, _| Some(vec![vec![12e16 * (1e16 * x[0][0]).sin().powi(11) * (1e16 * x[0][0]).cos()]]),
+                others: &[("f_value_and_jacobian", Kind::ValueAndJacobian, &|x, _| {
+                    let x = x[0][0];
+                    let derivative = 12e16 * (1e16 * x).sin().powi(11) * (1e16 * x).cos();
+                    Some(vec![vec![other], vec![derivative]])
+                })],
+            });
+            panic!("passes");
+        })
+    };
+    assert_eq!(seen(0.9), "passes");
+    assert!(seen(1e6).starts_with("`f_value_and_jacobian`: element 0 of part 0 of the value is 1000000.0"));
 }
 
 /// Mistakes of 1 % are found, beside kinks, steps and poles too if these are not within the smallest differences.

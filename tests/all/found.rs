@@ -524,3 +524,60 @@ fn a_field_may_be_the_state_of_a_scan() {
     let rate = Rate { k: 0.8 };
     close("scanned_from_a_field", &[rate.scanned_from_a_field_jacobian(0.5)], &[rate.scanned_from_a_field(1.0)]);
 }
+
+#[jacobian]
+fn far_from_expanded(x: &[f64]) -> f64 {
+    let mut s = 4.0;
+    for v in x {
+        s += v - 3.0;
+    }
+    let v = (s * s + 0.5).sqrt() * s;
+    (v * v + 0.25).cbrt()
+}
+
+#[test]
+fn products_of_sums_are_not_multiplied_out() {
+    // s is 0, and nothing is left of it; of its terms multiplied out 1e-14 is
+    assert_eq!(far_from_expanded_jacobian(&[1.0, 3.0, 1.0]).to_vec(), [0.0; 3]);
+    let f = |x: &[f64]| vec![far_from_expanded(x)];
+    close("far_from_expanded", &far_from_expanded_jacobian(&POINT), &differences(f, &POINT));
+}
+
+#[jacobian]
+fn nearest_line(x: [f64; 2]) -> f64 {
+    (x[0] * x[0]).min(x[1] * x[1]).sqrt()
+}
+
+#[jacobian(wrt(q))]
+fn nearest_point(q: [f64; 2], x: &[f64], y: &[f64]) -> f64 {
+    let mut best = f64::INFINITY;
+    for (a, b) in x.iter().zip(y) {
+        let d = (q[0] - a) * (q[0] - a) + (q[1] - b) * (q[1] - b);
+        if d < best {
+            best = d;
+        }
+    }
+    best.sqrt()
+}
+
+#[jacobian]
+fn norms_of_prefixes(x: &[f64]) -> Vec<f64> {
+    let mut s = 0.0;
+    let mut y = Vec::new();
+    for v in x {
+        s += v * v;
+        y.push(s.sqrt());
+    }
+    y
+}
+
+#[test]
+fn a_distance_is_a_length_where_it_is_the_least_of_several_or_carried() {
+    assert_eq!(nearest_line_jacobian([0.0, 2.0]), [0.0, 0.0]);
+    assert_eq!(nearest_line_jacobian([-3.0, 2.0]), [0.0, 1.0]);
+    let (x, y) = ([0.5, 1.0, -2.0], [0.25, 3.0, 1.0]);
+    assert_eq!(nearest_point_jacobian([1.0, 3.0], &x, &y), [0.0, 0.0]);
+    close("nearest_point", &nearest_point_jacobian([4.0, 7.0], &x, &y), &[0.6, 0.8]);
+    let j = norms_of_prefixes_jacobian(&[0.0, 3.0, 4.0]);
+    close("norms_of_prefixes", &j, &[0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.6, 0.8]);
+}

@@ -7,7 +7,7 @@
 //! Code that cannot be asked at 0 is spared that: where the function divides by the length anyway, or
 //! computes it only in a branch that excludes 0.
 
-use crate::ir::{Arena, Constant, Expr, Map, Node, Program, Role, Set};
+use crate::ir::{Arena, Constant, Expr, Map, Node, Program, Role, Set, Tensor};
 use crate::ops::Op;
 
 /// Factors are looked for in products of no more than this many.
@@ -46,35 +46,45 @@ fn is_fixed(program: &Program, e: Expr) -> bool {
     }
 }
 
-/// Whether the expression is nowhere negative, and its derivative 0 wherever it is.
+/// Whether the expression is nowhere negative, and its derivative 0 wherever it is. What a loop carries is, if what it
+/// begins with is, and what follows on what is.
 fn is_sum_of_squares(program: &Program, root: Expr) -> bool {
     let arena = &program.arena;
-    let mut stack = vec![root];
-    let mut seen: Set<Expr> = Set::default();
-    while let Some(e) = stack.pop() {
-        if !seen.insert(e) {
+    // with each whether it is the whole value, wherever it is taken: then it may be negative if it does not vary
+    let mut stack = vec![(root, true)];
+    let mut seen: Set<(Expr, bool)> = Set::default();
+    let mut states: Set<(Tensor, bool)> = Set::default();
+    while let Some((e, whole)) = stack.pop() {
+        if !seen.insert((e, whole)) {
             continue;
         }
         match (&arena[e], arena.as_apply(e)) {
-            (Node::Sum(_, body), _) => stack.push(*body),
+            (Node::Sum(_, body), _) => stack.push((*body, false)),
             (Node::Const(c), _) if c.is_zero() => {}
+            _ if whole && e != root && is_fixed(program, e) => {}
             (Node::Access(t, _), _) => match program.definition(*t).map(|d| d.body.roots()) {
-                Some(roots) if program.definition(*t).is_some_and(|d| d.body.over().is_none()) && !roots.is_empty() => stack.extend(roots),
+                Some(roots) if !roots.is_empty() => {
+                    if states.insert((*t, whole)) {
+                        stack.extend(roots.iter().map(|e| (*e, whole)));
+                    }
+                }
                 _ => return false,
             },
-            (_, Some((Op::Add, args))) => stack.extend(args),
-            (_, Some((Op::MulAdd, &[a, b, c]))) if a == b => stack.push(c),
-            (_, Some((Op::Select, &[_, a, b]))) => stack.extend([a, b]),
-            (_, Some((Op::Div, &[a, b]))) if is_positive(arena, b) => stack.push(a),
-            (_, Some((Op::Div, args))) => stack.extend(args),
-            (_, Some((Op::Keep, args))) => stack.extend(args),
+            (_, Some((Op::Add, args))) => stack.extend(args.iter().map(|a| (*a, false))),
+            (_, Some((Op::MulAdd, &[a, b, c]))) if a == b => stack.push((c, false)),
+            // nowhere 0
+            (_, Some((Op::Max, args))) if args.iter().any(|a| is_positive(arena, *a)) => return false,
+            (_, Some((Op::Select, &[_, a, b]) | (Op::Min | Op::Max, &[a, b]))) => stack.extend([(a, whole), (b, whole)]),
+            (_, Some((Op::Div, &[a, b]))) if is_positive(arena, b) => stack.push((a, whole)),
+            (_, Some((Op::Div, args))) => stack.extend(args.iter().map(|a| (*a, false))),
+            (_, Some((Op::Keep, args))) => stack.push((args[0], whole)),
             (_, Some((Op::Pow, &[a, n]))) => match arena.as_const(n).and_then(Constant::to_integer) {
                 Some(n) if n > 0 && n % 2 == 0 => {}
-                Some(n) if n > 0 => stack.push(a),
+                Some(n) if n > 0 => stack.push((a, false)),
                 _ => return false,
             },
             (_, Some((Op::Mul, _))) => match unpaired(arena, e) {
-                Some(rest) if !rest.contains(&e) => stack.extend(rest),
+                Some(rest) if !rest.contains(&e) => stack.extend(rest.into_iter().map(|e| (e, false))),
                 _ => return false,
             },
             _ => return false,
