@@ -60,8 +60,9 @@ pub fn unroll(mut program: Program, limit: usize) -> Result<Program, usize> {
         }
         elements.insert(definition.tensor, values);
     }
+    let mut told = Told::default();
     for rule in rules {
-        rule.apply(&mut program, &elements);
+        rule.apply(&mut program, &elements, &mut told);
         if program.arena.len() > limit {
             return Err(program.arena.len());
         }
@@ -80,6 +81,10 @@ fn elements_of(program: &mut Program, t: Tensor, elements: &Map<Tensor, Vec<Expr
     let at: Vec<Vec<Affine>> = positions(&shape).map(|at| at.into_iter().map(|k| Affine::from(k as i64)).collect()).collect();
     at.into_iter().map(|at| program.arena.insert(Node::Access(t, at))).collect()
 }
+
+/// Whose partial derivatives an expression has: those of the first element that it is. Others may be the same
+/// expression, as two elements of the inverse of `[[a, b], [b, a]]` are.
+type Told = Map<Expr, (Tensor, Vec<usize>)>;
 
 /// The derivative of an intrinsic by one of its arguments.
 struct Rule {
@@ -101,12 +106,15 @@ impl Rule {
     }
 
     /// Tells the partial derivatives of every element.
-    fn apply(&self, program: &mut Program, elements: &Map<Tensor, Vec<Expr>>) {
+    fn apply(&self, program: &mut Program, elements: &Map<Tensor, Vec<Expr>>, told: &mut Told) {
         let [own, axes] = [self.result, self.argument].map(|t| {
             let shape = lengths(&program.info(t).shape);
             positions(&shape).zip(elements_of(program, t, elements)).collect::<Vec<_>>()
         });
         for (at, y) in &own {
+            if *told.entry(*y).or_insert_with(|| (self.result, at.clone())) != (self.result, at.clone()) {
+                continue;
+            }
             for (by, a) in &axes {
                 let named = self.own.iter().chain(&self.axes).copied().zip(at.iter().chain(by).map(|k| *k as i64)).collect();
                 let here = At { named, sums: Vec::new() };

@@ -5,7 +5,8 @@
 #![allow(clippy::eq_op, clippy::len_zero, clippy::needless_range_loop)]
 
 use crate::common::{close, differences};
-use jac_runtime::jacobian;
+use jac_runtime::{jacobian, linalg};
+use ndarray::array;
 
 const POINT: [f64; 4] = [0.7, -0.4, 1.3, 0.2];
 const OTHER: [f64; 4] = [-0.3, 0.9, 0.4, -1.1];
@@ -580,4 +581,58 @@ fn a_distance_is_a_length_where_it_is_the_least_of_several_or_carried() {
     close("nearest_point", &nearest_point_jacobian([4.0, 7.0], &x, &y), &[0.6, 0.8]);
     let j = norms_of_prefixes_jacobian(&[0.0, 3.0, 4.0]);
     close("norms_of_prefixes", &j, &[0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.6, 0.8]);
+}
+
+#[jacobian(hessian)]
+fn equal_elements(x: f64, y: f64) -> f64 {
+    let a = array![[x + 2.0, y], [y, x + 2.0]];
+    let b = array![x, y];
+    let s = linalg::solve(&a, &b);
+    linalg::ln_det(&a) + s.dot(&s) + linalg::inv(&a).dot(&linalg::inv(&a.t()))[[0, 1]]
+}
+
+#[test]
+fn elements_of_an_inverse_that_are_equal_have_one_derivative() {
+    let gradient = |x: &[f64]| {
+        let (a, b) = equal_elements_jacobian(x[0], x[1]);
+        vec![a, b]
+    };
+    for [x, y] in [[0.7, -0.4], [1.3, 0.2]] {
+        let ((xx, xy), (yx, yy)) = equal_elements_hessian(x, y);
+        close("equal_elements", &[xx, xy, yx, yy], &differences(gradient, &[x, y]));
+    }
+}
+
+#[jacobian(vjp)]
+fn saturated_in_f32(x: &[f32], z: f32) -> Vec<f32> {
+    let t = z * z * z * z;
+    x.iter().map(|v| v + (0.75 * t.tanh()).atanh()).collect()
+}
+
+#[test]
+fn what_overflows_in_f32_only_is_not_subtracted() {
+    // cosh(81) is an `f32`, its square is not
+    assert_eq!(saturated_in_f32_vjp(&[0.5, -1.0], 3.0, &[1.0, 2.0]).1, (vec![1.0, 2.0], 0.0));
+}
+
+#[jacobian]
+fn squared_again(h: &[f64], a: f64) -> f64 {
+    let r: f64 = h.iter().map(|v| (v * v).ln_1p()).sum();
+    let mut s = 0.0;
+    for _ in 0..4 {
+        for _ in h {
+            s += a.sin();
+        }
+        s -= r * r * s;
+    }
+    let v = (s * s + 0.5).sqrt();
+    (r * v * v * v).tanh() / (r * r * v + 1.0)
+}
+
+#[test]
+fn what_is_added_up_in_a_factor_stays_whole() {
+    // its terms multiplied out took all memory
+    let f = |x: &[f64]| vec![squared_again(&x[..3], x[3])];
+    let (by_h, by_a) = squared_again_jacobian(&POINT[..3], POINT[3]);
+    close("squared_again", &[by_h.to_vec(), vec![by_a]].concat(), &differences(f, &POINT));
 }

@@ -281,46 +281,57 @@ impl Program {
         self.expand_in(e, &structured)
     }
 
-    /// The same, but of the sums that are added to others in a factor only those are opened in which a delta is, or a
-    /// guard that is one: for the others the factor would be computed several times.
+    /// The same, but what is added up in a factor stays whole, as the others would be computed for each of its terms,
+    /// unless a delta is in it, a guard that is one, or a bracket outside its sums.
     pub fn expand_deltas(&mut self, e: Expr) -> Vec<Term> {
         let mut order = self.arena.reachable([e]);
-        let mut holds: Set<Expr> = Set::default();
+        let deltas = self.holding_deltas(&order);
+        let mut opened = deltas.clone();
         for &n in &order {
             let node = &self.arena[n];
-            let is_delta = matches!(node, Node::Delta(..)) || self.arena.equal_positions(n).is_some();
-            if is_delta || node.children().iter().any(|c| holds.contains(c)) {
-                holds.insert(n);
+            let inside = || !matches!(node, Node::Sum(..)) && node.children().iter().any(|c| opened.contains(c));
+            if matches!(node, Node::Bracket(_)) || inside() {
+                opened.insert(n);
             }
         }
-        let loops = self.sums_of_terms(e);
-        order.retain(|n| holds.contains(n) || loops.contains(n) || !matches!(self.arena[*n], Node::Sum(..)));
-        let structured = self.structured(&order);
-        self.expand_in(e, &structured)
-    }
-
-    /// The sums that are terms of an expression, factors of terms, or that inside others; not those in what is added up
-    /// in a factor.
-    fn sums_of_terms(&self, e: Expr) -> Set<Expr> {
+        let (mut loops, mut whole): (Set<Expr>, Set<Expr>) = Default::default();
         let mut seen: Set<(Expr, bool)> = Set::default();
-        let mut sums: Set<Expr> = Set::default();
         let mut waiting = vec![(e, false)];
         while let Some((n, in_factor)) = waiting.pop() {
             if !seen.insert((n, in_factor)) {
                 continue;
             }
             match &self.arena[n] {
-                Node::Apply(Op::Add | Op::Sub, args) if !in_factor => waiting.extend(args.iter().map(|a| (*a, false))),
+                Node::Apply(Op::Add | Op::Sub, _) if in_factor && !opened.contains(&n) => _ = whole.insert(n),
+                Node::Apply(Op::Add | Op::Sub, args) => waiting.extend(args.iter().map(|a| (*a, in_factor))),
                 Node::Apply(Op::Mul, args) => waiting.extend(args.iter().map(|a| (*a, true))),
                 Node::Apply(Op::Neg | Op::Div, args) => waiting.push((args[0], in_factor)),
                 Node::Sum(_, body) => {
-                    sums.insert(n);
+                    loops.insert(n);
                     waiting.push((*body, false));
                 }
                 _ => {}
             }
         }
-        sums
+        order.retain(|n| {
+            let is_loop = deltas.contains(n) || loops.contains(n);
+            !whole.contains(n) && (is_loop || !matches!(self.arena[*n], Node::Sum(..)))
+        });
+        let structured = self.structured(&order);
+        self.expand_in(e, &structured)
+    }
+
+    /// What holds a delta, or a guard that is one, of expressions in which operands come first.
+    pub fn holding_deltas(&self, order: &[Expr]) -> Set<Expr> {
+        let mut holds: Set<Expr> = Set::default();
+        for &n in order {
+            let node = &self.arena[n];
+            let is_delta = matches!(node, Node::Delta(..)) || self.arena.equal_positions(n).is_some();
+            if is_delta || node.children().iter().any(|c| holds.contains(c)) {
+                holds.insert(n);
+            }
+        }
+        holds
     }
 
     /// Takes apart what is structured; what stays whole is not looked into.

@@ -260,6 +260,10 @@ impl Format {
 
     /// Whether `new` may stand for `old`, as far as this point tells.
     fn is_as_accurate(self, old: Sample, new: Sample) -> bool {
+        // what has underflowed is known to be small, if not how small
+        if old.value.is_finite() && old.error <= self.tiny.sqrt() && !new.value.is_finite() {
+            return false;
+        }
         // where the original has no digits, none are lost
         if !old.value.is_finite() || !old.error.is_finite() || old.error > old.value.abs() * self.digits {
             return true;

@@ -179,18 +179,19 @@ impl Candidate {
     }
 }
 
-/// The largest expressions without a delta or bracket outside the sums in them, and without a sum around them: the
-/// scalar arithmetic.
+/// The largest expressions without a delta in them, or a bracket outside the sums in them, and without a sum around them:
+/// the scalar arithmetic.
 fn dense_roots(program: &Program) -> Vec<Expr> {
     let arena = &program.arena;
     let roots = program.roots();
     let mut structured: Set<Expr> = Set::default();
     let mut dense: Set<Expr> = Set::default();
     let order = arena.reachable(roots.iter().copied());
+    let deltas = program.holding_deltas(&order);
     for &e in &order {
         let is_structured = match &arena[e] {
             Node::Delta(..) | Node::Bracket(_) => true,
-            Node::Sum(..) => false,
+            Node::Sum(..) => deltas.contains(&e),
             node => node.children().iter().any(|c| structured.contains(c)),
         };
         if is_structured {

@@ -103,6 +103,10 @@ impl H {
     }
 
     fn chain(self, f: f64, d: f64, dd: f64) -> H {
+        // slopes tell nothing of what is that far off: `tanh` of it is 1 or -1, and flat at both
+        if UNIT.get() * 1e3 * self.e[0] > 0.1_f64.max(0.01 * self.v().abs()) {
+            UNSTABLE.set(true);
+        }
         Local { f, d: [d, 0.0], dd: [dd, 0.0, 0.0], exact: false }.at(self, c(0.0))
     }
 
