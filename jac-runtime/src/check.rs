@@ -393,8 +393,10 @@ impl<'a> At<'a> {
 
     /// What another order of operations may change in a number of this size.
     fn slack(&self, size: f64) -> f64 {
+        // what is less than the root of the least normal number may be of products that have underflowed
+        let least = if self.subject.epsilon > 1e-10 { 1.1e-19 } else { 1.5e-154 };
         // a few digits more than the last
-        4e6 * self.subject.epsilon * size
+        4e6 * self.subject.epsilon * size + least
     }
 
     /// What differences tell of the derivatives of all results by one number.
