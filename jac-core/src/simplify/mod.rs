@@ -22,7 +22,7 @@ mod functions;
 pub mod gvn;
 pub mod resubstitute;
 pub mod separate;
-mod sums;
+pub mod sums;
 
 use crate::effort::Effort;
 use crate::ir::{Expr, Node, Program, Set};
