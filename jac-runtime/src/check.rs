@@ -260,11 +260,19 @@ fn sensitivity(value: f64, at: (usize, usize), moved: &[Nudged]) -> f64 {
     moves(value, at, moved).map(|(nudge, far)| far / nudge).fold(0.0, f64::max)
 }
 
-/// How much of a derivative the differences cannot see: what changes within less than their least step, as in
-/// `x + 1e-13 * sin(1e7 * x)`.
+/// How much of a derivative the differences cannot see: what changes as the point moves by much less than their least step,
+/// as in `x + 1e-12 * sin(1e8 * x)`.
 fn ripple(derivative: f64, at: (usize, usize), moved: &[Nudged]) -> f64 {
     let least = (1..STEPS).fold(FIRST, |step, _| step / SMALLER);
     moves(derivative, at, moved).filter(|(nudge, _)| *nudge < least).map(|(_, far)| far).fold(0.0, f64::max)
+}
+
+/// The functions where every number of a point is changed by a small part.
+struct Near {
+    part: f64,
+    point: Parts,
+    value: Parts,
+    jacobian: Parts,
 }
 
 /// The functions at one point.
@@ -273,8 +281,7 @@ struct At<'a> {
     point: Parts,
     value: Parts,
     jacobian: Parts,
-    /// Where every number is changed by a small part: the part, the point, the value and the Jacobian.
-    nudged: Vec<(f64, Parts, Parts, Parts)>,
+    nudged: Vec<Near>,
 }
 
 impl<'a> At<'a> {
@@ -287,10 +294,11 @@ impl<'a> At<'a> {
         let (value, jacobian) = both(&point)?;
         let mut random = Random(7);
         let lengths = |parts: &Parts| parts.iter().map(Vec::len).collect::<Vec<usize>>();
-        let nudged = NUDGES.iter().filter_map(|nudge| {
-            let near: Parts = point.iter().map(|x| x.iter().map(|x| x * (1.0 + nudge * random.sign())).collect()).collect();
-            let (y, j) = both(&near)?;
-            (lengths(&y) == lengths(&value) && lengths(&j) == lengths(&jacobian)).then_some((*nudge, near, y, j))
+        let nudged = NUDGES.iter().filter_map(|part| {
+            let point: Parts = point.iter().map(|x| x.iter().map(|x| x * (1.0 + part * random.sign())).collect()).collect();
+            let (y, j) = both(&point)?;
+            let is_alike = lengths(&y) == lengths(&value) && lengths(&j) == lengths(&jacobian);
+            is_alike.then_some(Near { part: *part, point, value: y, jacobian: j })
         });
         let nudged = nudged.collect();
         Some(At { subject, point, value, jacobian, nudged })
@@ -299,8 +307,8 @@ impl<'a> At<'a> {
     fn compare(&self, seed: u64) -> Result<(), String> {
         let name = self.subject.name;
         let lengths: Vec<usize> = self.value.iter().map(Vec::len).collect();
-        let moved = |of: &dyn Fn(&Parts) -> Parts| self.nudged.iter().map(|(nudge, _, _, j)| (*nudge, of(j))).collect::<Vec<_>>();
-        let values_moved: Vec<Nudged> = self.nudged.iter().map(|(nudge, _, y, _)| (*nudge, y.clone())).collect();
+        let moved = |of: &dyn Fn(&Parts) -> Parts| self.nudged.iter().map(|near| (near.part, of(&near.jacobian))).collect::<Vec<_>>();
+        let values_moved: Vec<Nudged> = self.nudged.iter().map(|near| (near.part, near.value.clone())).collect();
         let of = (self.subject.value, &values_moved[..]);
         self.differences(&format!("{name}_jacobian"), of, &lengths, (&self.jacobian, &moved(&Parts::clone)))?;
         for (other, kind, run) in self.subject.others {
@@ -334,7 +342,7 @@ impl<'a> At<'a> {
                 }
                 Kind::Hessian => {
                     let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
-                    let second = self.nudged.iter().filter_map(|(nudge, near, ..)| Some((*nudge, run(near, &[])?)));
+                    let second = self.nudged.iter().filter_map(|near| Some((near.part, run(&near.point, &[])?)));
                     let of = (self.subject.jacobian, &moved(&Parts::clone)[..]);
                     self.differences(other, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
                 }

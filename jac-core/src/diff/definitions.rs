@@ -814,11 +814,6 @@ fn tangent(program: &mut Program, e: Expr, result: Expr, by: Tensor, axes: &[Ind
     }
 }
 
-/// How many terms there are, and sums around them, once they are collected.
-fn terms_and_sums(program: &mut Program, terms: &[Term]) -> usize {
-    program.collect(terms.to_vec()).iter().map(|t| 1 + t.sums.len()).sum()
-}
-
 /// The same, with the sums in factors opened or whole; `None` if they are opened and it gets too long.
 fn tangent_by(program: &mut Program, e: Expr, result: Expr, (by, axes): (Tensor, &[Index]), opened: bool) -> Option<Vec<Term>> {
     let mut tangents: Map<Expr, Vec<Term>> = Map::default();
@@ -863,4 +858,9 @@ fn tangent_by(program: &mut Program, e: Expr, result: Expr, (by, axes): (Tensor,
         }
     }
     Some(tangents.swap_remove(&e).unwrap_or_default())
+}
+
+/// How many terms there are, and sums around them, once they are collected.
+fn terms_and_sums(program: &mut Program, terms: &[Term]) -> usize {
+    program.collect(terms.to_vec()).iter().map(|t| 1 + t.sums.len()).sum()
 }

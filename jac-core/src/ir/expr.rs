@@ -683,14 +683,19 @@ impl Arena {
 
     /// The expression with other parts in the place of some.
     pub fn replace(&mut self, root: Expr, parts: &Map<Expr, Expr>) -> Expr {
+        self.replace_all(&[root], parts)[0]
+    }
+
+    /// The expressions with other parts in the place of some.
+    pub fn replace_all(&mut self, roots: &[Expr], parts: &Map<Expr, Expr>) -> Vec<Expr> {
         if parts.is_empty() {
-            return root;
+            return roots.to_vec();
         }
-        self.map(&[root], |arena, e, node| match parts.get(&e) {
+        self.map(roots, |arena, e, node| match parts.get(&e) {
             Some(new) => *new,
             None if arena[e] == node => e,
             None => arena.insert(node),
-        })[0]
+        })
     }
 
     /// The expression with the operands of commutative operators in one order.

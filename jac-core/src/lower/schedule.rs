@@ -386,17 +386,8 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Whether a node is evaluated in a scope or around it whatever happens.
-    fn is_certain(&self, tree: &Tree, e: Expr, mut scope: usize) -> bool {
-        let Some(scopes) = self.certain.get(&e) else { return false };
-        loop {
-            if scopes.contains(&scope) {
-                return true;
-            }
-            if scope == 0 {
-                return false;
-            }
-            scope = tree.scopes[scope].parent;
-        }
+    fn is_certain(&self, tree: &Tree, e: Expr, scope: usize) -> bool {
+        self.certain.get(&e).is_some_and(|scopes| scopes.iter().any(|around| tree.is_inside(scope, *around)))
     }
 
     /// Notes the scopes in which nodes that may not be evaluated anywhere are evaluated whatever happens: by what is

@@ -114,8 +114,8 @@ impl Numbering {
     }
 
     pub(super) fn visit(&mut self, program: &Program, e: Expr, node: &Node) {
-        let mut domain = Rc::default();
-        node.children().iter().for_each(|c| domain = union(&domain, &self.domains[c]));
+        let of_operands = node.children().iter().map(|c| self.domains[c].clone()).reduce(|a, b| union(&a, &b));
+        let mut domain: Rc<[u32]> = of_operands.unwrap_or_default();
         let mut own: Vec<u32> = Vec::new();
         let print = match node {
             Node::Const(c) => [residue(c), residue(c)],
@@ -143,10 +143,13 @@ impl Numbering {
                 [mix(seed) % PRIME, mix(seed ^ 0x5bd1_e995) % PRIME]
             }
         };
-        own.sort_unstable();
-        own.dedup();
+        if !own.is_empty() {
+            own.sort_unstable();
+            own.dedup();
+            domain = union(&domain, &own.into());
+        }
         self.prints.insert(e, print);
-        self.domains.insert(e, union(&domain, &own.into()));
+        self.domains.insert(e, domain);
     }
 }
 

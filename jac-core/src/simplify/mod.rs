@@ -7,11 +7,11 @@
 //! ([`accuracy`]). Nothing here depends on a clock or on hash order.
 //!
 //! - [`separate`] takes apart products over unrelated indices, once, before the others;
+//! - [`sums`] makes leaves of sums until the others are done;
 //! - [`gvn`] finds equal values by fingerprint;
 //! - [`factor`] extracts common products and sums;
 //! - [`resubstitute`] computes a value from two others that are there anyway;
 //! - [`egraph`] rewrites windows of a few dozen operations under the rules of the operator table;
-//! - [`sums`] makes leaves of sums meanwhile;
 //! - [`constants`] joins the constant factors that the others have brought together, at the end.
 
 pub mod accuracy;
@@ -82,7 +82,7 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
     separate::separate(program);
     program.settle_conditions();
     let dense = dense_roots(program);
-    let sums = Leaves::new(program);
+    let sums = Leaves::new(program, &dense);
     let roots = sums.take(program, &dense);
     let budget = Budget::of(effort);
     // no order of the stages is always best
@@ -125,7 +125,7 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
 pub fn estimate(program: &Program) -> u64 {
     let mut program = program.clone();
     let dense = dense_roots(&program);
-    let roots = Leaves::new(&mut program).take(&mut program, &dense);
+    let roots = Leaves::new(&mut program, &dense).take(&mut program, &dense);
     let mut candidate = Candidate::new(&program, roots);
     candidate.keep_cheaper(&mut program, gvn::number);
     candidate.keep_cheaper(&mut program, |p, r| factor::factor(p, r, VARIANTS[0]));

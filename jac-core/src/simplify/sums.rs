@@ -5,18 +5,18 @@
 
 use crate::ir::{Affine, Expr, Map, Node, Program, Role};
 
-/// The sums of a program, and the leaves that stand for them.
+/// The leaves that stand for sums.
 pub struct Leaves {
     of: Map<Expr, Expr>,
     tensors: usize,
 }
 
 impl Leaves {
-    /// A leaf for every sum: at the indices that the sum depends on.
-    pub fn new(program: &mut Program) -> Leaves {
+    /// A leaf for every sum in these expressions: at the indices that the sum depends on.
+    pub fn new(program: &mut Program, roots: &[Expr]) -> Leaves {
         let tensors = program.tensors.len();
         let mut of: Map<Expr, Expr> = Map::default();
-        for e in program.arena.reachable(program.roots()) {
+        for e in program.arena.reachable(roots.iter().copied()) {
             if let Node::Sum(..) = program.arena[e] {
                 let at: Vec<Affine> = program.arena.symbols(e).into_iter().map(Affine::from).collect();
                 let shape = vec![Affine::default(); at.len()];
@@ -29,11 +29,7 @@ impl Leaves {
 
     /// Expressions with leaves for their sums.
     pub fn take(&self, program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
-        program.arena.map(roots, |arena, e, node| match self.of.get(&e) {
-            Some(leaf) => *leaf,
-            None if arena[e] == node => e,
-            None => arena.insert(node),
-        })
+        program.arena.replace_all(roots, &self.of)
     }
 
     /// Puts `new[k]`, which holds leaves, in the place of `old[k]` in every definition, and sums in the place of leaves.
@@ -49,12 +45,8 @@ impl Leaves {
             replacement.get(&e).copied().unwrap_or(built)
         });
         // a sum that is put back may hold leaves of others
-        while program.arena.reachable(built.iter().copied()).iter().any(|e| sums.contains_key(e)) {
-            built = program.arena.map(&built, |arena, e, node| match sums.get(&e) {
-                Some(sum) => *sum,
-                None if arena[e] == node => e,
-                None => arena.insert(node),
-            });
+        while !sums.is_empty() && program.arena.reachable(built.iter().copied()).iter().any(|e| sums.contains_key(e)) {
+            built = program.arena.replace_all(&built, &sums);
         }
         program.set_roots(&built);
         program.tensors.truncate(self.tensors);
