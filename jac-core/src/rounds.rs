@@ -121,7 +121,6 @@ fn expensive_parts(program: &Program, definition: &Definition) -> Vec<Place> {
     around.insert(*next, (indices.clone(), false));
     let mut out = Vec::new();
     let order = arena.reachable([*next]);
-    let table = arena.free_table(&order);
     let mut expensive: Set<Expr> = Set::default();
     for &e in &order {
         let own = match &arena[e] {
@@ -144,7 +143,7 @@ fn expensive_parts(program: &Program, definition: &Definition) -> Vec<Place> {
             around.entry(*c).or_insert((inner, guarded || branch));
         }
         if expensive.contains(&part) {
-            let free = outer.iter().copied().filter(|i| table[&part].contains(i)).collect();
+            let free = outer.iter().copied().filter(|i| arena.mentions(part, *i)).collect();
             out.push(Place { part, around: outer, free, guarded });
         }
     }

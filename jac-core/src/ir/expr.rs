@@ -3,7 +3,7 @@
 //! Children always stand before their parents, so a pass over an expression is a loop over
 //! ascending ids and never recurses, however deep the user's code was.
 
-use super::affine::{Affine, Index, Symbol};
+use super::affine::{Affine, Index, Size, Symbol};
 use super::constant::Constant;
 use crate::ops::{Build, Domain, Intrinsic, Op};
 use indexmap::IndexSet;
@@ -82,6 +82,16 @@ impl Node {
             _ => &[],
         }
     }
+
+    /// These, the sides of a delta and the length of a sum.
+    fn all_affines(&self) -> impl Iterator<Item = &Affine> {
+        let others = match self {
+            Node::Delta(a, b) => [Some(a), Some(b)],
+            Node::Sum(length, _) => [Some(length), None],
+            _ => [None; 2],
+        };
+        self.affines().iter().chain(others.into_iter().flatten())
+    }
 }
 
 /// Operations are moved into the arms of masks that are nested no deeper than this.
@@ -98,12 +108,22 @@ struct Traits {
     partial: bool,
 }
 
+/// The symbols with a name that are free in an expression, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Mentions {
+    indices: Vec<Index>,
+    sizes: Vec<Size>,
+}
+
 /// The nodes of a program.
 #[derive(Clone, Debug, Default)]
 pub struct Arena {
     nodes: Set<Node>,
     /// Of each node, to how many sums around it it refers: 0 if it means the same everywhere.
     loose: Vec<u32>,
+    /// Of each node, which of `mentions` is free in it.
+    free: Vec<u32>,
+    mentions: Set<Mentions>,
     /// Of each node, what products with it have to know.
     traits: Vec<Traits>,
     /// The matrices of which `t[i, j] = t[j, i]`: their accesses are in one order.
@@ -166,6 +186,8 @@ impl Arena {
         let (at, new) = self.nodes.insert_full(node);
         if new {
             self.loose.push(self.count_loose(&self.nodes[at]));
+            let free = self.mentions_of(&self.nodes[at]);
+            self.free.push(self.mentions.insert_full(free).0 as u32);
             self.traits.push(self.traits_of(&self.nodes[at]));
         }
         Expr(u32::try_from(at).expect("fewer than 2³² nodes"))
@@ -199,6 +221,33 @@ impl Arena {
                 own.chain(node.children().iter().map(|c| self.loose(*c))).max().unwrap_or(0)
             }
         }
+    }
+
+    fn mentioned(&self, e: Expr) -> &Mentions {
+        &self.mentions[self.free[e.at()] as usize]
+    }
+
+    fn mentions_of(&self, node: &Node) -> Mentions {
+        let mut found = Mentions::default();
+        for (symbol, _) in node.all_affines().flat_map(Affine::terms) {
+            match symbol {
+                Symbol::Index(i) => found.indices.push(*i),
+                Symbol::Size(n) => found.sizes.push(*n),
+                Symbol::Bound(_) => {}
+            }
+        }
+        for c in node.children() {
+            found.indices.extend(&self.mentioned(*c).indices);
+            found.sizes.extend(&self.mentioned(*c).sizes);
+        }
+        if let Node::Named(i, _) = node {
+            found.indices.retain(|j| j != i);
+        }
+        found.indices.sort_unstable();
+        found.indices.dedup();
+        found.sizes.sort_unstable();
+        found.sizes.dedup();
+        found
     }
 
     /// To how many sums around it an expression refers: 0 if it means the same everywhere.
@@ -728,11 +777,17 @@ impl Arena {
             Symbol::Bound(k) => with(Symbol::Bound(k.checked_sub(depth)?)).map(|a| a.lifted(depth)),
             free => with(free).map(|a| a.lifted(depth)),
         };
-        for e in self.outside_sums([root]) {
+        let stays = |arena: &Arena, e: Expr| {
+            let Mentions { indices, sizes } = arena.mentioned(e);
+            let mut named = indices.iter().map(|i| Symbol::Index(*i)).chain(sizes.iter().map(|n| Symbol::Size(*n)));
+            arena.loose(e) <= depth && named.all(|s| with(s).is_none())
+        };
+        for e in self.down_to([root], |e| matches!(self[e], Node::Sum(..)) || stays(self, e)) {
             if done.contains_key(&(e, depth)) {
                 continue;
             }
             let built = match self[e].clone() {
+                _ if stays(self, e) => e,
                 Node::Integer(a) => self.integer(a.substitute(replace)),
                 Node::Access(t, at) => self.insert(Node::Access(t, at.iter().map(|a| a.substitute(replace)).collect())),
                 Node::Delta(a, b) => self.delta(&a.substitute(replace), &b.substitute(replace)),
@@ -752,10 +807,15 @@ impl Arena {
 
     /// The nodes that `roots` need, ascending, without those inside sums.
     pub fn outside_sums(&self, roots: impl IntoIterator<Item = Expr>) -> Vec<Expr> {
+        self.down_to(roots, |e| matches!(self[e], Node::Sum(..)))
+    }
+
+    /// The nodes that `roots` need, ascending, without those that only an `end` needs.
+    fn down_to(&self, roots: impl IntoIterator<Item = Expr>, end: impl Fn(Expr) -> bool) -> Vec<Expr> {
         let mut seen: Set<Expr> = Set::default();
         let mut stack: Vec<Expr> = roots.into_iter().collect();
         while let Some(e) = stack.pop() {
-            if seen.insert(e) && !matches!(self[e], Node::Sum(..)) {
+            if seen.insert(e) && !end(e) {
                 stack.extend(self[e].children());
             }
         }
@@ -803,7 +863,7 @@ impl Arena {
 
     /// Whether the free index `i` occurs under `e`.
     pub fn mentions(&self, e: Expr, i: Index) -> bool {
-        self.free_indices(e).contains(&i)
+        self.free_indices(e).binary_search(&i).is_ok()
     }
 
     /// The free symbols under `e`: index variables, lengths, and the indices of sums around it.
@@ -815,12 +875,7 @@ impl Arena {
             if !seen.insert((e, depth)) {
                 continue;
             }
-            let both = match &self[e] {
-                Node::Delta(a, b) => [std::slice::from_ref(a), std::slice::from_ref(b)],
-                Node::Sum(length, _) => [std::slice::from_ref(length), &[]],
-                node => [node.affines(), &[]],
-            };
-            found.extend(both.into_iter().flatten().flat_map(Affine::terms).filter_map(|(s, _)| match s {
+            found.extend(self[e].all_affines().flat_map(Affine::terms).filter_map(|(s, _)| match s {
                 Symbol::Bound(k) => k.checked_sub(depth).map(Symbol::Bound),
                 free => Some(*free),
             }));
@@ -830,29 +885,9 @@ impl Arena {
         found
     }
 
-    /// The index variables under `e`, without those of named sums there.
-    pub fn free_indices(&self, e: Expr) -> Set<Index> {
-        let order = self.reachable([e]);
-        if !order.iter().any(|n| matches!(self[*n], Node::Named(..))) {
-            return order.iter().flat_map(|n| self.own_indices(*n)).collect();
-        }
-        self.free_table(&order).swap_remove(&e).unwrap_or_default().into_iter().collect()
-    }
-
-    /// The free index variables, ascending, of each of the nodes, which stand operands first.
-    pub fn free_table(&self, order: &[Expr]) -> Map<Expr, Vec<Index>> {
-        let mut free: Map<Expr, Vec<Index>> = Map::default();
-        for &n in order {
-            let mut found: Vec<Index> = self.own_indices(n);
-            found.extend(self[n].children().iter().flat_map(|c| free[c].iter().copied()));
-            if let Node::Named(i, _) = &self[n] {
-                found.retain(|j| j != i);
-            }
-            found.sort_unstable();
-            found.dedup();
-            free.insert(n, found);
-        }
-        free
+    /// The index variables under `e`, ascending, without those of named sums there.
+    pub fn free_indices(&self, e: Expr) -> &[Index] {
+        &self.mentioned(e).indices
     }
 
     /// The integer, if the node is one.
@@ -873,14 +908,6 @@ impl Arena {
             (_, Some(_)) => Some((a, b)),
             (Some(_), None) => Some((b, a)),
             (None, None) => None,
-        }
-    }
-
-    /// The index variables in the node itself.
-    fn own_indices(&self, e: Expr) -> Vec<Index> {
-        match &self[e] {
-            Node::Delta(a, b) => a.indices().chain(b.indices()).collect(),
-            node => node.affines().iter().flat_map(Affine::indices).collect(),
         }
     }
 }

@@ -113,7 +113,6 @@ struct Printer<'a> {
     index_names: Map<Index, String>,
     taken: Set<String>,
     fresh: usize,
-    free: Map<Expr, Vec<Index>>,
 }
 
 impl<'a> Printer<'a> {
@@ -126,7 +125,6 @@ impl<'a> Printer<'a> {
                 uses[c.at()] += 1;
             }
         }
-        let free = program.arena.free_table(&order);
         for e in roots {
             uses[e.at()] += 1;
         }
@@ -137,7 +135,7 @@ impl<'a> Printer<'a> {
             .map(|t| program.info(t).name.clone())
             .chain(program.sizes.iter().map(|s| s.name.clone()))
             .collect();
-        Printer { program, notation, uses, named: Map::default(), index_names: Map::default(), taken, fresh: 0, free }
+        Printer { program, notation, uses, named: Map::default(), index_names: Map::default(), taken, fresh: 0 }
     }
 
     fn definitions(&mut self) -> Vec<String> {
@@ -260,9 +258,9 @@ impl<'a> Printer<'a> {
                 continue;
             }
             let user = self.program.names.get(&e);
-            let uses = if self.free[&e].is_empty() { self.uses[e.at()] } else { inside[&e] };
+            let uses = if self.program.arena.free_indices(e).is_empty() { self.uses[e.at()] } else { inside[&e] };
             let worth = uses > 1 || inner > DEPTH || user.is_some() && !root_set.contains(&e);
-            if worth && self.free[&e].iter().all(|i| available.contains(i)) {
+            if worth && self.program.arena.free_indices(e).iter().all(|i| available.contains(i)) {
                 let text = self.print(e, 0);
                 let name = self.fresh(user.map(String::as_str));
                 lets.push((name.clone(), text));

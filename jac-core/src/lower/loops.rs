@@ -732,7 +732,7 @@ fn outer_reciprocals(program: &mut Program, value: Expr) -> Expr {
     program.arena.map(&[value], |arena, e, node| {
         let one = arena.constant(1);
         match &node {
-            Node::Apply(Op::Div, args) if !arena.free_indices(args[0]).is_subset(&arena.free_indices(args[1])) => {
+            Node::Apply(Op::Div, args) if !arena.free_indices(args[0]).iter().all(|i| arena.mentions(args[1], *i)) => {
                 let reciprocal = arena.apply(Op::Div, vec![one, args[1]]);
                 arena.apply(Op::Mul, vec![args[0], reciprocal])
             }

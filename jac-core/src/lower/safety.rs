@@ -33,9 +33,8 @@ pub fn enter_sums(program: &mut Program, roots: &[Expr]) -> Vec<Expr> {
     if needs.is_empty() {
         return roots.to_vec();
     }
-    let free = program.arena.free_table(&order);
     let worth = |program: &Program, i: Index, body: Expr| {
-        let shared = |e: &Expr| !free[e].contains(&i) && !needs.hold(program, *e, &Facts::default());
+        let shared = |e: &Expr| !program.arena.mentions(*e, i) && !needs.hold(program, *e, &Facts::default());
         program.arena.reachable([body]).iter().any(shared)
     };
     let entered: Set<Expr> =

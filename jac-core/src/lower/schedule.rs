@@ -268,8 +268,6 @@ struct Scheduler<'a> {
     program: &'a Program,
     /// What must hold where a node is computed.
     needs: Needs,
-    /// The indices that a node depends on.
-    free: Map<Expr, Vec<Index>>,
     /// What too many scopes would compute each.
     crowded: Vec<Expr>,
     /// The scopes in which nodes that need something are evaluated whatever happens.
@@ -295,7 +293,6 @@ impl<'a> Scheduler<'a> {
         Scheduler {
             program,
             needs: Needs::of(program, order),
-            free: program.arena.free_table(order),
             crowded: Vec::new(),
             certain: Map::default(),
             uses: vec![0; program.arena.len()],
@@ -336,7 +333,7 @@ impl<'a> Scheduler<'a> {
         // a loop that is there twice has what is inside it twice
         let mut homes: Map<usize, Vec<usize>> = Map::default();
         for scope in used {
-            homes.entry(tree.home(scope, &self.free[&e])).or_default().push(scope);
+            homes.entry(tree.home(scope, self.program.arena.free_indices(e))).or_default().push(scope);
         }
         let mut out = Vec::new();
         for (_, used) in homes {
@@ -405,7 +402,7 @@ impl<'a> Scheduler<'a> {
 
     /// The scope out of the loops whose index the node does not need.
     fn outermost(&self, tree: &Tree, e: Expr, scope: usize) -> usize {
-        let free = &self.free[&e];
+        let free = self.program.arena.free_indices(e);
         let mut at = scope;
         loop {
             // a guard is passed only together with a loop in it, or with a loop around it that decides it
@@ -437,7 +434,7 @@ impl<'a> Scheduler<'a> {
         loop {
             match tree.scopes[at].kind {
                 Kind::Guard(c) | Kind::Arm(c, _) => conditions.push(c),
-                Kind::Loop(i) | Kind::Sum(i) => return conditions.iter().any(|c| self.free[c].contains(&i)).then_some((at, i)),
+                Kind::Loop(i) | Kind::Sum(i) => return conditions.iter().any(|c| self.program.arena.mentions(*c, i)).then_some((at, i)),
                 Kind::Top => return None,
             }
             at = tree.scopes[at].parent;
@@ -468,7 +465,7 @@ impl<'a> Scheduler<'a> {
     fn use_at(&mut self, tree: &Tree, e: Expr, scope: usize) {
         self.uses[e.at()] += 1;
         let places = &mut self.places[e.at()];
-        let free = &self.free[&e];
+        let free = self.program.arena.free_indices(e);
         // what may be computed anywhere is computed around all its uses
         let anywhere = self.needs.are_none(e);
         match places.iter().position(|known| anywhere && tree.home(*known, free) == tree.home(scope, free)) {

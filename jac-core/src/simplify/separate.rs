@@ -72,13 +72,13 @@ impl Known {
         }
     }
 
-    /// The access to the definition of a sum over the given indices, in some order.
-    fn find(&self, program: &mut Program, e: Expr, indices: &[Index]) -> Option<Expr> {
+    /// The access to a definition among those `of` a kind that is a sum over the given indices, in some order.
+    fn find(&self, program: &mut Program, e: Expr, indices: &[Index], of: impl Fn(Tensor) -> bool) -> Option<Expr> {
         let mut own = indices.to_vec();
         for _ in 0..own.len().clamp(1, 2) {
             let fits = |(lengths, _): &(Vec<Affine>, Expr)| lengths.iter().eq(own.iter().map(|i| program.length(*i)));
             if self.tensors.keys().any(fits) {
-                if let Some(t) = self.tensors.get(&Known::key(program, e, &own)?) {
+                if let Some(t) = self.tensors.get(&Known::key(program, e, &own)?).filter(|t| of(**t)) {
                     return Some(program.arena.insert(Node::Access(*t, affines(&own))));
                 }
             }
@@ -107,10 +107,8 @@ impl Known {
         let mut read: Map<Expr, Expr> = Map::default();
         for s in program.arena.outside_sums([root]) {
             let Node::Sum(length, body) = program.arena[s].clone() else { continue };
-            let free: Vec<Index> = program.arena.free_indices(s).into_iter().collect();
-            let found = self.find(program, s, &free);
-            let earlier = |a: &Expr| matches!(&program.arena[*a], Node::Access(t, _) if defined.contains(t));
-            let new = found.filter(earlier).unwrap_or_else(|| {
+            let free: Vec<Index> = program.arena.free_indices(s).to_vec();
+            let new = self.find(program, s, &free, |t| defined.contains(&t)).unwrap_or_else(|| {
                 let k = program.index(length);
                 let body = program.arena.open(body, &[Affine::from(k)]);
                 let body = self.read_in(program, body, defined);
@@ -140,7 +138,7 @@ fn is_separable(program: &mut Program, term: &Term, indices: &[Index]) -> bool {
     let plain = term.deltas.is_empty() && term.guards.is_empty();
     plain
         && term.groups(&mut program.arena, indices).iter().all(|(_, group)| {
-            let used: Vec<Index> = group.factors.iter().flat_map(|f| program.arena.free_indices(*f)).collect();
+            let used: Vec<Index> = group.factors.iter().flat_map(|f| program.arena.free_indices(*f)).copied().collect();
             !indices.iter().all(|i| used.contains(i))
         })
 }
@@ -158,7 +156,7 @@ fn product(program: &mut Program, known: &mut Known, indices: &[Index], term: &T
         let own: Vec<Index> = indices.iter().copied().filter(|i| group.contains(i)).collect();
         let is_dear = program.arena.reachable([value]).iter().any(dear);
         let factor = if is_dear && may_stand(program, value, &Facts::inside(program, &own)) {
-            if let Some(access) = known.find(program, value, &own) {
+            if let Some(access) = known.find(program, value, &own, |_| true) {
                 product = program.arena.mul(product, access);
                 continue;
             }
