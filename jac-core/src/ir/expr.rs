@@ -461,19 +461,22 @@ impl Arena {
                 // branches within branches would be copied again and again: ask once whether any of them is taken (and
                 // not whether the mask is 0: what is 0 by chance has a derivative)
                 let whole = if self.traits[w.at()].partial { self.any_is_on(mask) } else { None };
-                let on = whole.unwrap_or_else(|| self.is_on(mask, &mut Map::default()));
+                let mut on = whole.unwrap_or_else(|| self.is_on(mask, &mut Map::default()));
+                let other = if self.traits[mask.at()].partial { self.any_is_on(w) } else { None };
+                if let Some(other) = other {
+                    on = self.fold(Op::And, &[on, other]);
+                }
                 let zero = self.constant(0);
                 let product = self.apply(Op::Mul, vec![mask, w]);
                 return self.select(on, product, zero);
             }
         }
         // a sum of masks is none, but where all of them are off the other factor is not computed either
-        for (masked, w) in [(a, b), (b, a)] {
-            if self.traits[masked.at()].masked && self.traits[w.at()].partial && !self.has_conditions(a) && !self.has_conditions(b) {
-                if let Some(on) = self.any_is_on(masked) {
-                    let (product, zero) = (self.apply(Op::Mul, vec![masked, w]), self.constant(0));
-                    return self.select(on, product, zero);
-                }
+        if !self.has_conditions(a) && !self.has_conditions(b) {
+            let on = [(a, b), (b, a)].map(|(masked, w)| if self.traits[w.at()].partial { self.any_is_on(masked) } else { None });
+            if let Some(on) = on.into_iter().flatten().reduce(|x, y| self.fold(Op::And, &[x, y])) {
+                let (product, zero) = (self.apply(Op::Mul, vec![a, b]), self.constant(0));
+                return self.select(on, product, zero);
             }
         }
         if let Some((Op::Neg, &[a])) = self.as_apply(a) {
@@ -555,8 +558,11 @@ impl Arena {
         }
     }
 
-    /// The condition that a mask, or a sum or product of masks, has no structural zero, if it is short.
+    /// The condition that a mask, or a sum or product of masks, has no structural zero, if it is short; `None` of all else.
     fn any_is_on(&mut self, e: Expr) -> Option<Expr> {
+        if !self.traits[e.at()].masked {
+            return None;
+        }
         let mut on: Map<Expr, Expr> = Map::default();
         for n in self.masks_in(e)? {
             let one = self.constant(1);
@@ -908,6 +914,34 @@ impl Arena {
             (_, Some(_)) => Some((a, b)),
             (Some(_), None) => Some((b, a)),
             (None, None) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Either factor may be no number where the branches of the other are not taken.
+    #[test]
+    fn a_product_of_masks_is_computed_where_both_are_on() {
+        let mut arena = Arena::default();
+        let [x, y, z] = [0, 1, 2].map(|t| arena.insert(Node::Access(Tensor(t), Vec::new())));
+        let [zero, one] = [0, 1].map(|c| arena.constant(c));
+        let [c, d, e] = [x, y, z].map(|x| arena.apply(Op::Lt, vec![zero, x]));
+        let mut mask = |arena: &mut Arena, c| arena.apply(Op::Select, vec![c, one, zero]);
+        let [by_c, by_d, by_e] = [c, d, e].map(|c| mask(&mut arena, c));
+        let root = arena.apply(Op::Sqrt, vec![x]);
+        let first = arena.apply(Op::Mul, vec![by_c, root]);
+        let either = arena.apply(Op::Add, vec![by_d, by_e]);
+        let log = arena.apply(Op::Ln, vec![y]);
+        let second = arena.apply(Op::Mul, vec![either, log]);
+        for (a, b) in [(first, second), (second, first)] {
+            let product = arena.mul(a, b);
+            let Some((Op::Select, &[on, _, off])) = arena.as_apply(product) else { panic!("no branch") };
+            assert_eq!(off, zero);
+            let asked = arena.reachable([on]);
+            assert!([c, d, e].iter().all(|c| asked.contains(c)));
         }
     }
 }
