@@ -929,7 +929,7 @@ mod tests {
         let [x, y, z] = [0, 1, 2].map(|t| arena.insert(Node::Access(Tensor(t), Vec::new())));
         let [zero, one] = [0, 1].map(|c| arena.constant(c));
         let [c, d, e] = [x, y, z].map(|x| arena.apply(Op::Lt, vec![zero, x]));
-        let mut mask = |arena: &mut Arena, c| arena.apply(Op::Select, vec![c, one, zero]);
+        let mask = |arena: &mut Arena, c| arena.apply(Op::Select, vec![c, one, zero]);
         let [by_c, by_d, by_e] = [c, d, e].map(|c| mask(&mut arena, c));
         let root = arena.apply(Op::Sqrt, vec![x]);
         let first = arena.apply(Op::Mul, vec![by_c, root]);
