@@ -2,7 +2,7 @@
 #![allow(clippy::needless_range_loop, clippy::op_ref)] // functions as users write them
 
 use crate::{common, corpus};
-use jac_runtime::__private::{check, Kind, Subject};
+use jac_runtime::__private::{check, Kind, Run, Subject};
 use jac_runtime::check;
 use jac_runtime::jacobian;
 use ndarray::{array, s, Array1, Array2, ArrayView1, ArrayView2};
@@ -201,6 +201,23 @@ fn a_wrong_hessian_fails() {
         });
     });
     assert!(text.starts_with("`f_hessian`: the derivative of element 0 by element 0 of `x` is 2.5, but differences give "), "{text}");
+}
+
+/// Of no numbers nothing tells how many digits a value has.
+#[test]
+fn where_no_input_can_move_values_are_roughly_the_same() {
+    let verdict = |found: f64| {
+        let others = [("f_value_and_jacobian", Kind::ValueAndJacobian, &move |_: &[Vec<f64>], _: &[Vec<f64>]| Some(vec![vec![found], vec![]]))];
+        let others = others.map(|(name, kind, run)| (name, kind, run as Run<'_>));
+        let (name, point, epsilon) = ("f", vec![vec![]], f64::EPSILON);
+        let run = || {
+            let (value, jacobian): (Run<'_>, Run<'_>) = (&|_, _| Some(vec![vec![1.469149289903604]]), &|_, _| Some(vec![vec![]]));
+            check(&Subject { name, inputs: &["x"], point: point.clone(), epsilon, value, jacobian, others: &others });
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_ok()
+    };
+    assert!(verdict(1.469149311920623));
+    assert!(!verdict(1.5));
 }
 
 /// A function of one number, its derivative, and where it is checked.

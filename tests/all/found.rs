@@ -6,7 +6,7 @@
 
 use crate::common::{close, differences};
 use jac_runtime::{jacobian, linalg};
-use ndarray::array;
+use ndarray::{array, Array2};
 
 const POINT: [f64; 4] = [0.7, -0.4, 1.3, 0.2];
 const OTHER: [f64; 4] = [-0.3, 0.9, 0.4, -1.1];
@@ -298,6 +298,18 @@ fn a_sum_of_masks_keeps_what_is_behind_them_out() {
         };
         close("behind_two_masks", &[xx, xy, yx, yy], &differences(gradient, &[0.4, y]));
     }
+}
+
+#[jacobian(value, wrt(y))]
+fn reads_an_element_of_a_product(x: &Array2<f64>, y: f64) -> f64 {
+    let product = x.dot(x);
+    product[[x.nrows() - 1, 0]] * y
+}
+
+#[test]
+fn an_element_of_a_product_is_read_outside_loops() {
+    let x = array![[1.0, 2.0], [3.0, 4.0]];
+    assert_eq!(reads_an_element_of_a_product_value_and_jacobian(&x, 2.0), (30.0, 15.0));
 }
 
 struct Options {

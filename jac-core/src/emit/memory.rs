@@ -212,6 +212,11 @@ impl Emitter<'_> {
         found
     }
 
+    /// Whether elements of a tensor are read, or all of it by what takes slices.
+    fn reads_elements(&self, t: Tensor) -> bool {
+        self.in_loops().contains(&t) || self.accesses(&self.plan.body, None).reads.iter().any(|(u, _)| *u == t)
+    }
+
     fn factors_of_products(&self) -> Set<Tensor> {
         let factors = |s: &Stmt| match s {
             Stmt::Product(_, factors) => factors.map(|f| f.tensor).to_vec(),
@@ -338,7 +343,7 @@ impl Emitter<'_> {
             };
         }
         let matrix = self.fresh_name(&format!("__{}_array", self.program.info(t).name.trim_start_matches("r#")));
-        let slice = self.in_loops().contains(&t).then(|| quote!(let #name = #matrix.as_slice().unwrap();));
+        let slice = self.reads_elements(t).then(|| quote!(let #name = #matrix.as_slice().unwrap();));
         let out = quote! {
             let mut #matrix = #ndarray::Array2::from_shape_simple_fn(#shape, || #zero);
             #multiply(#one, &#a, &#b, #zero, &mut #matrix);
