@@ -78,39 +78,111 @@ pub struct Wrapper {
     pub constructor: TokenStream,
 }
 
-/// Which function is generated.
+/// A step from a function towards a form of its derivative.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// `f_jacobian`.
+pub enum Step {
+    /// Differentiates every result by every input: each result gains the axes of the input.
     Jacobian,
-    /// `f_value_and_jacobian`.
-    ValueAndJacobian,
-    /// `f_jacobian_into`.
-    Into,
-    /// `f_jvp`.
+    /// Differentiates the results along tangents of the inputs, which become parameters.
     Jvp,
-    /// `f_vjp`.
+    /// Weighs the results by cotangents, which become parameters, and differentiates their sum by every input.
     Vjp,
-    /// `f_hessian`.
-    Hessian,
 }
 
-impl Kind {
+/// A form of the derivative.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Form {
+    /// The option of the attribute that asks for it; without one it is always generated.
+    pub option: Option<&'static str>,
     /// What follows the name of the user's function, and an underscore.
-    pub fn suffix(self) -> &'static str {
-        match self {
-            Kind::Jacobian => "jacobian",
-            Kind::ValueAndJacobian => "value_and_jacobian",
-            Kind::Into => "jacobian_into",
-            Kind::Jvp => "jvp",
-            Kind::Vjp => "vjp",
-            Kind::Hessian => "hessian",
-        }
+    pub suffix: &'static str,
+    /// The first line of its documentation, with `{f}` for the function and `{by}` for the inputs.
+    pub doc: &'static str,
+    /// What it is called where it is a parameter: memory of the caller.
+    pub name: &'static str,
+    /// What is done to the function, in order.
+    pub steps: &'static [Step],
+    /// Whether the function's value is returned, too, in front.
+    pub value: bool,
+}
+
+/// The forms, in the order in which they are generated.
+pub static FORMS: [Form; 6] = [
+    Form {
+        option: None,
+        suffix: "jacobian",
+        doc: "The Jacobian of [`{f}`] with respect to {by}.",
+        name: "jacobian",
+        steps: &[Step::Jacobian],
+        value: false,
+    },
+    Form {
+        option: Some("value"),
+        suffix: "value_and_jacobian",
+        doc: "The value of [`{f}`] and its Jacobian with respect to {by}.",
+        name: "jacobian",
+        steps: &[Step::Jacobian],
+        value: true,
+    },
+    Form {
+        option: Some("jvp"),
+        suffix: "jvp",
+        doc: "The value of [`{f}`] and its JVP: its Jacobian with respect to {by} times the tangents.",
+        name: "jvp",
+        steps: &[Step::Jvp],
+        value: true,
+    },
+    Form {
+        option: Some("vjp"),
+        suffix: "vjp",
+        doc: "The value of [`{f}`] and its VJP: the cotangents times its Jacobian with respect to {by}.",
+        name: "vjp",
+        steps: &[Step::Vjp],
+        value: true,
+    },
+    Form {
+        option: Some("hessian"),
+        suffix: "hessian",
+        doc: "The Hessian of [`{f}`]: its second derivatives with respect to {by}.",
+        name: "hessian",
+        steps: &[Step::Jacobian, Step::Jacobian],
+        value: false,
+    },
+    Form {
+        option: Some("hvp"),
+        suffix: "hvp",
+        doc: "The HVP of [`{f}`]: its Hessian with respect to {by} times the tangents.",
+        name: "hvp",
+        steps: &[Step::Jacobian, Step::Jvp],
+        value: false,
+    },
+];
+
+impl Form {
+    /// The form that an option asks for.
+    pub fn asked_by(option: &str) -> Option<&'static Form> {
+        FORMS.iter().find(|form| form.option == Some(option))
     }
 
-    /// Whether it returns the value, too.
-    pub fn has_value(self) -> bool {
-        matches!(self, Kind::ValueAndJacobian | Kind::Jvp | Kind::Vjp)
+    /// Whether it is of a function with one scalar result.
+    pub fn is_of_scalars(&self) -> bool {
+        self.steps.len() > 1 && self.steps[0] == Step::Jacobian
+    }
+}
+
+/// A function that is generated: a form, returned or written into memory of the caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// Which form.
+    pub form: &'static Form,
+    /// Whether it writes its results into memory of the caller.
+    pub into: bool,
+}
+
+impl Request {
+    /// What follows the name of the user's function, and an underscore.
+    pub fn suffix(self) -> String {
+        format!("{}{}", self.form.suffix, if self.into { "_into" } else { "" })
     }
 }
 
@@ -145,10 +217,8 @@ pub struct Interface {
     pub ndarray: TokenStream,
     /// The path of the runtime crate.
     pub runtime: TokenStream,
-    /// Whether `f_value_and_jacobian` is asked for.
-    pub value: bool,
-    /// The products that are asked for, and the Hessian.
-    pub products: Vec<Kind>,
+    /// What is generated, the Jacobian first.
+    pub requests: Vec<Request>,
     /// How hard to simplify.
     pub effort: Effort,
     /// Whether nothing may be reassociated; the value is then that of the function, which is called.
@@ -159,8 +229,8 @@ pub struct Interface {
 
 impl Interface {
     /// Whether the generated function computes the value from its program.
-    pub fn computes_value(&self, kind: Kind) -> bool {
-        kind.has_value() && !self.strict
+    pub fn computes_value(&self, request: Request) -> bool {
+        request.form.value && !self.strict
     }
 
     /// Parameters and constants: what the program reads.

@@ -5,7 +5,7 @@ use crate::diff::products::{self, Product};
 use crate::effort::Effort;
 use crate::emit;
 use crate::front::{self, Helpers};
-use crate::interface::{Interface, Kind};
+use crate::interface::{Form, Interface, Request, Step};
 use crate::ir::{self, Affine, Program, Tensor};
 use crate::lower::{self, Plan};
 use crate::selfcheck::{Disagreement, Selfcheck};
@@ -55,22 +55,22 @@ pub struct Stages {
     /// The function and its derivative, simplified together: what `f_value_and_jacobian` computes.
     /// Only if that is asked for.
     pub both: Option<(Program, Report)>,
-    /// The products that are asked for, and the Hessian, each simplified.
-    pub products: Vec<Derived>,
+    /// The other forms that are asked for, each simplified.
+    pub others: Vec<Derived>,
     /// What disagreed with the function once it was simplified, and is emitted as it was before.
     pub withdrawn: Vec<Disagreement>,
     /// Of each function that is emitted, the points at which it was compared with the function as read.
-    pub compared: Vec<(Kind, usize)>,
+    pub compared: Vec<(Request, usize)>,
     /// What comparing took: to be measured, nothing depends on it.
     pub checking: Duration,
 }
 
-/// A product with the Jacobian, or the Hessian, on its way through the pipe.
+/// A form of the derivative that is not the Jacobian, on its way through the pipe.
 #[derive(Debug)]
 pub struct Derived {
     /// Which one it is.
-    pub kind: Kind,
-    /// What computes it, simplified: the results are the value, if it is returned, and the products.
+    pub form: &'static Form,
+    /// What computes it, simplified: the results are the value, if it is returned, and the derivative.
     pub program: Program,
     /// The tangents or cotangents, behind the function's own parameters.
     pub seeds: Vec<Tensor>,
@@ -188,7 +188,9 @@ fn compile_caught(
     let Some(derivative) = differentiate(&primal, products::jacobian, &mut diagnostics) else {
         return failed(item, Some(&read.interface), diagnostics);
     };
-    let both = read.interface.value.then(|| simplified(derivative.clone(), effort));
+    let forms = || read.interface.requests.iter().filter(|r| !r.into).map(|r| r.form);
+    let is_jacobian = |form: &Form| *form.steps == [Step::Jacobian];
+    let both = forms().any(|form| is_jacobian(form) && form.value).then(|| simplified(derivative.clone(), effort));
     let (jacobian, report) = match &both {
         // what the value needs was simplified with it; what is left may still get a little cheaper
         Some((both, _)) => {
@@ -200,27 +202,20 @@ fn compile_caught(
     };
     // second derivatives by the rules of intrinsics, not of their elements
     let whole = primal.definitions.iter().any(|d| matches!(d.body, ir::Body::Intrinsic(..)));
-    let gradient = if whole && read.interface.products.contains(&Kind::Hessian) {
+    let gradient = if whole && forms().any(Form::is_of_scalars) {
         let product = products::jacobian(primal.clone());
         simplified(without_value(diff::definitions::differentiate(product.program, product.of)), effort).0
     } else {
         jacobian.clone()
     };
-    let mut found = Vec::new();
-    for kind in read.interface.products.clone() {
-        let (from, what): (&Program, What) = match kind {
-            Kind::Into => {
-                found.push(Derived { kind, program: jacobian.clone(), seeds: Vec::new(), report });
-                continue;
-            }
-            Kind::Jvp => (&primal, products::jvp),
-            Kind::Vjp => (&primal, products::vjp),
-            _ => (&gradient, products::hessian),
-        };
+    let mut others = Vec::new();
+    for form in forms().filter(|form| !is_jacobian(form)) {
+        let (what, second) = what(form);
+        let from = if second { &gradient } else { &primal };
         let Some(derivative) = differentiate(from, what, &mut diagnostics) else { continue };
         let seeds = what(from.clone()).seeds;
         let (program, report) = simplified(derivative, effort);
-        found.push(Derived { kind, program, seeds, report });
+        others.push(Derived { form, program, seeds, report });
     }
     let mut stages = Stages {
         primal,
@@ -228,12 +223,12 @@ fn compile_caught(
         jacobian,
         report,
         both,
-        products: found,
+        others,
         withdrawn: Vec::new(),
         compared: Vec::new(),
         checking: Duration::ZERO,
     };
-    let reports = stages.both.iter().map(|b| b.1).chain(stages.products.iter().map(|p| p.report)).chain([report]);
+    let reports = stages.both.iter().map(|b| b.1).chain(stages.others.iter().map(|p| p.report)).chain([report]);
     let largest = reports.map(|r| r.after).max().unwrap_or_default();
     if largest > LARGEST_EMITTED {
         refuse(function, &format!("{largest} operations"), &mut diagnostics);
@@ -242,22 +237,23 @@ fn compile_caught(
         return failed(item, Some(&read.interface), diagnostics);
     }
     let mut emitter = Emitter::new(&read.interface, &as_read);
-    let unsimplified = |kind: Kind| {
-        let again = |from: &Program, what: What| differentiate(from, what, &mut Diagnostics::default());
-        match kind {
-            Kind::ValueAndJacobian => Some(stages.derivative.clone()),
-            Kind::Jacobian | Kind::Into => Some(without_value(stages.derivative.clone())),
-            Kind::Jvp => again(&stages.primal, products::jvp),
-            Kind::Vjp => again(&stages.primal, products::vjp),
-            Kind::Hessian => again(&without_value(stages.derivative.clone()), products::hessian),
+    let unsimplified = |form: &Form| match (is_jacobian(form), form.value) {
+        (true, true) => Some(stages.derivative.clone()),
+        (true, false) => Some(without_value(stages.derivative.clone())),
+        _ => {
+            let (what, second) = what(form);
+            let from = if second { without_value(stages.derivative.clone()) } else { stages.primal.clone() };
+            differentiate(&from, what, &mut Diagnostics::default())
         }
     };
-    emitter.emit(Kind::Jacobian, &[], &stages.jacobian, &unsimplified, stages.report);
-    if let Some((both, report)) = &stages.both {
-        emitter.emit(Kind::ValueAndJacobian, &[], both, &unsimplified, *report);
-    }
-    for derived in &stages.products {
-        emitter.emit(derived.kind, &derived.seeds, &derived.program, &unsimplified, derived.report);
+    for request in &read.interface.requests {
+        let form = request.form;
+        let (seeds, program, report): (&[Tensor], _, _) = match (stages.others.iter().find(|d| d.form == form), &stages.both) {
+            (Some(other), _) => (&other.seeds, &other.program, other.report),
+            (None, Some((both, report))) if form.value => (&[], both, *report),
+            _ => (&[], &stages.jacobian, stages.report),
+        };
+        emitter.emit(*request, seeds, program, &|| unsimplified(form), report);
     }
     let Emitter { tokens: generated, withdrawn, compared, wrong, checking, .. } = emitter;
     if let Some(wrong) = wrong {
@@ -278,7 +274,7 @@ struct Emitter<'a> {
     check: Selfcheck<'a>,
     tokens: TokenStream,
     withdrawn: Vec<Disagreement>,
-    compared: Vec<(Kind, usize)>,
+    compared: Vec<(Request, usize)>,
     wrong: Option<Disagreement>,
     checking: Duration,
 }
@@ -286,26 +282,26 @@ struct Emitter<'a> {
 impl<'a> Emitter<'a> {
     fn new(interface: &'a Interface, as_read: &'a Program) -> Emitter<'a> {
         let start = Instant::now();
-        let check = Selfcheck::new(as_read, interface.products.contains(&Kind::Hessian));
+        let check = Selfcheck::new(as_read, interface.requests.iter().any(|r| r.form.is_of_scalars()));
         let (withdrawn, compared) = (Vec::new(), Vec::new());
         Emitter { interface, check, tokens: TokenStream::new(), withdrawn, compared, wrong: None, checking: start.elapsed() }
     }
 
     /// Emits a function: simplified, or as it was before that if the other disagrees.
-    fn emit(&mut self, kind: Kind, seeds: &[Tensor], program: &Program, unsimplified: &dyn Fn(Kind) -> Option<Program>, report: Report) {
+    fn emit(&mut self, request: Request, seeds: &[Tensor], program: &Program, unsimplified: &dyn Fn() -> Option<Program>, report: Report) {
         let plan = lower::lower(program.clone(), self.has_products());
         let start = Instant::now();
-        let compared = self.check.compare(kind, seeds, &plan);
+        let compared = self.check.compare(request, seeds, &plan);
         self.checking += start.elapsed();
         match compared {
-            Ok(points) => self.agreed(kind, seeds, program, plan, report, points),
+            Ok(points) => self.agreed(request, seeds, program, plan, report, points),
             Err(disagreement) => {
-                let plain = unsimplified(kind).filter(|p| code(p) <= LARGEST_EMITTED);
+                let plain = unsimplified().filter(|p| code(p) <= LARGEST_EMITTED);
                 let report = Report { after: plain.as_ref().map_or(0, Program::operations), ..report };
                 let plan = plain.map(|program| (lower::lower(program.clone(), self.has_products()), program));
-                match plan.and_then(|(plan, program)| Some((self.check.compare(kind, seeds, &plan).ok()?, plan, program))) {
+                match plan.and_then(|(plan, program)| Some((self.check.compare(request, seeds, &plan).ok()?, plan, program))) {
                     Some((points, plan, program)) => {
-                        self.agreed(kind, seeds, &program, plan, report, points);
+                        self.agreed(request, seeds, &program, plan, report, points);
                         self.withdrawn.push(disagreement);
                     }
                     None => _ = self.wrong.get_or_insert(disagreement),
@@ -314,14 +310,14 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    fn agreed(&mut self, kind: Kind, seeds: &[Tensor], program: &Program, plan: Plan, report: Report, points: usize) {
-        self.compared.push((kind, points));
-        let plan = match kind.has_value() && self.interface.strict {
+    fn agreed(&mut self, request: Request, seeds: &[Tensor], program: &Program, plan: Plan, report: Report, points: usize) {
+        self.compared.push((request, points));
+        let plan = match request.form.value && self.interface.strict {
             // the value is that of the function, which is called
             true => lower::lower(without_values(program.clone(), self.interface.outputs.len()), self.has_products()),
             false => plan,
         };
-        self.tokens.extend(emit::function(self.interface, kind, seeds, &plan, report));
+        self.tokens.extend(emit::function(self.interface, request, seeds, &plan, report));
     }
 
     /// Whether products of matrices are those of a library, which sums in an order of its own.
@@ -332,7 +328,7 @@ impl<'a> Emitter<'a> {
 
 /// The error for generated code that disagrees with the function.
 fn disagree(function: &syn::ItemFn, wrong: &Disagreement, diagnostics: &mut Diagnostics) {
-    let (name, suffix) = (&function.sig.ident, wrong.kind.suffix());
+    let (name, suffix) = (&function.sig.ident, wrong.request.suffix());
     let error = diagnostics.error(name.span(), format!("`{name}_{suffix}` would disagree with the function: {}", wrong.what));
     error.note(format!("at {}", wrong.point));
     error.help("this is a mistake of jac's, not yours: please report it with the function");
@@ -472,6 +468,18 @@ fn too_deep(tokens: &TokenStream) -> Option<Span> {
 /// What is derived from a program.
 type What = fn(Program) -> Product;
 
+/// How a form's last step is taken, and whether that is from the gradient.
+fn what(form: &Form) -> (What, bool) {
+    match form.steps {
+        [Step::Jacobian] => (products::jacobian, false),
+        [Step::Jvp] => (products::jvp, false),
+        [Step::Vjp] => (products::vjp, false),
+        [Step::Jacobian, Step::Jacobian] => (products::hessian, true),
+        [Step::Jacobian, Step::Jvp] => (products::hvp, true),
+        steps => unreachable!("no form has the steps {steps:?}"),
+    }
+}
+
 /// Differentiates: unrolled where all lengths are known and the code stays short enough, else in
 /// loops.
 fn differentiate(primal: &Program, what: What, function: &syn::ItemFn, effort: Effort, diagnostics: &mut Diagnostics) -> Option<Program> {
@@ -560,6 +568,7 @@ fn verified(program: &Program) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interface::FORMS;
 
     /// A function as read, and the derivative of another in the place of its own.
     fn read(item: &TokenStream) -> (Interface, Program, Program) {
@@ -584,7 +593,7 @@ mod tests {
         ));
         let emitted = |program: &Program, before: &Program| {
             let mut emitter = Emitter::new(&interface, &primal);
-            emitter.emit(Kind::Jacobian, &[], program, &|_| Some(before.clone()), Report::default());
+            emitter.emit(Request { form: &FORMS[0], into: false }, &[], program, &|| Some(before.clone()), Report::default());
             (emitter.tokens.to_string(), emitter.withdrawn.len(), emitter.compared.len(), emitter.wrong)
         };
         let (agreed, withdrawn, compared, refused) = emitted(&right, &wrong);

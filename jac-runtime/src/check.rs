@@ -13,19 +13,28 @@ type Nudged = (f64, Parts);
 /// A function at inputs, with seeds: its results, values first. `None` where it returns none.
 pub type Run<'a> = &'a dyn Fn(&[Vec<f64>], &[Vec<f64>]) -> Option<Parts>;
 
-/// Which function was generated.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The value and the Jacobian.
-    ValueAndJacobian,
-    /// The Jacobian, into memory that was filled with NaN.
-    Into,
-    /// The value and the product with tangents.
+/// A step from a function to a form of its derivative.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// All partial derivatives.
+    Jacobian,
+    /// The derivative along tangents, which are seeds.
     Jvp,
-    /// The value and the product with cotangents.
+    /// The cotangents, which are seeds, times all partial derivatives.
     Vjp,
-    /// The Hessian.
-    Hessian,
+}
+
+/// A function that was generated beside the Jacobian. One that writes into memory of the caller is given memory full of
+/// NaN.
+pub struct Other<'a> {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it returns the value, too.
+    pub value: bool,
+    /// What it computes.
+    pub steps: &'static [Step],
+    /// The function.
+    pub run: Run<'a>,
 }
 
 /// A function with all that was generated for it.
@@ -42,8 +51,8 @@ pub struct Subject<'a> {
     pub value: Run<'a>,
     /// Its Jacobian.
     pub jacobian: Run<'a>,
-    /// The others, with their names.
-    pub others: &'a [(&'static str, Kind, Run<'a>)],
+    /// The others.
+    pub others: &'a [Other<'a>],
 }
 
 /// Something that is passed by value, to be copied if it can be.
@@ -280,6 +289,8 @@ struct Near {
 /// The functions at one point.
 struct At<'a> {
     subject: &'a Subject<'a>,
+    /// What the parts of the point are called.
+    inputs: &'a [&'static str],
     point: Parts,
     value: Parts,
     jacobian: Parts,
@@ -303,7 +314,7 @@ impl<'a> At<'a> {
             is_alike.then_some(Near { part: *part, point, value: y, jacobian: j })
         });
         let nudged = nudged.collect();
-        Some(At { subject, point, value, jacobian, nudged })
+        Some(At { subject, inputs: subject.inputs, point, value, jacobian, nudged })
     }
 
     fn compare(&self, seed: u64) -> Result<(), String> {
@@ -313,44 +324,70 @@ impl<'a> At<'a> {
         let values_moved: Vec<Nudged> = self.nudged.iter().map(|near| (near.part, near.value.clone())).collect();
         let of = (self.subject.value, &values_moved[..]);
         self.differences(&format!("{name}_jacobian"), of, &lengths, (&self.jacobian, &moved(&Parts::clone)))?;
-        for (other, kind, run) in self.subject.others {
+        for other in self.subject.others {
+            let (run, form) = (other.run, other.name);
             let mut random = Random(seed.wrapping_add(0x9e37_79b9));
             let mut like = |parts: &Parts| -> Parts { parts.iter().map(|x| x.iter().map(|_| random.sign()).collect()).collect() };
-            let (tangents, cotangents) = (like(&self.point), like(&self.value));
-            let seeds = match kind {
-                Kind::Jvp => &tangents,
-                Kind::Vjp => &cotangents,
+            let (mut tangents, cotangents) = (like(&self.point), like(&self.value));
+            if other.steps.len() > 1 {
+                // differences are along the tangents: each input is to move by a part of its size
+                let numbers = tangents.iter_mut().flatten().zip(self.point.iter().flatten());
+                numbers.for_each(|(tangent, x)| *tangent *= x.abs().max(0.1));
+            }
+            let seeds = match other.steps {
+                [.., Step::Jvp] => &tangents,
+                [.., Step::Vjp] => &cotangents,
                 _ => &Vec::new(),
             };
-            let results = run(&self.point, seeds).ok_or_else(|| format!("`{other}` returns nothing where `{name}` returns a value"))?;
-            let values = if matches!(kind, Kind::Into | Kind::Hessian) { 0 } else { self.value.len() };
+            let results = run(&self.point, seeds).ok_or_else(|| format!("`{form}` returns nothing where `{name}` returns a value"))?;
+            let values = if other.value { self.value.len() } else { 0 };
             let (values, rest) = results.split_at(values.min(results.len()));
             let scales: Parts = self.value.iter().map(|y| y.iter().map(|y| y.abs()).collect()).collect();
-            self.same(other, "the value", values, (&self.value[..values.len()], &scales, &values_moved))?;
-            match kind {
-                Kind::ValueAndJacobian | Kind::Into => {
+            self.same(form, "the value", values, (&self.value[..values.len()], &scales, &values_moved))?;
+            match other.steps {
+                [Step::Jacobian] => {
                     let scales: Parts = self.jacobian.iter().map(|j| j.iter().map(|j| j.abs()).collect()).collect();
-                    self.same(other, "the Jacobian", rest, (&self.jacobian, &scales, &moved(&Parts::clone)))?;
+                    self.same(form, "the Jacobian", rest, (&self.jacobian, &scales, &moved(&Parts::clone)))?;
                 }
-                Kind::Jvp => {
+                [Step::Jvp] => {
                     let (expected, scales) = self.product(&self.jacobian, &tangents, false);
                     let moved = moved(&|j| self.product(j, &tangents, false).0);
-                    self.same(other, "the tangent", rest, (&expected, &scales, &moved))?;
+                    self.same(form, "the tangent", rest, (&expected, &scales, &moved))?;
                 }
-                Kind::Vjp => {
+                [Step::Vjp] => {
                     let (expected, scales) = self.product(&self.jacobian, &cotangents, true);
                     let moved = moved(&|j| self.product(j, &cotangents, true).0);
-                    self.same(other, "the cotangent", rest, (&expected, &scales, &moved))?;
+                    self.same(form, "the cotangent", rest, (&expected, &scales, &moved))?;
                 }
-                Kind::Hessian => {
+                [Step::Jacobian, Step::Jacobian] => {
                     let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
                     let second = self.nudged.iter().filter_map(|near| Some((near.part, run(&near.point, &[])?)));
                     let of = (self.subject.jacobian, &moved(&Parts::clone)[..]);
-                    self.differences(other, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
+                    self.differences(form, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
                 }
+                [Step::Jacobian, Step::Jvp] => {
+                    let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
+                    let second = self.nudged.iter().filter_map(|near| Some((near.part, run(&near.point, seeds)?)));
+                    let gradient = |step: &[Vec<f64>], _: &[Vec<f64>]| (self.subject.jacobian)(&self.beside(&tangents, step[0][0]), &[]);
+                    let of = (&gradient as Run<'_>, &moved(&Parts::clone)[..]);
+                    self.along_a_line().differences(form, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
+                }
+                steps => return Err(format!("`{form}`: nothing is known of the steps {steps:?}")),
             }
         }
         Ok(())
+    }
+
+    /// The point plus the tangents times what the factor is above 1.
+    fn beside(&self, tangents: &Parts, factor: f64) -> Parts {
+        let moved = |(x, t): (&Vec<f64>, &Vec<f64>)| x.iter().zip(t).map(|(x, t)| x + (factor - 1.0) * t).collect();
+        self.point.iter().zip(tangents).map(moved).collect()
+    }
+
+    /// The same, but for a function of one number, which is 1 at the point: how far to go along tangents.
+    fn along_a_line(&self) -> At<'a> {
+        let (point, nudged) = (alloc::vec![alloc::vec![1.0]], Vec::new());
+        At { subject: self.subject, inputs: &["the tangents"], point, value: self.value.clone(), jacobian: self.jacobian.clone(), nudged }
     }
 
     /// Compares a derivative with differences of the function `of`, whose results have these lengths. With both is what
@@ -378,7 +415,7 @@ impl<'a> At<'a> {
                         return Err(format!(
                             "`{name}` has {} entries by `{}`, not {}",
                             part.len(),
-                            self.subject.inputs[i],
+                            self.inputs[i],
                             length * input.len()
                         ));
                     }
@@ -391,7 +428,7 @@ impl<'a> At<'a> {
                         if tolerance.is_finite() && (difference > tolerance || difference.is_nan()) {
                             return Err(format!(
                                 "`{name}`: the derivative of element {row} by element {k} of `{}` is {entry:?}, but differences give {:?} ± {:.1e}",
-                                self.subject.inputs[i], estimate.value, estimate.error
+                                self.inputs[i], estimate.value, estimate.error
                             ));
                         }
                     }

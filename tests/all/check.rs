@@ -2,7 +2,7 @@
 #![allow(clippy::needless_range_loop, clippy::op_ref)] // functions as users write them
 
 use crate::{common, corpus};
-use jac_runtime::__private::{check, Kind, Run, Subject};
+use jac_runtime::__private::{check, Other, Run, Step, Subject};
 use jac_runtime::check;
 use jac_runtime::jacobian;
 use ndarray::{array, s, Array1, Array2, ArrayView1, ArrayView2};
@@ -141,6 +141,10 @@ fn what_cannot_be_checked_says_why() {
     assert!(text.contains("no finite value"), "{text}");
 }
 
+fn other<'a>(name: &'static str, value: bool, steps: &'static [Step], run: Run<'a>) -> Other<'a> {
+    Other { name, value, steps, run }
+}
+
 /// `f(x, y) = (x₀·y, x₁²)` with one derivative that is wrong by a factor, from one of the functions.
 fn wrong(which: &str, factor: f64) -> String {
     let of = |name: &str| if which == name { factor } else { 1.0 };
@@ -156,13 +160,13 @@ fn wrong(which: &str, factor: f64) -> String {
             value: &|x, _| Some(value(x)),
             jacobian: &|x, _| Some(jacobian(x, j)),
             others: &[
-                ("f_value_and_jacobian", Kind::ValueAndJacobian, &|x, _| Some([value(x), jacobian(x, v)].concat())),
-                ("f_jacobian_into", Kind::Into, &|x, _| Some(jacobian(x, i))),
-                ("f_jvp", Kind::Jvp, &|x, s| {
+                other("f_value_and_jacobian", true, &[Step::Jacobian], &|x, _| Some([value(x), jacobian(x, v)].concat())),
+                other("f_jacobian_into", false, &[Step::Jacobian], &|x, _| Some(jacobian(x, i))),
+                other("f_jvp", true, &[Step::Jvp], &|x, s| {
                     let tangent = vec![x[1][0] * s[0][0] + x[0][0] * s[1][0], 2.0 * x[0][1] * s[0][1] * t];
                     Some(vec![value(x).remove(0), tangent])
                 }),
-                ("f_vjp", Kind::Vjp, &|x, s| {
+                other("f_vjp", true, &[Step::Vjp], &|x, s| {
                     Some(vec![value(x).remove(0), vec![x[1][0] * s[0][0], 2.0 * x[0][1] * s[0][1] * c], vec![x[0][0] * s[0][0]]])
                 }),
             ],
@@ -197,7 +201,7 @@ fn a_wrong_hessian_fails() {
             epsilon: f64::EPSILON,
             value: &|x, _| Some(vec![vec![x[0][0].powi(3)]]),
             jacobian: &|x, _| Some(vec![vec![3.0 * x[0][0] * x[0][0]]]),
-            others: &[("f_hessian", Kind::Hessian, &|x, _| Some(vec![vec![5.0 * x[0][0]]]))],
+            others: &[other("f_hessian", false, &[Step::Jacobian, Step::Jacobian], &|x, _| Some(vec![vec![5.0 * x[0][0]]]))],
         });
     });
     assert!(text.starts_with("`f_hessian`: the derivative of element 0 by element 0 of `x` is 2.5, but differences give "), "{text}");
@@ -207,8 +211,8 @@ fn a_wrong_hessian_fails() {
 #[test]
 fn where_no_input_can_move_values_are_roughly_the_same() {
     let verdict = |found: f64| {
-        let others = [("f_value_and_jacobian", Kind::ValueAndJacobian, &move |_: &[Vec<f64>], _: &[Vec<f64>]| Some(vec![vec![found], vec![]]))];
-        let others = others.map(|(name, kind, run)| (name, kind, run as Run<'_>));
+        let run = move |_: &[Vec<f64>], _: &[Vec<f64>]| Some(vec![vec![found], vec![]]);
+        let others = [other("f_value_and_jacobian", true, &[Step::Jacobian], &run)];
         let (name, point, epsilon) = ("f", vec![vec![]], f64::EPSILON);
         let run = || {
             let (value, jacobian): (Run<'_>, Run<'_>) = (&|_, _| Some(vec![vec![1.469149289903604]]), &|_, _| Some(vec![vec![]]));
@@ -268,7 +272,7 @@ fn differences_that_mislead_are_no_failure() {
 /// Of a value that has no digits left, two may differ by all of it.
 #[test]
 fn what_has_no_digits_is_not_compared() {
-    let seen = |other: f64| {
+    let seen = |wrong: f64| {
         failure(|| {
             let noise = |x: f64| (1e16 * x).sin().powi(12);
             let slope = |x: f64| 12e16 * (1e16 * x).sin().powi(11) * (1e16 * x).cos();
@@ -279,7 +283,7 @@ fn what_has_no_digits_is_not_compared() {
                 epsilon: f64::EPSILON,
                 value: &|x, _| Some(vec![vec![noise(x[0][0])]]),
                 jacobian: &|x, _| Some(vec![vec![slope(x[0][0])]]),
-                others: &[("f_value_and_jacobian", Kind::ValueAndJacobian, &|x, _| Some(vec![vec![other], vec![slope(x[0][0])]]))],
+                others: &[other("f_value_and_jacobian", true, &[Step::Jacobian], &|x, _| Some(vec![vec![wrong], vec![slope(x[0][0])]]))],
             });
             panic!("passes");
         })
@@ -326,9 +330,9 @@ fn what_cancels_is_compared_with_what_cancelled() {
                 value: &|_, _| Some(vec![vec![1.0]]),
                 jacobian: &|_, _| Some(vec![vec![0.0]]),
                 others: &[
-                    ("f_jvp", Kind::Jvp, &|_, _| Some(vec![vec![1.0], vec![residue]])),
-                    ("f_vjp", Kind::Vjp, &|_, _| Some(vec![vec![1.0], vec![residue]])),
-                    ("f_hessian", Kind::Hessian, &|_, _| Some(vec![vec![residue]])),
+                    other("f_jvp", true, &[Step::Jvp], &|_, _| Some(vec![vec![1.0], vec![residue]])),
+                    other("f_vjp", true, &[Step::Vjp], &|_, _| Some(vec![vec![1.0], vec![residue]])),
+                    other("f_hessian", false, &[Step::Jacobian, Step::Jacobian], &|_, _| Some(vec![vec![residue]])),
                 ],
             });
             panic!("passes");

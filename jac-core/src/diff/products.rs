@@ -84,14 +84,31 @@ pub fn vjp(mut program: Program) -> Product {
 
 /// The Hessian, from the derivative of a function of one scalar output: the results are the blocks
 /// of each input by each.
-pub fn hessian(mut derivative: Program) -> Product {
-    derivative.outputs = derivative.blocks.drain(..).map(|b| b.tensor).collect();
-    derivative.prune();
+pub fn hessian(derivative: Program) -> Product {
+    let derivative = as_function(derivative);
     let wrt = derivative.wrt.clone();
     let inputs: Vec<String> = wrt.iter().map(|x| derivative.info(*x).name.clone()).collect();
     let name = |a: &String, b: &String| if wrt.len() == 1 { "H".to_owned() } else { format!("H_{a}_{b}") };
     let names: Vec<String> = inputs.iter().flat_map(|a| inputs.iter().map(move |b| name(a, b))).collect();
     Product { of: 0..derivative.outputs.len(), values: 0, program: derivative, seeds: Vec::new(), wrt, step: None, names: Some(names) }
+}
+
+/// The Hessian-vector product, from the derivative of a function of one scalar output; the results are the derivatives of
+/// the gradient along the tangents, one for each input.
+pub fn hvp(derivative: Program) -> Product {
+    let mut product = jvp(as_function(derivative));
+    let wrt = product.wrt.iter().map(|x| product.program.info(*x).name.clone());
+    let names = wrt.map(|x| if product.wrt.len() == 1 { "hvp".to_owned() } else { format!("hvp_{x}") }).collect();
+    product.names = Some(names);
+    product.values = 0;
+    product
+}
+
+/// The derivative as a function of its own: the blocks are its outputs.
+fn as_function(mut derivative: Program) -> Program {
+    derivative.outputs = derivative.blocks.drain(..).map(|b| b.tensor).collect();
+    derivative.prune();
+    derivative
 }
 
 impl Product {

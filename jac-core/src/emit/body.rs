@@ -4,7 +4,7 @@ use super::expressions::WEAKEST;
 use super::local;
 use super::memory::Row;
 use super::types::Parts;
-use crate::interface::{Interface, Kind, ParamKind, Ty};
+use crate::interface::{Interface, ParamKind, Request, Ty};
 use crate::ir::{Affine, Expr, Float, Index, Map, Node, Program, Set, Size, Symbol, Tensor};
 use crate::lower::{Plan, Stmt};
 use crate::ops::Op;
@@ -12,18 +12,19 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-/// The body of a generated function; `destination` is the parameter that takes the results.
-pub fn body(interface: &Interface, kind: Kind, destination: Option<&Ident>, plan: &Plan) -> TokenStream {
+/// The body of a generated function; `memory` are the parameters that take the results, if it returns none.
+pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Plan) -> TokenStream {
     let program = &plan.program;
-    let parts = Parts::of(interface, kind);
-    let values = if interface.computes_value(kind) { interface.outputs.as_slice() } else { &[] };
-    let tys = program.results().zip(values.iter().chain(parts.rows.iter().flatten()).cloned()).collect();
+    let value = interface.computes_value(request).then(|| Parts::values(interface));
+    let groups: Vec<Parts> = value.into_iter().chain([Parts::of(interface, request.form)]).collect();
+    let tys = program.results().zip(groups.iter().flat_map(Parts::tys)).collect();
     let mut emitter = Emitter {
         interface,
+        request,
         plan,
         program,
         tys,
-        parts,
+        groups,
         places: Map::default(),
         destinations: Map::default(),
         clears: Map::default(),
@@ -36,13 +37,13 @@ pub fn body(interface: &Interface, kind: Kind, destination: Option<&Ident>, plan
         wholes: Map::default(),
         indices: Map::default(),
     };
-    let placed = emitter.place(kind);
+    let placed = if request.into { None } else { emitter.place(request) };
     let mut out = emitter.imports();
     out.extend(emitter.constants());
     out.extend(emitter.lengths());
     out.extend(emitter.slices());
     out.extend(placed.clone());
-    let assigned = destination.map(|name| emitter.destinations(name));
+    let assigned = request.into.then(|| emitter.destinations(memory));
     if plan.body.iter().any(|s| matches!(s, Stmt::Group(..))) {
         let piece = local("__piece");
         out.extend(quote! {
@@ -65,14 +66,14 @@ pub fn body(interface: &Interface, kind: Kind, destination: Option<&Ident>, plan
             }
             quote!(())
         }
-        (None, None) => emitter.results(kind, &|t| emitter.returned(t)),
+        (None, None) => emitter.results(&|t| emitter.returned(t)),
     };
     out.extend(match &interface.wrapper {
         Some(wrapper) => {
             let constructor = &wrapper.constructor;
             quote!(#constructor(#result))
         }
-        None if kind == Kind::Into => TokenStream::new(),
+        None if request.into => TokenStream::new(),
         None => result,
     });
     out
@@ -81,12 +82,13 @@ pub fn body(interface: &Interface, kind: Kind, destination: Option<&Ident>, plan
 /// What statements are emitted from.
 pub(super) struct Emitter<'a> {
     pub interface: &'a Interface,
+    pub request: Request,
     pub plan: &'a Plan,
     pub program: &'a Program,
     /// The Rust types of the results.
     pub tys: Map<Tensor, Ty>,
-    /// How the results are put together.
-    pub parts: Parts,
+    /// How the results are put together: the value, if it is computed, and the derivative.
+    pub groups: Vec<Parts>,
     /// The parts of the result that are computed in place.
     pub places: Map<Tensor, TokenStream>,
     /// The ndarrays of the caller that are filled in place.
@@ -126,14 +128,19 @@ impl Emitter<'_> {
 
     /// Decides which results are stored into the caller's memory directly; the others are returned,
     /// with where to assign them.
-    fn destinations(&mut self, name: &Ident) -> Vec<(Tensor, TokenStream)> {
-        let all = self.parts.places(&quote!(#name));
-        let whole = all.len() == 1 && self.parts.nested(|_| quote!(x)).to_string() == "x";
+    fn destinations(&mut self, memory: &[Ident]) -> Vec<(Tensor, TokenStream)> {
+        // without a name there is no memory for the value: `strict` takes it from the function
+        let unnamed = memory.len() - self.groups.len();
+        let places = self.groups.iter().zip(&memory[unnamed..]).flat_map(|(parts, name)| {
+            let whole = matches!(parts, Parts::One(_));
+            parts.places(&quote!(#name)).into_iter().map(move |place| (place, whole))
+        });
+        let places: Vec<(TokenStream, bool)> = places.collect();
         let mut assigned = Vec::new();
-        for (t, place) in self.program.results().zip(all) {
+        for (t, (place, whole)) in self.program.results().zip(places) {
             let made = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(u) | Stmt::Fill(u, _) | Stmt::Literal(u, _) if *u == t));
             let once = self.program.results().filter(|u| *u == t).count() == 1;
-            if matches!(self.ty(t), Ty::Nd(1..)) && made && once && !self.plan.carried.contains(&t) {
+            if matches!(self.ty(t), Ty::Nd(1..) | Ty::Slice) && made && once && !self.plan.carried.contains(&t) {
                 self.destinations.insert(t, place);
             } else {
                 assigned.push((t, if whole { quote!(*#place) } else { place }));

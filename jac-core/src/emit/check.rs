@@ -2,8 +2,8 @@
 //! as closures over plain numbers, to the runtime.
 
 use super::types::{place, Parts};
-use super::{attributes, kinds, local};
-use crate::interface::{Interface, Kind, Param, ParamKind, Ty};
+use super::{attributes, local};
+use crate::interface::{Interface, Param, ParamKind, Request, Step, Ty};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::Type;
@@ -63,11 +63,19 @@ impl Check<'_> {
             quote!(#runtime::__private::flat(#elements, #number))
         });
         let value = self.value(&quote!(::core::option::Option::None));
-        let jacobian = self.generated(Kind::Jacobian);
-        let others = kinds(self.interface).filter(|k| *k != Kind::Jacobian).map(|kind| {
-            let run = self.generated(kind);
-            let (name, kind) = (format!("{function}_{}", kind.suffix()), format_ident!("{kind:?}"));
-            quote!((#name, #runtime::__private::Kind::#kind, &|#x: &[::std::vec::Vec<::core::primitive::f64>], #seeds: &[::std::vec::Vec<::core::primitive::f64>]| { #run }),)
+        let [first, others @ ..] = self.interface.requests.as_slice() else { return TokenStream::new() };
+        let jacobian = self.generated(*first);
+        let others = others.iter().map(|request| {
+            let (run, name, value) = (self.generated(*request), format!("{function}_{}", request.suffix()), request.form.value);
+            let steps = request.form.steps.iter().map(|step| format_ident!("{step:?}"));
+            quote! {
+                #runtime::__private::Other {
+                    name: #name,
+                    value: #value,
+                    steps: &[#(#runtime::__private::Step::#steps),*],
+                    run: &|#x: &[::std::vec::Vec<::core::primitive::f64>], #seeds: &[::std::vec::Vec<::core::primitive::f64>]| { #run },
+                },
+            }
         });
         let parts = self.values().into_iter().map(|(place, ty)| self.flat(&place, &ty));
         quote! {
@@ -211,62 +219,62 @@ impl Check<'_> {
     }
 
     /// Calls a generated function; the parts of its result, values first.
-    fn generated(&self, kind: Kind) -> TokenStream {
+    fn generated(&self, request: Request) -> TokenStream {
         let (runtime, float) = (&self.interface.runtime, local("__float"));
         let none = quote!(::core::option::Option::None);
-        let name = format_ident!("{}_{}", self.interface.item.sig.ident, kind.suffix());
+        let name = |request: Request| format_ident!("{}_{}", self.interface.item.sig.ident, request.suffix());
         let mut arguments = self.arguments(false);
-        let parts = Parts::of(self.interface, kind);
-        let tys: Vec<Ty> = parts.rows.iter().flatten().cloned().collect();
-        let result = local("__r");
-        let mut before = self.holders();
-        match kind {
-            Kind::Jvp => {
-                for (w, p) in self.inputs().into_iter().enumerate() {
-                    let tangent = local(&format!("__t{w}"));
-                    before.extend(self.holder(&tangent, p, &Some((local("__seeds"), w))));
-                    arguments.push(lent(p, &tangent, false));
+        let (result, seeds) = (local("__r"), local("__seeds"));
+        let mut before = TokenStream::new();
+        let mut given = 0..;
+        let mut seed = || given.next().unwrap_or_default();
+        for step in request.form.steps {
+            match step {
+                Step::Jacobian => {}
+                Step::Jvp => {
+                    for p in self.inputs() {
+                        let k = seed();
+                        let tangent = local(&format!("__t{k}"));
+                        before.extend(self.holder(&tangent, p, &Some((seeds.clone(), k))));
+                        arguments.push(lent(p, &tangent, false));
+                    }
+                }
+                Step::Vjp => {
+                    before.extend(self.value(&none));
+                    for (place, ty) in self.values() {
+                        let k = seed();
+                        let (cotangent, seed) = (local(&format!("__c{k}")), Literal::usize_unsuffixed(k));
+                        let elements = elements(&ty, &quote!(#cotangent), true);
+                        before.extend(quote! {
+                            let mut #cotangent = ::core::clone::Clone::clone(&#place);
+                            #runtime::__private::fill(#elements, &#seeds[#seed], #float);
+                        });
+                        arguments.push(if matches!(ty, Ty::Scalar) { quote!(#cotangent) } else { quote!(&#cotangent) });
+                    }
                 }
             }
-            Kind::Vjp => {
-                before = self.value(&none);
-                for (o, (place, ty)) in self.values().into_iter().enumerate() {
-                    let (cotangent, seed) = (local(&format!("__c{o}")), Literal::usize_unsuffixed(o));
-                    let elements = elements(&ty, &quote!(#cotangent), true);
-                    let seeds = local("__seeds");
-                    before.extend(quote! {
-                        let mut #cotangent = ::core::clone::Clone::clone(&#place);
-                        #runtime::__private::fill(#elements, &#seeds[#seed], #float);
-                    });
-                    arguments.push(if matches!(ty, Ty::Scalar) { quote!(#cotangent) } else { quote!(&#cotangent) });
-                }
-                // the call took what is passed by value
-                before.extend(self.holders());
-            }
-            Kind::Into => {
-                let jacobian = format_ident!("{}_{}", self.interface.item.sig.ident, Kind::Jacobian.suffix());
-                let call = self.call(&jacobian, &arguments);
-                before.extend(self.unwrapped(&quote!(mut #result), &call, &none));
-                for (place, ty) in parts.places(&quote!(#result)).iter().zip(&tys) {
-                    let elements = elements(ty, place, true);
-                    before.extend(quote!(#runtime::__private::fill_all(#elements, ::core::primitive::f64::NAN, #float);));
-                }
-                arguments.push(quote!(&mut #result));
-                let call = self.call(&name, &arguments);
-                let call = self.unwrapped(&quote!(()), &call, &none);
-                let flats = parts.places(&quote!(#result)).into_iter().zip(&tys).map(|(place, ty)| self.flat(&place, ty));
-                return quote!(#before #call ::core::option::Option::Some(::std::vec![#(#flats),*]));
-            }
-            _ => {}
         }
-        let call = self.unwrapped(&quote!(#result), &self.call(&name, &arguments), &none);
-        let (values, all) = match kind.has_value() {
-            true => (self.interface.outputs.as_slice(), quote!(#result.1)),
-            false => (&[] as &[Ty], quote!(#result)),
-        };
-        let values = values.iter().enumerate().map(|(k, ty)| (place(&quote!(#result.0), k, self.interface.tuple), ty.clone()));
-        let flats = values.chain(parts.places(&all).into_iter().zip(tys)).map(|(place, ty)| self.flat(&place, &ty));
-        quote!(#before #call ::core::option::Option::Some(::std::vec![#(#flats),*]))
+        // a call of the function took what is passed by value
+        before.extend(self.holders());
+        let returned = self.call(&name(Request { into: false, ..request }), &arguments);
+        before.extend(self.unwrapped(&quote!(mut #result), &returned, &none));
+        let value = request.form.value.then(|| Parts::values(self.interface));
+        let groups: Vec<Parts> = value.into_iter().chain([Parts::of(self.interface, request.form)]).collect();
+        let whole = |k: usize| place(&quote!(#result), k, groups.len() > 1);
+        let parts = || groups.iter().enumerate().flat_map(|(k, group)| group.places(&whole(k)).into_iter().zip(group.tys()));
+        if request.into {
+            for (place, ty) in parts() {
+                let elements = elements(&ty, &place, true);
+                before.extend(quote!(#runtime::__private::fill_all(#elements, ::core::primitive::f64::NAN, #float);));
+            }
+            arguments.extend((0..groups.len()).map(|k| {
+                let memory = whole(k);
+                quote!(&mut #memory)
+            }));
+            before.extend(self.unwrapped(&quote!(()), &self.call(&name(request), &arguments), &none));
+        }
+        let flats = parts().map(|(place, ty)| self.flat(&place, &ty));
+        quote!(#before ::core::option::Option::Some(::std::vec![#(#flats),*]))
     }
 }
 

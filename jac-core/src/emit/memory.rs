@@ -7,7 +7,7 @@ use super::body::Emitter;
 use super::expressions::WEAKEST;
 use super::local;
 use super::types::{array, block_type, parts_type, place, result_type, tuple};
-use crate::interface::{Kind, ParamKind, Ty};
+use crate::interface::{ParamKind, Request, Ty};
 use crate::ir::{positions, Affine, Constant, Expr, Index, Node, Role, Set, Symbol, Tensor};
 use crate::lower::{Factor, Stmt};
 use crate::ops::Intrinsic;
@@ -40,47 +40,31 @@ impl Emitter<'_> {
 
     /// Declares the result as one variable, into which its parts are stored where they are
     /// computed, so that nothing of it is moved. Not for results that are literals, or on the heap.
-    pub(super) fn place(&mut self, kind: Kind) -> Option<TokenStream> {
+    pub(super) fn place(&mut self, request: Request) -> Option<TokenStream> {
         let program = self.program;
         let results = || program.outputs.iter().copied().chain(program.blocks.iter().map(|b| b.tensor));
         let filled = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(t) | Stmt::Fill(t, _) if results().any(|r| r == *t)));
         let fixed = results().all(|t| matches!(self.ty(t), Ty::Scalar | Ty::Array(_)) && !self.plan.carried.contains(&t));
         let twice = results().collect::<Set<_>>().len() < results().count();
-        if self.interface.wrapper.is_some() || kind == Kind::Into || !fixed || twice || !filled {
+        if self.interface.wrapper.is_some() || !fixed || twice || !filled {
             return None;
         }
         let name = local("__out");
-        let mut results = program.results();
-        if self.interface.computes_value(kind) {
-            for (k, t) in results.by_ref().take(self.interface.outputs.len()).enumerate() {
-                self.places.insert(t, place(&quote!(#name.0), k, self.interface.tuple));
-            }
-        }
-        let all = if self.interface.computes_value(kind) { quote!(#name.1) } else { quote!(#name) };
-        self.places.extend(results.zip(self.parts.places(&all)));
-        let zeros = self.results(kind, &|t| repeated(&self.ty(t), self.zero()));
-        let ty = match self.interface.computes_value(kind) {
-            true => result_type(self.interface, kind),
-            false => parts_type(self.interface, kind),
+        let groups = self.groups.iter().enumerate().map(|(k, parts)| parts.places(&place(&quote!(#name), k, self.groups.len() > 1)));
+        self.places = program.results().zip(groups.flatten().collect::<Vec<_>>()).collect();
+        let zeros = self.results(&|t| repeated(&self.ty(t), self.zero()));
+        let ty = match self.interface.computes_value(request) {
+            true => result_type(self.interface, request),
+            false => parts_type(self.interface, request.form),
         };
         Some(quote!(let mut #name: #ty = #zeros;))
     }
 
     /// The results, of the given parts.
-    pub(super) fn results(&self, kind: Kind, part: &dyn Fn(Tensor) -> TokenStream) -> TokenStream {
+    pub(super) fn results(&self, part: &dyn Fn(Tensor) -> TokenStream) -> TokenStream {
         let mut results = self.program.results();
-        let values: Vec<TokenStream> = if self.interface.computes_value(kind) {
-            results.by_ref().take(self.interface.outputs.len()).map(part).collect()
-        } else {
-            Vec::new()
-        };
-        let parts = self.parts.nested(|_| part(results.next().expect("a result for each part")));
-        if self.interface.computes_value(kind) {
-            let value = tuple(values, self.interface.tuple);
-            quote!((#value, #parts))
-        } else {
-            parts
-        }
+        let mut next = |_: &Ty| part(results.next().expect("a result for each part"));
+        tuple(self.groups.iter().map(|parts| parts.nested(&mut next)).collect(), self.groups.len() > 1)
     }
 
     /// A tensor as a part of what is returned.
@@ -305,17 +289,21 @@ impl Emitter<'_> {
 
     /// The memory of a tensor that the caller passes, with zeros where nothing will be stored.
     fn borrow(&self, t: Tensor, place: &TokenStream, fill: Option<TokenStream>) -> TokenStream {
-        let (runtime, function) = (&self.interface.runtime, format!("{}_jacobian_into", self.program.name));
+        let (runtime, function) = (&self.interface.runtime, format!("{}_{}", self.program.name, self.request.suffix()));
         let parameter = place.to_string().replace(' ', "");
         let (shape, lengths) = (self.nd_shape(t), self.shape(t).iter().map(|n| self.count(n)));
-        let mut out = quote! {
-            if #place.dim() != #shape {
-                #runtime::__private::wrong_shape(#function, #parameter, #place.shape(), &[#(#lengths),*]);
-            }
+        let message = format!("`{function}`: `{parameter}` must be in standard layout");
+        let (dim, axes, slice) = match self.ty(t) {
+            Ty::Slice => (quote!(#place.len()), quote!(&[#place.len()]), quote!(&mut #place[..])),
+            _ => (quote!(#place.dim()), quote!(#place.shape()), quote!(#place.as_slice_mut().expect(#message))),
         };
         let name = self.tensor(t);
-        let message = format!("`{function}`: `{parameter}` must be in standard layout");
-        out.extend(quote!(let #name = #place.as_slice_mut().expect(#message);));
+        let mut out = quote! {
+            if #dim != #shape {
+                #runtime::__private::wrong_shape(#function, #parameter, #axes, &[#(#lengths),*]);
+            }
+            let #name = #slice;
+        };
         let cleared = || self.covered(t) || self.clears.values().flatten().any(|(u, _)| *u == t);
         if let Some(value) = fill.or_else(|| (!cleared()).then(|| self.zero())) {
             out.extend(quote!(#name.fill(#value);));

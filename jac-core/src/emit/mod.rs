@@ -12,7 +12,7 @@ mod strict;
 mod types;
 mod words;
 
-use crate::interface::{Interface, Kind, Param, ParamKind, Ty};
+use crate::interface::{Interface, Param, ParamKind, Request, Step, Ty};
 use crate::ir::{Program, Tensor};
 use crate::lower::Plan;
 use crate::simplify::Report;
@@ -22,58 +22,70 @@ use quote::{format_ident, quote};
 /// Generates one function from its plan.
 ///
 /// `seeds` are the tangents or cotangents of a product.
-pub fn function(interface: &Interface, kind: Kind, seeds: &[Tensor], plan: &Plan, report: Report) -> TokenStream {
-    let mut interface = interface.clone();
-    interface.params.extend(seed_params(&interface, kind, seeds));
-    let mut docs = words::docs(&interface, kind, &plan.program, report);
+pub fn function(interface: &Interface, request: Request, seeds: &[Tensor], plan: &Plan, report: Report) -> TokenStream {
+    let (interface, memory) = with_params(interface, request, seeds);
+    let mut docs = words::docs(&interface, request, &plan.program, report);
     // what a condition guards is no mistake, though rustc may see that it would be one elsewhere
     docs.extend((!plan.program.lazy.is_empty()).then(|| quote!(#[allow(unconditional_panic)])));
-    let destination = (kind == Kind::Into).then(|| interface.params.last().map(|p| p.ident.clone())).flatten();
-    let body = match kind.has_value() && interface.strict {
-        true => strict::body(&interface, kind, plan),
-        false => body::body(&interface, kind, destination.as_ref(), plan),
+    let body = match request.form.value && interface.strict {
+        true => strict::body(&interface, request, &memory, plan),
+        false => body::body(&interface, request, &memory, plan),
     };
-    signature(&interface, kind, &docs, &body)
+    signature(&interface, request, &docs, &body)
 }
 
-/// The parameters behind the function's own: tangents have the types of the inputs, as written,
-/// cotangents those of the outputs, by reference.
-fn seed_params(interface: &Interface, kind: Kind, seeds: &[Tensor]) -> Vec<Param> {
-    let name = |stem: &str| {
-        let free = |name: &Ident| interface.params.iter().all(|p| p.ident != *name);
-        (0..).map(|k| format_ident!("{stem}{}", "_".repeat(k))).find(free).expect("some name is free")
-    };
+/// The interface with the parameters behind the function's own: tangents have the types of the inputs, as written,
+/// cotangents those of the outputs, by reference, and memory of the caller those of the results. With it the names of
+/// the last: of the value, if it is returned, and of the derivative.
+fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (Interface, Vec<Ident>) {
+    let mut interface = interface.clone();
     // stubs have no program
-    let seed = |k: usize| seeds.get(k).copied().unwrap_or(Tensor(u32::MAX));
-    match kind {
-        Kind::Jvp => {
-            let inputs = interface
-                .wrt
-                .iter()
-                .filter_map(|x| interface.params.iter().find(|p| matches!(&p.kind, ParamKind::Float(_, t, _) if t == x)));
-            let tangent = |(k, p): (usize, &Param)| {
-                let ParamKind::Float(ty, _, reference) = &p.kind else { return None };
-                let stem = p.ident.to_string();
-                let ident = name(&format!("{}_tangent", stem.trim_start_matches("r#")));
-                Some(Param { ident, ty: p.ty.clone(), kind: ParamKind::Float(ty.clone(), seed(k), *reference), source: None })
-            };
-            inputs.enumerate().filter_map(tangent).collect()
-        }
-        Kind::Vjp => {
-            let cotangent = |(k, y): (usize, &Ty)| {
-                let ident = if interface.outputs.len() == 1 { name("cotangent") } else { name(&format!("cotangent_{k}")) };
-                let (ty, reference) = types::borrowed(interface, y);
-                Param { ident, ty: syn::Type::Verbatim(ty), kind: ParamKind::Float(y.clone(), seed(k), reference), source: None }
-            };
-            interface.outputs.iter().enumerate().map(cotangent).collect()
-        }
-        Kind::Into => {
-            let ty = types::parts_type(interface, kind);
-            let ident = name("jacobian");
-            vec![Param { ident, ty: syn::Type::Verbatim(quote!(&mut #ty)), kind: ParamKind::Other, source: None }]
-        }
-        _ => Vec::new(),
+    let mut seeds = seeds.iter().copied().chain(std::iter::repeat(Tensor(u32::MAX)));
+    let mut seed = || seeds.next().expect("there is no end");
+    for step in request.form.steps {
+        let params = match step {
+            Step::Jacobian => Vec::new(),
+            Step::Jvp => tangents(&interface, &mut seed),
+            Step::Vjp => cotangents(&interface, &mut seed),
+        };
+        interface.params.extend(params);
     }
+    let mut memory = Vec::new();
+    if request.into {
+        let value = request.form.value.then(|| ("value", types::value_type(&interface)));
+        for (stem, ty) in value.into_iter().chain([(request.form.name, types::parts_type(&interface, request.form))]) {
+            let ident = free_name(&interface, stem);
+            memory.push(ident.clone());
+            interface.params.push(Param { ident, ty: syn::Type::Verbatim(quote!(&mut #ty)), kind: ParamKind::Other, source: None });
+        }
+    }
+    (interface, memory)
+}
+
+fn free_name(interface: &Interface, stem: &str) -> Ident {
+    let free = |name: &Ident| interface.params.iter().all(|p| p.ident != *name);
+    (0..).map(|k| format_ident!("{stem}{}", "_".repeat(k))).find(free).expect("some name is free")
+}
+
+fn tangents(interface: &Interface, seed: &mut dyn FnMut() -> Tensor) -> Vec<Param> {
+    let input = |x: &Tensor| interface.params.iter().find(|p| matches!(&p.kind, ParamKind::Float(_, t, _) if t == x));
+    let mut tangent = |p: &Param| {
+        let ParamKind::Float(ty, _, reference) = &p.kind else { return None };
+        let stem = p.ident.to_string();
+        let ident = free_name(interface, &format!("{}_tangent", stem.trim_start_matches("r#")));
+        Some(Param { ident, ty: p.ty.clone(), kind: ParamKind::Float(ty.clone(), seed(), *reference), source: None })
+    };
+    interface.wrt.iter().filter_map(input).filter_map(&mut tangent).collect()
+}
+
+fn cotangents(interface: &Interface, seed: &mut dyn FnMut() -> Tensor) -> Vec<Param> {
+    let mut cotangent = |(k, y): (usize, &Ty)| {
+        let stem = if interface.outputs.len() == 1 { "cotangent".to_owned() } else { format!("cotangent_{k}") };
+        let (ty, reference) = types::borrowed(interface, y);
+        let kind = ParamKind::Float(y.clone(), seed(), reference);
+        Param { ident: free_name(interface, &stem), ty: syn::Type::Verbatim(ty), kind, source: None }
+    };
+    interface.outputs.iter().enumerate().map(&mut cotangent).collect()
 }
 
 /// Generates `f_jacobian_ir`.
@@ -87,25 +99,18 @@ pub fn ir_function(interface: &Interface, program: &Program) -> TokenStream {
 pub fn stubs(interface: &Interface, body: &TokenStream) -> TokenStream {
     let hidden = [quote!(#[doc(hidden)])];
     let mut out = TokenStream::new();
-    for kind in kinds(interface) {
-        let mut interface = interface.clone();
-        interface.params.extend(seed_params(&interface, kind, &[]));
-        out.extend(signature(&interface, kind, &hidden, body));
+    for request in &interface.requests {
+        let (interface, _) = with_params(interface, *request, &[]);
+        out.extend(signature(&interface, *request, &hidden, body));
     }
     out.extend(ir_signature(interface, &quote!("")));
     out.extend(check::function(interface, false, Some(&quote!(::core::unimplemented!()))));
     out
 }
 
-/// The functions that are asked for.
-fn kinds(interface: &Interface) -> impl Iterator<Item = Kind> + '_ {
-    let value = interface.value.then_some(Kind::ValueAndJacobian);
-    [Kind::Jacobian].into_iter().chain(value).chain(interface.products.iter().copied())
-}
-
-fn signature(interface: &Interface, kind: Kind, docs: &[TokenStream], body: &TokenStream) -> TokenStream {
+fn signature(interface: &Interface, request: Request, docs: &[TokenStream], body: &TokenStream) -> TokenStream {
     let item = &interface.item;
-    let name = format_ident!("{}_{}", item.sig.ident, kind.suffix());
+    let name = format_ident!("{}_{}", item.sig.ident, request.suffix());
     let vis = &item.vis;
     let (impl_generics, _, where_clause) = item.sig.generics.split_for_impl();
     let attributes = attributes(interface);
@@ -116,8 +121,8 @@ fn signature(interface: &Interface, kind: Kind, docs: &[TokenStream], body: &Tok
         quote!(#ident: #ty)
     });
     let params = receiver.chain(params);
-    let returned = types::result_type(interface, kind);
-    let output = match kind == Kind::Into && interface.wrapper.is_none() {
+    let returned = types::result_type(interface, request);
+    let output = match request.into && interface.wrapper.is_none() {
         true => TokenStream::new(),
         false => quote!(-> #returned),
     };

@@ -7,20 +7,25 @@
 use super::memory::repeated;
 use super::types::tuple;
 use super::{body, local};
-use crate::interface::{Interface, Kind, ParamKind};
+use crate::interface::{Interface, ParamKind, Request};
 use crate::lower::Plan;
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
-/// The body of a generated function that returns the value, too; `plan` computes the derivative alone.
-pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
+/// The body of a generated function that returns the value, too; `plan` computes the derivative alone, and `memory` are
+/// the parameters that take the results, if it returns none.
+pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Plan) -> TokenStream {
     let bare = Interface { wrapper: None, ..interface.clone() };
-    let derivative = body::body(&bare, kind, None, plan);
+    let derivative = body::body(&bare, request, memory, plan);
     let (parts, value) = (local("__parts"), local("__value"));
     let value = quote!(#value);
     let (made, call) = call(interface, plan);
     let returned = returned(interface, &value);
-    let (result, failed) = (quote!((#returned, #parts)), interface.wrapper.is_some().then(|| quote!(?)));
+    let failed = interface.wrapper.is_some().then(|| quote!(?));
+    let (assigned, result) = match memory {
+        [place, ..] => (quote!(*#place = #returned;), quote!(#parts)),
+        [] => (TokenStream::new(), quote!((#returned, #parts))),
+    };
     let result = match &interface.wrapper {
         Some(wrapper) => {
             let constructor = &wrapper.constructor;
@@ -32,6 +37,7 @@ pub fn body(interface: &Interface, kind: Kind, plan: &Plan) -> TokenStream {
         let #parts = { #derivative };
         #made
         let #value = #call #failed;
+        #assigned
         #result
     }
 }
@@ -58,7 +64,7 @@ fn call(interface: &Interface, plan: &Plan) -> (TokenStream, TokenStream) {
     (made, quote!(#path(#(#arguments),*)))
 }
 
-fn out(k: usize) -> proc_macro2::Ident {
+fn out(k: usize) -> Ident {
     local(&format!("__out_{k}"))
 }
 

@@ -1,47 +1,73 @@
 //! The types of generated functions.
 
 use super::local;
-use crate::interface::{Interface, Kind, ParamKind, Ty};
+use crate::interface::{Form, Interface, ParamKind, Request, Step, Ty};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-/// What a generated function returns behind the value: rows of parts, and whether the rows, and the
-/// parts of each, stand in a tuple.
-pub(super) struct Parts {
-    pub rows: Vec<Vec<Ty>>,
-    tuples: [bool; 2],
+/// The parts of a derivative as they are nested in tuples.
+pub(super) enum Parts {
+    /// A scalar or an array.
+    One(Ty),
+    /// A tuple.
+    Tuple(Vec<Parts>),
 }
 
 impl Parts {
-    pub fn of(interface: &Interface, kind: Kind) -> Parts {
+    /// The derivative in a form: what the steps make of the results.
+    pub fn of(interface: &Interface, form: &Form) -> Parts {
         let inputs = differentiated(interface);
-        let outputs = &interface.outputs;
-        let several = inputs.len() > 1;
-        let pairs = |rows: &[Ty]| rows.iter().map(|y| inputs.iter().map(|x| block_ty(y, x)).collect()).collect();
-        let each = |tys: &[Ty]| tys.iter().map(|ty| vec![ty.clone()]).collect();
-        match kind {
-            Kind::Jacobian | Kind::ValueAndJacobian | Kind::Into => Parts { rows: pairs(outputs), tuples: [interface.tuple, several] },
-            Kind::Hessian => Parts { rows: pairs(&inputs), tuples: [several, several] },
-            Kind::Jvp => Parts { rows: each(outputs), tuples: [interface.tuple, false] },
-            Kind::Vjp => Parts { rows: each(&inputs), tuples: [several, false] },
+        let by_input = |part: &dyn Fn(&Ty) -> Ty| Parts::group(inputs.iter().map(part).collect(), inputs.len() > 1);
+        let results = Parts::values(interface);
+        form.steps.iter().fold(results, |parts, step| match step {
+            Step::Jacobian => parts.each(&|y| by_input(&|x| block_ty(y, x))),
+            Step::Jvp => parts,
+            Step::Vjp => by_input(&Ty::clone),
+        })
+    }
+
+    /// The results of the function.
+    pub fn values(interface: &Interface) -> Parts {
+        Parts::group(interface.outputs.clone(), interface.tuple)
+    }
+
+    fn group(tys: Vec<Ty>, tuple: bool) -> Parts {
+        let mut parts: Vec<Parts> = tys.into_iter().map(Parts::One).collect();
+        match parts.pop() {
+            Some(one) if !tuple && parts.is_empty() => one,
+            last => Parts::Tuple(parts.into_iter().chain(last).collect()),
         }
     }
 
-    /// The rows as one expression or type.
-    pub fn nested(&self, mut part: impl FnMut(&Ty) -> TokenStream) -> TokenStream {
-        let rows = self.rows.iter().map(|row| {
-            let row = row.iter().map(&mut part).collect();
-            tuple(row, self.tuples[1])
-        });
-        tuple(rows.collect(), self.tuples[0])
+    fn each(self, part: &dyn Fn(&Ty) -> Parts) -> Parts {
+        match self {
+            Parts::One(ty) => part(&ty),
+            Parts::Tuple(parts) => Parts::Tuple(parts.into_iter().map(|p| p.each(part)).collect()),
+        }
+    }
+
+    /// The types of the parts, one after the other.
+    pub fn tys(&self) -> Vec<Ty> {
+        match self {
+            Parts::One(ty) => vec![ty.clone()],
+            Parts::Tuple(parts) => parts.iter().flat_map(Parts::tys).collect(),
+        }
+    }
+
+    /// All of them as one expression or type.
+    pub fn nested(&self, part: &mut dyn FnMut(&Ty) -> TokenStream) -> TokenStream {
+        match self {
+            Parts::One(ty) => part(ty),
+            Parts::Tuple(parts) => tuple(parts.iter().map(|p| p.nested(part)).collect(), true),
+        }
     }
 
     /// Where the parts stand in what holds them all.
     pub fn places(&self, all: &TokenStream) -> Vec<TokenStream> {
-        let [rows, columns] = self.tuples;
-        let row = |r: usize| (0..self.rows[r].len()).map(move |c| [r, c]);
-        let all = |[r, c]: [usize; 2]| place(&place(all, r, rows), c, columns);
-        (0..self.rows.len()).flat_map(row).map(all).collect()
+        match self {
+            Parts::One(_) => vec![all.clone()],
+            Parts::Tuple(parts) => parts.iter().enumerate().flat_map(|(k, p)| p.places(&place(all, k, true))).collect(),
+        }
     }
 }
 
@@ -56,16 +82,16 @@ pub(super) fn place(of: &TokenStream, k: usize, tuple: bool) -> TokenStream {
 }
 
 /// The type of all parts of a derivative.
-pub fn parts_type(interface: &Interface, kind: Kind) -> TokenStream {
-    Parts::of(interface, kind).nested(|ty| block_type(interface, ty))
+pub fn parts_type(interface: &Interface, form: &Form) -> TokenStream {
+    Parts::of(interface, form).nested(&mut |ty| block_type(interface, ty))
 }
 
 /// The type that a generated function returns.
-pub fn result_type(interface: &Interface, kind: Kind) -> TokenStream {
-    let parts = parts_type(interface, kind);
-    let bare = match kind {
-        Kind::Into => quote!(()),
-        _ if kind.has_value() => {
+pub fn result_type(interface: &Interface, request: Request) -> TokenStream {
+    let parts = parts_type(interface, request.form);
+    let bare = match request {
+        Request { into: true, .. } => quote!(()),
+        Request { form, .. } if form.value => {
             let value = value_type(interface);
             quote!((#value, #parts))
         }
@@ -87,7 +113,7 @@ pub fn result_type(interface: &Interface, kind: Kind) -> TokenStream {
 }
 
 /// The type of the function's results: as written, and out-parameters by value.
-fn value_type(interface: &Interface) -> TokenStream {
+pub(super) fn value_type(interface: &Interface) -> TokenStream {
     let outs: Vec<TokenStream> = interface
         .params
         .iter()

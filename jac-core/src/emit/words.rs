@@ -1,6 +1,6 @@
 //! The doc comment of a generated function: the closed form, in the user's own names.
 
-use crate::interface::{Interface, Kind, ParamKind, Ty};
+use crate::interface::{Interface, ParamKind, Request, Ty};
 use crate::ir::{Body, Program, Set};
 use crate::simplify::Report;
 use proc_macro2::TokenStream;
@@ -11,17 +11,16 @@ const LINES: usize = 40;
 const WIDTH: usize = 200;
 
 /// The `#[doc]` attributes, one a line.
-pub fn docs(interface: &Interface, kind: Kind, program: &Program, report: Report) -> Vec<TokenStream> {
+pub fn docs(interface: &Interface, request: Request, program: &Program, report: Report) -> Vec<TokenStream> {
     let f = &interface.item.sig.ident;
     let by: Vec<String> = interface.wrt.iter().map(|t| format!("`{}`", program.info(*t).name)).collect();
-    let mut lines = vec![match kind {
-        Kind::Jacobian => format!("The Jacobian of [`{f}`] with respect to {}.", by.join(", ")),
-        Kind::ValueAndJacobian => format!("The value of [`{f}`] and its Jacobian with respect to {}.", by.join(", ")),
-        Kind::Into => format!("Writes the Jacobian of [`{f}`] with respect to {} into `jacobian`.", by.join(", ")),
-        Kind::Jvp => format!("The value of [`{f}`] and its JVP: its Jacobian with respect to {} times the tangents.", by.join(", ")),
-        Kind::Vjp => format!("The value of [`{f}`] and its VJP: the cotangents times its Jacobian with respect to {}.", by.join(", ")),
-        Kind::Hessian => format!("The Hessian of [`{f}`]: its second derivatives with respect to {}.", by.join(", ")),
-    }];
+    let first = request.form.doc.replace("{f}", &f.to_string()).replace("{by}", &by.join(", "));
+    let mut lines = vec![first];
+    if request.into {
+        let all = if request.form.value { "`value` and " } else { "" };
+        lines.push(String::new());
+        lines.push(format!("It is written into {all}`{}`.", request.form.name));
+    }
     lines.push(String::new());
     lines.push("```text".to_owned());
     let formulas = program.to_formulas();
@@ -47,8 +46,8 @@ pub fn docs(interface: &Interface, kind: Kind, program: &Program, report: Report
     let mut panics: Set<String> = Set::default();
     if interface.params.iter().any(|p| matches!(p.kind, ParamKind::Float(Ty::Nd(1..) | Ty::Slice, ..))) {
         panics.insert("If the lengths of the arguments do not fit each other.".to_owned());
-        if kind == Kind::Into {
-            panics.insert("If `jacobian` has other lengths or is not in standard layout.".to_owned());
+        if request.into {
+            panics.insert(format!("If `{}` has other lengths or is not in standard layout.", request.form.name));
         }
     }
     for definition in &program.definitions {

@@ -2,7 +2,7 @@
 
 use crate::diag::{did_you_mean, Diagnostics};
 use crate::effort::Effort;
-use crate::interface::Kind;
+use crate::interface::{Form, Request, FORMS};
 use proc_macro2::TokenStream;
 use quote::{quote, ToTokens};
 use syn::parse::{ParseStream, Parser};
@@ -27,10 +27,10 @@ pub struct Options {
     pub wrt: Option<Vec<Ident>>,
     /// The axes of ndarray parameters.
     pub shape: Vec<(Ident, Vec<AxisLength>)>,
-    /// Whether to generate `f_value_and_jacobian`.
-    pub value: bool,
-    /// The products to generate, and the Hessian, with where they are asked for.
-    pub products: Vec<(Kind, proc_macro2::Span)>,
+    /// The forms to generate beside the Jacobian, with where they are asked for.
+    pub forms: Vec<(&'static Form, proc_macro2::Span)>,
+    /// Whether to write each form into memory of the caller, too.
+    pub into: bool,
     /// How hard to simplify.
     pub effort: Effort,
     /// Where it is asked that nothing is reassociated.
@@ -39,14 +39,10 @@ pub struct Options {
     pub runtime: TokenStream,
 }
 
-/// The options, each with an example.
-const OPTIONS: [(&str, &str); 10] = [
+/// The options that ask for no form, each with an example.
+const OPTIONS: [(&str, &str); 6] = [
     ("wrt", "wrt(x, y)"),
-    ("value", "value"),
     ("into", "into"),
-    ("jvp", "jvp"),
-    ("vjp", "vjp"),
-    ("hessian", "hessian"),
     ("shape", "shape(x = [n, 3])"),
     ("strict", "strict"),
     ("effort", "effort = \"high\""),
@@ -54,13 +50,24 @@ const OPTIONS: [(&str, &str); 10] = [
 ];
 const EFFORTS: [(&str, Effort); 3] = [("low", Effort::Low), ("default", Effort::Default), ("high", Effort::High)];
 
+impl Options {
+    /// The functions to generate: the Jacobian and the forms that are asked for, and all of them once more into memory
+    /// of the caller.
+    pub fn requests(&self) -> Vec<Request> {
+        let asked = |form: &&'static Form| form.option.is_none() || self.forms.iter().any(|(f, _)| f == form);
+        let returned = FORMS.iter().filter(asked).map(|form| Request { form, into: false });
+        let into = FORMS.iter().filter(asked).filter(|_| self.into).map(|form| Request { form, into: true });
+        returned.chain(into).collect()
+    }
+}
+
 /// Reads the tokens in the attribute's parentheses. A mistake leaves its option out.
 pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
     let mut options = Options {
         wrt: None,
         shape: Vec::new(),
-        value: false,
-        products: Vec::new(),
+        forms: Vec::new(),
+        into: false,
         effort: Effort::Default,
         strict: None,
         runtime: quote!(::jac_runtime),
@@ -106,12 +113,8 @@ fn option(
     diagnostics: &mut Diagnostics,
 ) -> syn::Result<()> {
     match name {
-        "value" => options.value = true,
         "strict" => options.strict = Some(span),
-        "into" => options.products.push((Kind::Into, span)),
-        "jvp" => options.products.push((Kind::Jvp, span)),
-        "vjp" => options.products.push((Kind::Vjp, span)),
-        "hessian" => options.products.push((Kind::Hessian, span)),
+        "into" => options.into = true,
         "wrt" => {
             let content;
             parenthesized!(content in input);
@@ -164,11 +167,17 @@ fn option(
                 input.call(syn::Path::parse_mod_style)?.into_token_stream()
             };
         }
-        unknown => {
+        other => {
+            if let Some(form) = Form::asked_by(other) {
+                options.forms.push((form, span));
+                return Ok(());
+            }
+            let unknown = other;
+            let names: Vec<&str> = OPTIONS.iter().map(|o| o.0).chain(FORMS.iter().filter_map(|f| f.option)).collect();
             let error = diagnostics.error(span, format!("no option named `{unknown}`"));
-            match did_you_mean(unknown, OPTIONS.map(|o| o.0)) {
+            match did_you_mean(unknown, names.iter().copied()) {
                 Some(near) => error.help(format!("an option with a similar name exists: `{near}`")),
-                None => error.help(format!("the options are {}", OPTIONS.map(|o| format!("`{}`", o.0)).join(", "))),
+                None => error.help(format!("the options are {}", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))),
             };
             // skip what belongs to it
             if input.peek(syn::token::Paren) {

@@ -4,7 +4,7 @@ use super::attribute::Options;
 use super::lengths::Lengths;
 use super::types::{first_type, new_size, strip, Seen, Types};
 use crate::diag::{did_you_mean, Diagnostics};
-use crate::interface::{Generic, Interface, Kind, Param, ParamKind, Ty, Wrapper};
+use crate::interface::{Generic, Interface, Param, ParamKind, Ty, Wrapper};
 use crate::ir::{Program, Role, SizeKind};
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, ToTokens};
@@ -70,9 +70,9 @@ pub fn read(
         },
     );
     wrt(options, &params, program, diagnostics, sig.ident.span());
-    if let Some((_, span)) = options.products.iter().find(|(kind, _)| *kind == Kind::Hessian) {
+    for (form, span) in options.forms.iter().filter(|(form, _)| form.is_of_scalars()) {
         if !matches!(outputs.as_slice(), [Ty::Scalar | Ty::Nd(0)]) && !outputs.is_empty() {
-            let error = diagnostics.error(*span, "the Hessian of a function whose result is no scalar");
+            let error = diagnostics.error(*span, format!("`{}` of a function whose result is no scalar", form.suffix));
             error.help("return one `f64`; for second derivatives of a vector, differentiate its elements one by one");
         }
     }
@@ -91,8 +91,7 @@ pub fn read(
         items: types.items.clone(),
         ndarray: types.ndarray.clone().unwrap_or_else(|| quote!(::ndarray)),
         runtime: options.runtime.clone(),
-        value: options.value,
-        products: options.products.iter().map(|(kind, _)| *kind).collect(),
+        requests: options.requests(),
         effort: options.effort,
         strict: options.strict.is_some(),
         associated: false,
@@ -102,7 +101,7 @@ pub fn read(
 
 /// Whether generated code can call the function, as `strict` asks for where the value is returned.
 pub(super) fn callable(interface: &Interface, strict: Span, diagnostics: &mut Diagnostics) {
-    let has_value = interface.value || interface.products.iter().any(|kind| kind.has_value());
+    let has_value = interface.requests.iter().any(|request| request.form.value);
     let name = &interface.item.sig.ident;
     for param in interface.params.iter().filter(|_| has_value) {
         if matches!(param.kind, ParamKind::Out(Ty::Slice | Ty::Nd(_), _)) {

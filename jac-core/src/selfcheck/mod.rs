@@ -13,7 +13,7 @@ mod plan;
 mod points;
 mod primal;
 
-use crate::interface::Kind;
+use crate::interface::{Request, Step};
 use crate::ir::{positions, Map, Program, Tensor};
 use crate::lower::Plan;
 use number::{Dual, Real, Rounded};
@@ -64,7 +64,7 @@ impl Fuel {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Disagreement {
     /// The generated function.
-    pub kind: Kind,
+    pub request: Request,
     /// What is wrong, in words.
     pub what: String,
     /// The values of the parameters.
@@ -204,18 +204,19 @@ impl<'p> Selfcheck<'p> {
     ///
     /// # Errors
     /// What disagrees.
-    pub fn compare(&self, kind: Kind, seeds: &[Tensor], plan: &Plan) -> Result<usize, Disagreement> {
+    pub fn compare(&self, request: Request, seeds: &[Tensor], plan: &Plan) -> Result<usize, Disagreement> {
         let length = plan.program.operations() + plan.body.len();
         let steps = 2 * STEPS + STEPS_AN_OPERATION * length;
         let mut fuel = Fuel::new(steps, 1);
         let mut told = 0;
         for reference in &self.references {
-            let disagreement = |what: String| Disagreement { kind, what, point: self.describe(&reference.point) };
+            let disagreement = |what: String| Disagreement { request, what, point: self.describe(&reference.point) };
             let mut parameters = reference.parameters.clone();
-            let weights: Vec<&Vec<f64>> = match kind {
-                Kind::Vjp => reference.cotangents.iter().collect(),
-                _ => reference.directions[0].values().collect(),
-            };
+            let weights = request.form.steps.iter().zip(&reference.directions).flat_map(|(step, direction)| match step {
+                Step::Jacobian => Vec::new(),
+                Step::Jvp => direction.values().collect(),
+                Step::Vjp => reference.cotangents.iter().collect::<Vec<_>>(),
+            });
             parameters.extend(seeds.iter().zip(weights).map(|(t, w)| (*t, exact(w))));
             let results = match fuel.share(steps, |fuel| plan::run(plan, &reference.point, &parameters, fuel)) {
                 Ok(results) => results,
@@ -223,10 +224,10 @@ impl<'p> Selfcheck<'p> {
                 Err(Stop::Fault(_)) if !reference.certain => continue,
                 Err(Stop::Fault(what)) => return Err(disagreement(what)),
             };
-            let claims = self.claims(kind, plan, reference, &results);
+            let claims = self.claims(request, plan, reference, &results);
             let counts = |c: &&Claim| reference.certain || c.found.value.is_finite();
             if let Some(claim) = claims.iter().filter(counts).find(|c| c.verdict() == Verdict::Different) {
-                return Err(disagreement(self.locate(kind, plan, reference, &results, claim)));
+                return Err(disagreement(self.locate(request, plan, reference, &results, claim)));
             }
             let known = |c: &Claim| !matches!(c.of, Part::Value(..)) && c.verdict() == Verdict::Same;
             told += usize::from(claims.iter().any(known));
@@ -235,8 +236,8 @@ impl<'p> Selfcheck<'p> {
     }
 
     /// All that the results say about the function along the reference's directions.
-    fn claims(&self, kind: Kind, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>]) -> Vec<Claim> {
-        let values = if kind.has_value() { self.program.outputs.len() } else { 0 };
+    fn claims(&self, request: Request, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>]) -> Vec<Claim> {
+        let values = if request.form.value { self.program.outputs.len() } else { 0 };
         let (outputs, rest) = results.split_at(values);
         let mut claims = Vec::new();
         for (o, (found, expected)) in outputs.iter().zip(&reference.values).enumerate() {
@@ -245,8 +246,8 @@ impl<'p> Selfcheck<'p> {
         }
         let weights = |x: &Tensor| reference.directions[0][x].as_slice();
         let wrt = &self.program.wrt;
-        match kind {
-            Kind::Jacobian | Kind::ValueAndJacobian | Kind::Into => {
+        match request.form.steps {
+            [Step::Jacobian] => {
                 let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
                 for (block, all) in plan.program.blocks.iter().zip(rest) {
                     let direction = weights(&block.input);
@@ -256,14 +257,19 @@ impl<'p> Selfcheck<'p> {
                 }
                 claims.extend(derivatives(&sums, &reference.along));
             }
-            Kind::Jvp => claims.extend(derivatives(rest, &reference.along)),
-            Kind::Vjp => {
+            [Step::Jvp] => claims.extend(derivatives(rest, &reference.along)),
+            [Step::Vjp] => {
                 let sum = |dots: &mut dyn Iterator<Item = Rounded>| dots.fold(Rounded::new(0.0), |a, b| a + b);
                 let found = sum(&mut wrt.iter().zip(rest).map(|(x, row)| dot(row, weights(x))));
                 let expected = sum(&mut reference.along.iter().zip(&reference.cotangents).map(|(y, c)| dot(y, c)));
                 claims.push(Claim { of: Part::Weighted, found, expected });
             }
-            Kind::Hessian => {
+            [Step::Jacobian, Step::Jvp] => {
+                let Some(expected) = reference.twice else { return claims };
+                let found = wrt.iter().zip(rest).fold(Rounded::new(0.0), |sum, (x, row)| sum + dot(row, weights(x)));
+                claims.push(Claim { of: Part::Twice, found, expected });
+            }
+            [Step::Jacobian, Step::Jacobian] => {
                 let Some(expected) = reference.twice else { return claims };
                 let pairs = wrt.iter().flat_map(|a| wrt.iter().map(move |b| (a, b)));
                 let mut found = Rounded::new(0.0);
@@ -275,15 +281,16 @@ impl<'p> Selfcheck<'p> {
                 }
                 claims.push(Claim { of: Part::Twice, found, expected });
             }
+            steps => unreachable!("no form has the steps {steps:?}"),
         }
         claims
     }
 
     /// Says which entry it is: the parameters move one by one.
-    fn locate(&self, kind: Kind, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>], claim: &Claim) -> String {
+    fn locate(&self, request: Request, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>], claim: &Claim) -> String {
         let numbers = |claim: &Claim| format!("{:?} instead of {:?}", claim.found.value, claim.expected.value);
-        // the results of `f_jvp` are along the whole direction
-        if matches!(claim.of, Part::Value(..)) || kind == Kind::Jvp {
+        // the results of `f_jvp` and `f_hvp` are along the whole direction
+        if matches!(claim.of, Part::Value(..)) || request.form.steps.contains(&Step::Jvp) {
             return format!("{} is {}", self.name(claim.of), numbers(claim));
         }
         let columns = || self.program.wrt.iter().flat_map(|x| (0..reference.point.tensors[x].len()).map(move |k| (*x, k))).take(COLUMNS);
@@ -293,21 +300,19 @@ impl<'p> Selfcheck<'p> {
         };
         let mut fuel = Fuel::new(COLUMNS * STEPS, 1);
         for first in columns() {
-            let seconds = if kind == Kind::Hessian { columns().collect() } else { vec![first] };
+            let is_second = request.form.is_of_scalars();
+            let seconds = if is_second { columns().collect() } else { vec![first] };
             for second in seconds {
                 let directions = [unit(first), unit(second)];
                 let Some((values, along, certain)) = self.along(&reference.point, &directions[0], &mut fuel) else { break };
-                let twice = match kind {
-                    Kind::Hessian => self.second(&reference.point, &directions, &mut fuel),
-                    _ => None,
-                };
+                let twice = if is_second { self.second(&reference.point, &directions, &mut fuel) } else { None };
                 let (point, parameters) = (reference.point.clone(), Map::default());
                 let own =
                     Reference { point, certain, parameters, directions, cotangents: reference.cotangents.clone(), values, along, twice };
-                let wrong = self.claims(kind, plan, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
+                let wrong = self.claims(request, plan, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
                 if let Some(wrong) = wrong {
                     let by = |at: (Tensor, usize)| self.element(&reference.point, at);
-                    let by = if kind == Kind::Hessian { format!("{} and {}", by(first), by(second)) } else { by(first) };
+                    let by = if is_second { format!("{} and {}", by(first), by(second)) } else { by(first) };
                     return format!("{} by {by} is {}", self.name(wrong.of), numbers(&wrong));
                 }
             }
@@ -384,6 +389,7 @@ fn moving<R: Real>(parameters: &Map<Tensor, Vec<R>>, direction: &Map<Tensor, Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interface::FORMS;
     use crate::ir::parse;
     use crate::lower::lower;
 
@@ -393,7 +399,7 @@ mod tests {
     fn compared(function: &str, blocks: &str) -> Result<usize, Disagreement> {
         let (head, _) = function.split_once(" -> ").unwrap();
         let (function, jacobian) = (parse(function).unwrap(), parse(&format!("{head}\n{blocks}")).unwrap());
-        Selfcheck::new(&function, false).compare(Kind::Jacobian, &[], &lower(jacobian, true))
+        Selfcheck::new(&function, false).compare(Request { form: &FORMS[0], into: false }, &[], &lower(jacobian, true))
     }
 
     fn blocks(by_x: &str, by_a: &str) -> String {
