@@ -198,14 +198,20 @@ fn compile_caught(
         }
         None => simplified(without_value(derivative.clone()), effort),
     };
+    let second = read.interface.products.contains(&Kind::Hessian);
     // second derivatives by the rules of intrinsics, not of their elements
-    let whole = primal.definitions.iter().any(|d| matches!(d.body, ir::Body::Intrinsic(..)));
-    let gradient = if whole && read.interface.products.contains(&Kind::Hessian) {
-        let product = products::jacobian(primal.clone());
-        simplified(without_value(diff::definitions::differentiate(product.program, product.of)), effort).0
-    } else {
-        jacobian.clone()
+    let whole = second && primal.definitions.iter().any(|d| matches!(d.body, ir::Body::Intrinsic(..)));
+    let smooth = if second { diff::second::prepare(&primal) } else { None };
+    let gradient = match (whole, &smooth) {
+        (true, _) => {
+            let product = products::jacobian(smooth.as_ref().unwrap_or(&primal).clone());
+            Some(diff::definitions::differentiate(product.program, product.of))
+        }
+        (_, Some(smooth)) => differentiate(smooth, products::jacobian, &mut diagnostics),
+        _ => None,
     };
+    // before and after simplification, where it is not the Jacobian
+    let gradient = gradient.map(without_value).map(|plain| (plain.clone(), simplified(plain, effort).0));
     let mut found = Vec::new();
     for kind in read.interface.products.clone() {
         let (from, what): (&Program, What) = match kind {
@@ -215,7 +221,7 @@ fn compile_caught(
             }
             Kind::Jvp => (&primal, products::jvp),
             Kind::Vjp => (&primal, products::vjp),
-            _ => (&gradient, products::hessian),
+            _ => (gradient.as_ref().map_or(&jacobian, |(_, simplified)| simplified), products::hessian),
         };
         let Some(derivative) = differentiate(from, what, &mut diagnostics) else { continue };
         let seeds = what(from.clone()).seeds;
@@ -249,7 +255,10 @@ fn compile_caught(
             Kind::Jacobian | Kind::Into => Some(without_value(stages.derivative.clone())),
             Kind::Jvp => again(&stages.primal, products::jvp),
             Kind::Vjp => again(&stages.primal, products::vjp),
-            Kind::Hessian => again(&without_value(stages.derivative.clone()), products::hessian),
+            Kind::Hessian => {
+                let plain = gradient.as_ref().map_or_else(|| without_value(stages.derivative.clone()), |(plain, _)| plain.clone());
+                again(&plain, products::hessian)
+            }
         }
     };
     emitter.emit(Kind::Jacobian, &[], &stages.jacobian, &unsimplified, stages.report);

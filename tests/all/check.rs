@@ -207,7 +207,8 @@ fn a_wrong_hessian_fails() {
 #[test]
 fn where_no_input_can_move_values_are_roughly_the_same() {
     let verdict = |found: f64| {
-        let others = [("f_value_and_jacobian", Kind::ValueAndJacobian, &move |_: &[Vec<f64>], _: &[Vec<f64>]| Some(vec![vec![found], vec![]]))];
+        let others =
+            [("f_value_and_jacobian", Kind::ValueAndJacobian, &move |_: &[Vec<f64>], _: &[Vec<f64>]| Some(vec![vec![found], vec![]]))];
         let others = others.map(|(name, kind, run)| (name, kind, run as Run<'_>));
         let (name, point, epsilon) = ("f", vec![vec![]], f64::EPSILON);
         let run = || {
