@@ -200,18 +200,24 @@ fn compile_caught(
         }
         None => simplified(without_value(derivative.clone()), effort),
     };
+    let second = forms().any(Form::is_of_scalars);
     // second derivatives by the rules of intrinsics, not of their elements
-    let whole = primal.definitions.iter().any(|d| matches!(d.body, ir::Body::Intrinsic(..)));
-    let gradient = if whole && forms().any(Form::is_of_scalars) {
-        let product = products::jacobian(primal.clone());
-        simplified(without_value(diff::definitions::differentiate(product.program, product.of)), effort).0
-    } else {
-        jacobian.clone()
+    let whole = second && primal.definitions.iter().any(|d| matches!(d.body, ir::Body::Intrinsic(..)));
+    let smooth = if second { diff::second::prepare(&primal) } else { None };
+    let gradient = match (whole, &smooth) {
+        (true, _) => {
+            let product = products::jacobian(smooth.as_ref().unwrap_or(&primal).clone());
+            Some(diff::definitions::differentiate(product.program, product.of))
+        }
+        (_, Some(smooth)) => differentiate(smooth, products::jacobian, &mut diagnostics),
+        _ => None,
     };
+    // before and after simplification, where it is not the Jacobian
+    let gradient = gradient.map(without_value).map(|plain| (plain.clone(), simplified(plain, effort).0));
     let mut others = Vec::new();
     for form in forms().filter(|form| !is_jacobian(form)) {
         let (what, second) = what(form);
-        let from = if second { &gradient } else { &primal };
+        let from = if second { gradient.as_ref().map_or(&jacobian, |(_, simplified)| simplified) } else { &primal };
         let Some(derivative) = differentiate(from, what, &mut diagnostics) else { continue };
         let seeds = what(from.clone()).seeds;
         let (program, report) = simplified(derivative, effort);
@@ -242,7 +248,11 @@ fn compile_caught(
         (true, false) => Some(without_value(stages.derivative.clone())),
         _ => {
             let (what, second) = what(form);
-            let from = if second { without_value(stages.derivative.clone()) } else { stages.primal.clone() };
+            let from = match (second, &gradient) {
+                (true, Some((plain, _))) => plain.clone(),
+                (true, None) => without_value(stages.derivative.clone()),
+                _ => stages.primal.clone(),
+            };
             differentiate(&from, what, &mut Diagnostics::default())
         }
     };

@@ -129,7 +129,7 @@ pub fn trace<F: Real>(a: &ArrayRef2<F>) -> F {
 
 /// The Euclidean norm of an array of any shape: of a matrix, Frobenius'.
 ///
-/// Its derivative at zero is NaN.
+/// Its derivative at zero is 0, the least of its subgradients.
 #[must_use]
 pub fn norm<F: Real, D: Dimension>(a: &ArrayRef<F, D>) -> F {
     a.iter().fold(F::zero(), |sum, x| sum + *x * *x).sqrt()

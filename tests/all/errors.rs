@@ -38,6 +38,8 @@ fn several_mistakes_are_reported_at_once_and_each_once() {
 fn what_has_no_type_has_a_message() {
     let message = |source: &str| compile("", source).diagnostics.first().map(|d| d.message.clone()).unwrap_or_default();
     assert_eq!(message("fn f(x: f64) -> f64 { 2 * x }"), "cannot apply `*` to an integer and a float");
+    let slice = "fn f(x: &[f64]) -> f64 { let mut s = 0.0; for i in 0..x.len() { s += x[i..].iter().sum::<f64>(); } s }";
+    assert_eq!(message(slice), "how long this slice is depends on the index of a loop");
     assert_eq!(message("fn f(x: f64) -> f64 { let u = [x; 3]; let mut i = 0; u[i += 1] }"), "0 positions for one axis");
     assert_eq!(message("fn f(x: f64) -> (f64, f64) { x }"), "expected a tuple of 2 results, found a float");
     assert_eq!(message("fn f(x: &Array2<f64>) -> Array2<f64> { Array2::from_diag(x) }"), "expected an array of one axis");

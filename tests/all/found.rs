@@ -312,6 +312,153 @@ fn an_element_of_a_product_is_read_outside_loops() {
     assert_eq!(reads_an_element_of_a_product_value_and_jacobian(&x, 2.0), (30.0, 15.0));
 }
 
+#[jacobian(value, wrt(x))]
+fn elements_of_products(a: &Array2<f64>, x: &[f64]) -> (Array2<f64>, f64) {
+    let c = a.dot(a);
+    let mut s = c[[1, 1]];
+    for v in x {
+        s = s * 0.5 + v * c[[0, 1]];
+    }
+    (c, s)
+}
+
+#[jacobian(value, hessian)]
+fn an_element_in_a_hessian(a: &Array2<f64>) -> f64 {
+    let b = a.dot(&a.t());
+    b[[0, 0]].ln() + b.sum()
+}
+
+#[test]
+fn elements_of_products_are_read_beside_the_whole() {
+    let a = array![[1.0, 2.0], [3.0, 4.0]];
+    let ((c, s), (dc, ds)) = elements_of_products_value_and_jacobian(&a, &[0.5, 2.0]);
+    assert_eq!((c, s), (a.dot(&a), 28.0));
+    assert_eq!((dc.sum(), ds.to_vec()), (0.0, vec![5.0, 10.0]));
+    let gradient = |x: &[f64]| an_element_in_a_hessian_jacobian(&Array2::from_shape_vec((2, 2), x.to_vec()).unwrap()).into_iter().collect();
+    let hessian: Vec<f64> = an_element_in_a_hessian_hessian(&a).into_iter().collect();
+    close("an_element_in_a_hessian", &hessian, &differences(gradient, &[1.0, 2.0, 3.0, 4.0]));
+}
+
+/// Lengths whose squares have weights, and roots that are written as powers.
+mod lengths {
+    use jac_runtime::jacobian;
+    use ndarray::Array1;
+
+    #[jacobian]
+    pub fn weighted(k: f64, x: f64, y: f64) -> f64 {
+        (k * x * x + y * y).sqrt()
+    }
+
+    #[jacobian]
+    pub fn mahalanobis(x: &[f64; 2], s: &[[f64; 2]; 2]) -> f64 {
+        let mut total = 0.0;
+        for i in 0..2 {
+            for j in 0..2 {
+                total += x[i] * s[i][j] * x[j];
+            }
+        }
+        total.sqrt()
+    }
+
+    #[jacobian]
+    pub fn haversine(a: &[f64; 2], b: &[f64; 2]) -> f64 {
+        let (s, t) = (((a[0] - b[0]) / 2.0).sin(), ((a[1] - b[1]) / 2.0).sin());
+        2.0 * (s * s + a[0].cos() * b[0].cos() * t * t).sqrt().asin()
+    }
+
+    #[jacobian]
+    pub fn of_any_length(w: &Array1<f64>, x: &Array1<f64>) -> f64 {
+        let mut total = 0.0;
+        for i in 0..x.len() {
+            total += w[i] * x[i] * x[i];
+        }
+        total.sqrt().cos()
+    }
+
+    #[jacobian(strict)]
+    pub fn power(x: &[f64; 2]) -> f64 {
+        (x[0] * x[0] + x[1] * x[1]).powf(0.5)
+    }
+
+    #[jacobian(strict)]
+    pub fn power_of_any_length(x: &[f64]) -> f64 {
+        x.iter().map(|v| v * v).sum::<f64>().powf(0.5).cos()
+    }
+
+    #[jacobian]
+    pub fn no_length(x: f64, y: f64) -> f64 {
+        (y * x * x - y * y * x).sqrt()
+    }
+}
+
+#[test]
+fn lengths_have_the_derivative_0_at_0() {
+    assert_eq!(lengths::weighted_jacobian(2.0, 0.0, 0.0), (0.0, 0.0, 0.0));
+    assert_eq!(lengths::weighted_jacobian(4.0, 1.0, 0.0), (0.25, 2.0, 0.0));
+    // 0 by terms that cancel: the root has no finite derivative there
+    assert!(!lengths::weighted_jacobian(-1.0, 1.0, 1.0).1.is_finite());
+    assert!(!lengths::no_length_jacobian(1.0, 1.0).0.is_finite());
+    assert_eq!(lengths::mahalanobis_jacobian(&[0.0; 2], &[[2.0, 0.3], [0.3, 1.0]]), ([0.0; 2], [[0.0; 2]; 2]));
+    assert_eq!(lengths::haversine_jacobian(&[0.3, 0.7], &[0.3, 0.7]), ([0.0; 2], [0.0; 2]));
+    let (w, x) = lengths::of_any_length_jacobian(&array![1.0, 2.0], &array![0.0, 0.0]);
+    assert_eq!((w, x), (array![0.0, 0.0], array![0.0, 0.0]));
+    assert_eq!(lengths::power_jacobian(&[0.0; 2]), [0.0; 2]);
+    close("power", &lengths::power_jacobian(&[3.0, 4.0]), &[0.6, 0.8]);
+    assert_eq!(lengths::power_of_any_length_jacobian(&[0.0; 2]), array![0.0, 0.0]);
+}
+
+/// Second derivatives where a part has a kink and the whole has none.
+mod smooth {
+    use jac_runtime::jacobian;
+
+    #[jacobian(hessian)]
+    pub fn softplus(z: f64) -> f64 {
+        z.max(0.0) + (-z.abs()).exp().ln_1p()
+    }
+
+    #[jacobian(hessian, wrt(w))]
+    pub fn log_likelihood(w: &[f64; 2], x: &[f64], y: &[f64]) -> f64 {
+        let mut total = 0.0;
+        for (x, y) in x.iter().zip(y) {
+            let z = w[0] + w[1] * x;
+            total += y * z - (z.max(0.0) + (-z.abs()).exp().ln_1p());
+        }
+        total
+    }
+
+    #[jacobian(hessian)]
+    pub fn even(z: f64) -> f64 {
+        z.abs().cos()
+    }
+
+    #[jacobian(hessian)]
+    pub fn sinc(w: &[f64]) -> f64 {
+        let n = w.iter().map(|a| a * a).sum::<f64>().sqrt();
+        if n < 1e-8 {
+            1.0 - n * n / 6.0
+        } else {
+            n.sin() / n
+        }
+    }
+
+    #[jacobian(hessian)]
+    pub fn powers(x: f64, y: f64) -> f64 {
+        let n = x.hypot(y);
+        let m = (x * x + 2.0 * y * y).sqrt();
+        (-0.5 * n * n).exp() + m.powi(2) + n * (m * 2.0 * n) * m
+    }
+}
+
+#[test]
+fn second_derivatives_are_right_where_only_a_part_has_a_kink() {
+    assert_eq!(smooth::softplus_hessian(0.0), 0.25);
+    assert_eq!(smooth::softplus_jacobian(0.0), 0.5);
+    assert_eq!(smooth::log_likelihood_hessian(&[0.0; 2], &[1.0, 3.0], &[1.0, 0.0]), [[-0.5, -1.0], [-1.0, -2.5]]);
+    assert_eq!(smooth::even_hessian(0.0), -1.0);
+    assert_eq!(smooth::sinc_hessian(&[0.0; 3]), array![[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, -1.0]] / 3.0);
+    assert_eq!(smooth::powers_hessian(0.0, 0.0), ((1.0, 0.0), (0.0, 3.0)));
+}
+
 struct Options {
     w: Vec<f64>,
 }

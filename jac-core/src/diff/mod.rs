@@ -3,14 +3,16 @@
 //! Before: a program that verifies. After: its Jacobian's blocks are defined, of shape
 //! `output.shape ++ input.shape`, beside what they need. Programs of known lengths, unrolled to
 //! scalars, go through [`elimination`]; others through [`definitions`]. [`products`] are derivatives of
-//! other programs. Lengths, which have no derivative where they are 0, are known to `norms`.
+//! other programs. Lengths, which have no derivative where they are 0, are known to `norms`; [`second`] says of what
+//! second derivatives are taken.
 
 pub mod definitions;
 pub mod elimination;
 mod norms;
 pub mod products;
+pub mod second;
 
-use crate::ir::{template, Expr, Program, Tensor};
+use crate::ir::{template, Arena, Expr, Program, Tensor};
 use crate::ops::Op;
 
 /// What `op(args)`, whose value is `e`, depends on among what is `wanted`, with its derivative by each.
@@ -19,7 +21,7 @@ fn partials(program: &mut Program, e: Expr, op: Op, args: &[Expr], wanted: impl 
     for (k, a) in args.iter().enumerate().filter(|(_, a)| wanted(a)) {
         // `u / cosh(a)`, of which the second derivative of tanh consists, is `-tanh(a)` times as steep as it is high; by way
         // of `cosh` it would be ∞ times 0 from 711 on
-        let factors = if (op, k) == (Op::Div, 1) { factors(program, *a) } else { Vec::new() };
+        let factors = if (op, k) == (Op::Div, 1) { factors(&program.arena, *a) } else { Vec::new() };
         if !factors.iter().any(|f| argument_of_cosh(program, *f).is_some()) {
             out.push((*a, partial(program, e, op, args, k)));
             continue;
@@ -39,10 +41,10 @@ fn argument_of_cosh(program: &Program, e: Expr) -> Option<Expr> {
 }
 
 /// What an expression is the product of.
-fn factors(program: &Program, e: Expr) -> Vec<Expr> {
+fn factors(arena: &Arena, e: Expr) -> Vec<Expr> {
     let (mut waiting, mut out) = (vec![e], Vec::new());
     while let Some(e) = waiting.pop() {
-        match program.arena.as_apply(e) {
+        match arena.as_apply(e) {
             Some((Op::Mul, args)) => waiting.extend(args.iter().rev()),
             _ => out.push(e),
         }
@@ -53,14 +55,18 @@ fn factors(program: &Program, e: Expr) -> Vec<Expr> {
 /// The partial derivative of `op(args)`, whose value is `e`, with respect to its argument `k`.
 fn partial(program: &mut Program, e: Expr, op: Op, args: &[Expr], k: usize) -> Expr {
     let mut bindings: Vec<(&str, Expr)> = ["a", "b", "c"].into_iter().zip(args.iter().copied()).collect();
-    let mut value = e;
-    if norms::is_length(program, op, args) && !program.regular.contains(&e) {
-        let (zero, one) = (program.arena.constant(0), program.arena.constant(1));
-        let at_zero = program.arena.apply(Op::Eq, vec![e, zero]);
-        value = program.arena.select(at_zero, one, e);
+    let (mut op, mut value) = (op, e);
+    if !program.regular.contains(&e) {
+        if let Some(vanishing) = norms::vanishing(program, e, op, args) {
+            let one = program.arena.constant(1);
+            value = program.arena.select(vanishing, one, e);
+            // a root that is written as a power has its derivative by its value, too
+            op = if op == Op::Pow { Op::Sqrt } else { op };
+        }
     }
     bindings.push(("y", value));
-    template(program, op.entry().derivative[k], &bindings)
+    let rule = if op == Op::Abs && program.one_sided { "select(a < 0, -1, 1)" } else { op.entry().derivative[k] };
+    template(program, rule, &bindings)
 }
 
 /// What the block of one output and one input is called.

@@ -7,21 +7,134 @@
 //! Code that cannot be asked at 0 is spared that: where the function divides by the length anyway, or
 //! computes it only in a branch that excludes 0.
 
-use crate::ir::{Arena, Constant, Expr, Map, Node, Program, Role, Set, Tensor};
+use super::factors;
+use crate::ir::{Affine, Arena, Constant, Expr, Map, Node, Program, Role, Set, Tensor};
 use crate::ops::Op;
 
 /// Factors are looked for in products of no more than this many.
 const FACTORS: usize = 32;
+/// Products of sums are multiplied out to no more than this many terms.
+const TERMS: usize = 64;
 /// Conditions are read no deeper than this.
 const CONDITIONS: u32 = 8;
 
-/// Whether `op(args)` is a length: it is 0 only where the derivative of what the root is taken of is 0, too.
-pub(super) fn is_length(program: &Program, op: Op, args: &[Expr]) -> bool {
-    match op {
-        Op::Hypot => true,
-        Op::Sqrt => is_sum_of_squares(program, scaled(program, args[0])),
-        _ => false,
+/// The condition that `op(args)`, whose value is `e`, is a length that is 0, together with the derivative of what the root is taken of. Squares may be
+/// weighted by what may be negative, as in `k·x·x + y·y`: then all that is squared has to be 0.
+pub(super) fn vanishing(program: &mut Program, e: Expr, op: Op, args: &[Expr]) -> Option<Expr> {
+    let length = Length::of(program, op, args)?;
+    let zero = program.arena.constant(0);
+    let is_zero = program.arena.apply(Op::Eq, vec![e, zero]);
+    let Length::Weighted(squares) = length else { return Some(is_zero) };
+    let squares = squares.sum(program)?;
+    let all = program.arena.apply(Op::Eq, vec![squares, zero]);
+    Some(program.arena.apply(Op::And, vec![is_zero, all]))
+}
+
+/// What `op(args)` is the square root of, however that is written.
+pub(super) fn root(arena: &Arena, op: Op, args: &[Expr]) -> Option<Expr> {
+    let half = |e: Expr| arena.as_const(e).is_some_and(|c| c.to_f64() == 0.5);
+    (op == Op::Sqrt || op == Op::Pow && half(args[1])).then(|| args[0])
+}
+
+enum Length {
+    /// It is 0 only where the derivative of what the root is taken of is 0, too.
+    Plain,
+    /// That holds where all the squares are 0.
+    Weighted(Squares),
+}
+
+impl Length {
+    fn of(program: &Program, op: Op, args: &[Expr]) -> Option<Length> {
+        if op == Op::Hypot {
+            return Some(Length::Plain);
+        }
+        match root(&program.arena, op, args)? {
+            a if is_sum_of_squares(program, scaled(program, a)) => Some(Length::Plain),
+            a => Squares::of(program, a).map(Length::Weighted),
+        }
     }
+}
+
+/// What is squared in an expression that has two of these as factors everywhere: where they are 0, it is, and its derivative.
+struct Squares {
+    bases: Set<Expr>,
+    /// With their lengths, sums of such expressions.
+    sums: Vec<(Affine, Squares)>,
+}
+
+impl Squares {
+    fn of(program: &Program, e: Expr) -> Option<Squares> {
+        let terms = products(program, e, 0)?;
+        let squared = |term: &Map<Expr, usize>| term.iter().filter(|(_, n)| **n > 1).map(|(f, _)| *f).collect::<Vec<_>>();
+        let bases: Set<Expr> = terms.iter().flat_map(squared).collect();
+        let mut sums = Vec::new();
+        for term in &terms {
+            let known: usize = term.iter().filter(|(f, _)| bases.contains(*f)).map(|(_, n)| n).sum();
+            if known < 2 {
+                sums.push(term.keys().find_map(|f| match &program.arena[*f] {
+                    Node::Sum(length, body) => Some((length.clone(), Squares::of(program, *body)?)),
+                    _ => None,
+                })?);
+            }
+        }
+        Some(Squares { bases, sums })
+    }
+
+    /// The sum of the squares.
+    fn sum(self, program: &mut Program) -> Option<Expr> {
+        let mut squares: Vec<Expr> = self.bases.into_iter().map(|b| program.arena.apply(Op::Mul, vec![b, b])).collect();
+        for (length, inner) in self.sums {
+            let body = inner.sum(program)?;
+            squares.push(program.arena.insert(Node::Sum(length, body)));
+        }
+        squares.into_iter().reduce(|a, b| program.arena.apply(Op::Add, vec![a, b]))
+    }
+}
+
+/// The products that an expression is the sum of: their factors, with how often each is one. Signs, constants and what it is
+/// divided by are left out; what is squared is not multiplied out. `None` of many.
+fn products(program: &Program, e: Expr, depth: usize) -> Option<Vec<Map<Expr, usize>>> {
+    let arena = &program.arena;
+    let one = |e: Expr, n: usize| Some(vec![Map::from_iter([(e, n)])]);
+    let inner = |e: Expr| products(program, e, depth + 1);
+    let Some((op, args)) = arena.as_apply(e).filter(|_| depth < TERMS) else {
+        return match &arena[e] {
+            Node::Const(c) if c.is_zero() => Some(Vec::new()),
+            Node::Const(_) => Some(vec![Map::default()]),
+            _ => one(e, 1),
+        };
+    };
+    let terms = match (op, args) {
+        (Op::Neg | Op::Keep, &[a]) | (Op::Div, &[a, _]) => inner(a)?,
+        (Op::Add | Op::Sub, &[a, b]) => inner(a)?.into_iter().chain(inner(b)?).collect(),
+        (Op::MulAdd, &[a, b, c]) => multiplied(&[a, b], &inner)?.into_iter().chain(inner(c)?).collect(),
+        (Op::Mul, _) => multiplied(&factors(arena, e), &inner)?,
+        (Op::Pow, &[a, n]) => match arena.as_const(n).and_then(Constant::to_integer) {
+            Some(n) if n > 0 => one(a, n as usize)?,
+            _ => one(e, 1)?,
+        },
+        _ => one(e, 1)?,
+    };
+    (terms.len() <= TERMS).then_some(terms)
+}
+
+fn multiplied(factors: &[Expr], inner: &dyn Fn(Expr) -> Option<Vec<Map<Expr, usize>>>) -> Option<Vec<Map<Expr, usize>>> {
+    let mut times: Map<Expr, usize> = Map::default();
+    factors.iter().for_each(|f| *times.entry(*f).or_default() += 1);
+    let mut out = vec![Map::default()];
+    for (f, n) in times {
+        let terms = if n > 1 { vec![Map::from_iter([(f, n)])] } else { inner(f)? };
+        if out.len() * terms.len() > TERMS {
+            return None;
+        }
+        let both = |a: &Map<Expr, usize>| {
+            let mut products = terms.clone();
+            products.iter_mut().for_each(|p| a.iter().for_each(|(f, n)| *p.entry(*f).or_default() += n));
+            products
+        };
+        out = out.iter().flat_map(both).collect();
+    }
+    Some(out)
 }
 
 /// The expression without what it is multiplied with or divided by and does not vary, whatever its sign.
@@ -124,7 +237,7 @@ pub(super) fn regular(program: &Program) -> Set<Expr> {
     let roots = program.roots();
     let order = arena.reachable(roots.iter().copied());
     let lengths: Vec<Expr> =
-        order.iter().copied().filter(|e| arena.as_apply(*e).is_some_and(|(op, args)| is_length(program, op, args))).collect();
+        order.iter().copied().filter(|e| arena.as_apply(*e).and_then(|(op, args)| Length::of(program, op, args)).is_some()).collect();
     if lengths.is_empty() {
         return Set::default();
     }
@@ -205,7 +318,7 @@ fn are_all_singular(arena: &Arena, order: &[Expr], roots: &Set<Expr>, n: Expr) -
 
 /// Whether `n` is computed only in arms of branches that are not taken where it is 0.
 fn is_behind_condition(arena: &Arena, order: &[Expr], roots: &Set<Expr>, n: Expr) -> bool {
-    let of = arena.as_apply(n).map_or(n, |(op, args)| if op == Op::Sqrt { args[0] } else { n });
+    let of = arena.as_apply(n).and_then(|(op, args)| root(arena, op, args)).unwrap_or(n);
     let decides = |c: Expr| [true, false].map(|holds| excludes_zero(arena, c, holds, [n, of], CONDITIONS));
     let open: Map<Expr, [bool; 2]> = order
         .iter()

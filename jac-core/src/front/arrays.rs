@@ -271,6 +271,10 @@ impl Reader<'_> {
                     if count.known().is_some_and(|n| n < 0) || matches!((to.known(), length.known()), (Some(t), Some(n)) if t > n) {
                         return self.fail(span, "this range is not inside the axis", "");
                     }
+                    if count.is_indexed() {
+                        let help = "write a loop over the positions, such as `for j in i..x.len() { s += x[j]; }`";
+                        return self.fail(span, "how long this slice is depends on the index of a loop", help);
+                    }
                     let first = if *step > 0 { from } else { to.plus(&Affine::from(1), -1) };
                     shape.push(count);
                     along.push((Some(first), *step, true));

@@ -26,21 +26,22 @@ const SYNTAX: &[(&str, &str)] = &[
     ("`const`s from outside in capitals, fields, `self.field`, calls on them", "constants, evaluated on entry; the type comes from the use or from `let k: T = …`"),
     ("`&mut` to variables, `iter_mut`, `mem::swap`", "references are followed; pointing one elsewhere is an error"),
     ("`as` between integers and to the float type", "a cast that may change a run-time integer, and one of a float, is an error"),
-    ("`a[i]`, `a[i][j]`, `a[[i, j]]`, `a[i..j]`", "positions are sums of indices and lengths, times literals"),
+    ("`a[i]`, `a[i][j]`, `a[[i, j]]`, `a[i..j]`", "positions are sums of indices and lengths, times literals; a slice is as long in every round of a loop over a run-time length"),
+    ("`zip` and sums of arrays of run-time lengths", "the lengths must be equal: the generated function panics where they are not, though `zip` would stop at the shorter"),
     ("`T: Float`, `T::from(x)`, `T::zero()`, `T::one()`", "the generics stay in the generated code"),
-    ("`&mut [f64; N]`, `&mut [f64]`, `&mut Array1<f64>` parameters", "out-parameters are results; every element must be assigned"),
+    ("`&mut [f64; N]`, `&mut [f64]`, `&mut Array1<f64>` parameters", "out-parameters are results; every element must be assigned, and none read before; a state goes in by `&` and out by another parameter"),
 ];
 
 /// Conventions where a derivative does not exist or is not finite, by name.
 const CONVENTIONS: &[(&str, &str, &str)] = &[
-    ("kink", "`abs′(0) = 0`; a tie of `max` or `min` splits ½ : ½", "as JAX and PyTorch; the mean of both sides, so that kinks that cancel do"),
+    ("kink", "`abs′(0) = 0`; a tie of `max` or `min` splits ½ : ½", "as JAX and PyTorch; the mean of both sides, so that kinks that cancel do. Second derivatives have the slope of `|z|` at 0 from the right, so that they are right where a function is smooth though a part of it is not: `cos |z|`, `|z| · |z|`, softplus as `z.max(0.0) + (-z.abs()).exp().ln_1p()`; at a tie of `max` or `min` only the derivative of each side counts"),
     ("step", "`floor`, `ceil`, `round`, `trunc`, `signum`: 0", "the derivative wherever there is one"),
     ("branch", "the derivative is that of the branch taken, `if x == 0.0 { 0.0 } else { x }` included", "a branch is a decision of the program's author, as in JAX and PyTorch; where the derivative matters do not compare a variable with a single point, and keep the terms of first order in the arm of an ε-guard: `if w.abs() > 1e-6 { (w * t).sin() / w } else { t - w * w * t * t * t / 6.0 }`"),
-    ("length", "√ of a sum of squares, also as `powf(0.5)`, `hypot`, `linalg::norm`: 0 where they are 0; `√x` of a plain `x` keeps `√′(0) = ∞`", "the least subgradient, as `abs′(0) = 0`; so even functions of a length, `cos ‖w‖` or `sin ‖w‖ / ‖w‖` under its guard, have their derivative 0 at 0"),
+    ("length", "√ of a sum of squares, also weighted (`(k * x * x + y * y).sqrt()`), as `powf(0.5)`, `hypot`, `linalg::norm`: 0 where they are 0; `√x` of a plain `x`, and `x.powf(p)` of a parameter `p`, keep `√′(0) = ∞`", "the least subgradient, as `abs′(0) = 0`; so even functions of a length, `cos ‖w‖` or `sin ‖w‖ / ‖w‖` under its guard, have their derivative 0 at 0. Second derivatives are right there for what is a function of the square: `n * n`, `n.powi(4)`, `1.0 - n * n / 6.0` in the arm of a guard; `n.cos()` needs the guard. Squares that underflow are 0"),
     ("power", "`x.powi(n)` at n = 0 and `x.powf(y)` at y = 0: 0 by `x`, also at x = 0; `x.powf(y)` by `y` at x = 0: 0 if y ≥ 0", "as JAX and PyTorch, for exponents known at compile time or not"),
     ("0/0", "`x·√x` at 0: NaN, in that column only", "each factor's limit is taken alone, ∞·0 is NaN; guard the point with a branch"),
     ("widened", "`x / x` and `1 / (1 / x)` have the derivatives of 1 and `x` everywhere", "a rewrite may widen the domain of definition, never narrow it"),
-    ("overflow", "where an intermediate value overflows the derivative may be NaN: `exp(x).ln_1p()` at 1000, `1 / (1 + exp(-x))` at −800", "∞ in the function as written is ∞ in its derivative, as in JAX and PyTorch, even where the function's value comes back from it; use a form that does not overflow: `0.5 + 0.5 * tanh(x / 2)`"),
+    ("overflow", "where an intermediate value overflows the derivative may be NaN: `exp(x).ln_1p()` at 1000, `1 / (1 + exp(-x))` at −800; in `f32` from 89 on", "∞ in the function as written is ∞ in its derivative, as in JAX and PyTorch, even where the function's value comes back from it; use a form that does not overflow: `0.5 + 0.5 * tanh(x / 2)`"),
     ("edge", "one-sided at the ends of a domain: `sqrt′(0) = ∞`, `asin′(1) = ∞`, `acos′(1) = −∞`", "the limit from inside"),
     ("value", "may differ from the function's by rounding, and by the sign of a zero; compensated sums and rounding by a large constant may be undone", "sums and products are rewritten as over the reals, where sampling shows no loss of digits or range against the derivative as written; `strict` rewrites nothing, and its value is the function's bit for bit"),
 ];
@@ -53,7 +54,7 @@ pub fn language() -> String {
     out += "Anything that is not listed is an error at the offending token that says what to write instead.\n\n";
     out += "## Types\n\n";
     out += "`f64`, `f32` or a type parameter bounded by num-traits' `Float`, one of them throughout; nested fixed arrays of\n";
-    out += "them by value or reference, slices, `Vec`, and ndarray's `Array`, `ArrayView`, `ArrayRef` and `ArcArray` of rank 0 to 6.\n";
+    out += "them by value or reference, slices and `Vec`s of them alone (not of arrays), and ndarray's `Array`, `ArrayView`, `ArrayRef` and `ArcArray` of rank 0 to 6.\n";
     out += "Integers and `bool`s are parameters that are not differentiated; of any other type the fields are constants.\n\n";
     out += "## Syntax\n\n| written | what becomes of it |\n|---|---|\n";
     for (written, meaning) in SYNTAX {

@@ -193,6 +193,8 @@ pub struct Program {
     pub partials: Map<Expr, Vec<(Expr, Expr)>>,
     /// Whether nothing may be reassociated.
     pub strict: bool,
+    /// Whether the derivative of `|z|` at 0 is that from the right, as second derivatives have it, and not 0.
+    pub one_sided: bool,
     /// The lengths, roots of sums of squares, whose derivative is never asked for where they are 0.
     pub regular: Set<Expr>,
     /// The constants from outside that may be evaluated only where the function does: an index in them may be out of

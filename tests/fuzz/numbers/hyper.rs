@@ -19,6 +19,8 @@ pub struct H {
 thread_local! {
     /// The unit of rounding of the functions that are compared.
     pub(crate) static UNIT: Cell<f64> = const { Cell::new(f64::EPSILON) };
+    /// Whether the slope of `|x|` at 0 is that from the right, as second derivatives have it.
+    pub(crate) static ONE_SIDED: Cell<bool> = const { Cell::new(false) };
     /// Whether a decision of this run hangs on rounding.
     pub(crate) static UNSTABLE: Cell<bool> = const { Cell::new(false) };
 }
@@ -270,7 +272,7 @@ impl H {
     pub fn abs(self) -> H {
         match self.decide(c(0.0)) {
             Some(Ordering::Less) => -self,
-            Some(Ordering::Equal) => H { p: [0.0; 4], ..self },
+            Some(Ordering::Equal) if !ONE_SIDED.get() => H { p: [0.0; 4], ..self },
             _ => self,
         }
     }
