@@ -4,6 +4,7 @@
 //! derivative of `f(x + s·t)` by the scalar `s` at 0, `Jᵀ·c` the gradient of `Σ c·f(x)`, and the
 //! Hessian the Jacobian of a gradient.
 
+use super::second::factor_denominators;
 use crate::ir::{Affine, Arena, Body, Expr, Index, Map, Node, Program, Role, Tensor};
 use crate::ops::Op;
 use std::ops::Range;
@@ -84,7 +85,6 @@ pub fn vjp(mut program: Program) -> Product {
 
 /// The Hessian, from the derivative of a function of one scalar output: the results are the blocks
 /// of each input by each.
-pub fn hessian(derivative: Program) -> Product {
     let derivative = as_function(derivative);
     let wrt = derivative.wrt.clone();
     let inputs: Vec<String> = wrt.iter().map(|x| derivative.info(*x).name.clone()).collect();
@@ -106,6 +106,7 @@ pub fn hvp(derivative: Program) -> Product {
 
 /// The derivative as a function of its own: the blocks are its outputs.
 fn as_function(mut derivative: Program) -> Program {
+    factor_denominators(&mut derivative);
     derivative.outputs = derivative.blocks.drain(..).map(|b| b.tensor).collect();
     derivative.prune();
     derivative

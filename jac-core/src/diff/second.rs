@@ -9,7 +9,7 @@ use super::{factors, norms};
 use crate::ir::{Arena, Expr, Map, Node, Program};
 use crate::ops::Op;
 
-/// Products of more factors are left as they are.
+/// Products of more factors are left as they are, and sums and products nested deeper.
 const FACTORS: usize = 32;
 
 /// The function to take second derivatives of, if it is not the function itself.
@@ -69,4 +69,91 @@ fn squares(arena: &mut Arena, all: &[Expr]) -> Option<Expr> {
         }
     }
     found.then(|| left.into_iter().reduce(|a, b| arena.apply(Op::Mul, vec![a, b]))).flatten()
+}
+
+/// The gradient to differentiate: sums in its denominators are written as products with the `cosh` that all of their terms
+/// have as a factor. The sum of what overflows is not differentiated then, only `cosh`, of which that is known not to matter.
+pub fn factor_denominators(program: &mut Program) {
+    let roots = program.roots();
+    let new = program.arena.map(&roots, |arena, e, node| {
+        if let Node::Apply(Op::Div, args) = &node {
+            let all: Vec<Expr> = factors(arena, args[1]).into_iter().flat_map(|f| without_cosh(arena, f)).collect();
+            if let Some(product) = all.into_iter().reduce(|a, b| arena.apply(Op::Mul, vec![a, b])) {
+                if product != args[1] {
+                    return arena.apply(Op::Div, vec![args[0], product]);
+                }
+            }
+        }
+        if arena[e] == node {
+            e
+        } else {
+            arena.insert(node)
+        }
+    });
+    program.set_roots(&new);
+}
+
+/// A sum as all the `cosh` that are factors of each of its terms, and what is left.
+fn without_cosh(arena: &mut Arena, e: Expr) -> Vec<Expr> {
+    let (mut out, mut rest) = (Vec::new(), e);
+    loop {
+        let mut first = rest;
+        while let Some((Op::Add | Op::Sub | Op::Neg, args)) = arena.as_apply(first) {
+            first = args[0];
+        }
+        let all = if first == rest { Vec::new() } else { factors(arena, first) };
+        let is_cosh = |f: &Expr| arena.as_apply(*f).is_some_and(|(op, _)| op == Op::Cosh);
+        let candidates: Vec<Expr> = all.into_iter().filter(is_cosh).collect();
+        let Some((f, left)) = candidates.into_iter().find_map(|f| Some((f, quotient(arena, rest, f, 0)?))) else { break };
+        out.push(f);
+        rest = left;
+    }
+    out.push(rest);
+    out
+}
+
+/// The expression divided by one of its factors, if it is that.
+fn quotient(arena: &mut Arena, e: Expr, factor: Expr, depth: usize) -> Option<Expr> {
+    if e == factor {
+        return Some(arena.constant(1));
+    }
+    let (op, args) = arena.as_apply(e).filter(|_| depth < FACTORS).map(|(op, args)| (op, args.to_vec()))?;
+    let mut inner = |k: usize| quotient(arena, args[k], factor, depth + 1);
+    let new = match op {
+        Op::Add | Op::Sub => vec![inner(0)?, inner(1)?],
+        Op::Neg => vec![inner(0)?],
+        Op::Div => vec![inner(0)?, args[1]],
+        Op::Mul => match inner(0) {
+            Some(a) => vec![a, args[1]],
+            None => vec![args[0], inner(1)?],
+        },
+        _ => return None,
+    };
+    Some(arena.fold(op, &new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse;
+
+    #[test]
+    fn what_all_terms_of_a_denominator_have_is_a_factor_of_it() {
+        let head = "fn f(x: []) wrt x -> y\n";
+        let sum = "let t1 = cosh(x)\nlet t2 = tanh(x)\ny = 3 / (t1 * t1 + t2 * t2 * (t1 * t1)) + 1 / (t1 + 1)\n";
+        let mut program = parse(&format!("{head}{sum}")).unwrap();
+        factor_denominators(&mut program);
+        let product = "let t1 = cosh(x)\nlet t2 = tanh(x)\ny = 3 / (t1 * t1 * (1 + t2 * t2)) + 1 / (t1 + 1)\n";
+        assert_eq!(program.to_text(), format!("{head}{product}"));
+    }
+
+    #[test]
+    fn the_square_of_a_root_is_what_it_is_taken_of() {
+        let head = "fn f(x: []) wrt x -> y\n";
+        let program = parse(&format!("{head}let t1 = sqrt(x)\ny = t1 * 3 * t1 * x * t1 + pow(t1, 4)\n")).unwrap();
+        let prepared = prepare(&program).unwrap();
+        assert!(!prepared.one_sided);
+        assert_eq!(prepared.to_text(), format!("{head}y = x * 3 * x * sqrt(x) + pow(x, 2)\n"));
+        assert!(prepare(&parse(&format!("{head}y = sqrt(x) * 3\n")).unwrap()).is_none());
+    }
 }

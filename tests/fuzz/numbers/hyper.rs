@@ -77,7 +77,14 @@ impl Local {
         let of_second = both(fxx, 1, &x, 2, &x) + both(fxy, 1, &x, 2, &y) + both(fxy, 1, &y, 2, &x) + both(fyy, 1, &y, 2, &y);
         // third derivatives are not known; they are about as large as the second ones
         let third = (fxx.abs() + fxy.abs() + fyy.abs()) * (x.e[0] + y.e[0]) * (xa.abs() + ya.abs()) * (xb.abs() + yb.abs());
-        let value = times(fx.abs(), x.e[0]) + times(fy.abs(), y.e[0]) + if self.exact { 0.0 } else { self.f.abs() };
+        // what narrower floats do not have is 0 there
+        let underflow = if self.f != 0.0 && UNIT.get() > f64::EPSILON && self.f.abs() < f64::from(f32::MIN_POSITIVE) {
+            f64::from(f32::MIN_POSITIVE) / UNIT.get()
+        } else {
+            0.0
+        };
+        let rounding = if self.exact { 0.0 } else { self.f.abs() } + underflow;
+        let value = times(fx.abs(), x.e[0]) + times(fy.abs(), y.e[0]) + rounding;
         let _ = (xab, yab);
         H { p, e: [value, error(1), error(2), error(3) + of_second + third + second.iter().map(|s| s.abs()).sum::<f64>()] }
     }
