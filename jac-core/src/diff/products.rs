@@ -85,6 +85,7 @@ pub fn vjp(mut program: Program) -> Product {
 
 /// The Hessian, from the derivative of a function of one scalar output: the results are the blocks
 /// of each input by each.
+pub fn hessian(derivative: Program) -> Product {
     let derivative = as_function(derivative);
     let wrt = derivative.wrt.clone();
     let inputs: Vec<String> = wrt.iter().map(|x| derivative.info(*x).name.clone()).collect();
