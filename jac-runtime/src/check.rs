@@ -412,12 +412,7 @@ impl<'a> At<'a> {
                 let largest = values.chain(derivatives).fold(0.0_f64, f64::max);
                 for (((at, part), length), estimates) in found.iter().enumerate().skip(i).step_by(inputs).zip(lengths).zip(&column) {
                     if part.len() != length * input.len() {
-                        return Err(format!(
-                            "`{name}` has {} entries by `{}`, not {}",
-                            part.len(),
-                            self.inputs[i],
-                            length * input.len()
-                        ));
+                        return Err(format!("`{name}` has {} entries by `{}`, not {}", part.len(), self.inputs[i], length * input.len()));
                     }
                     for (row, estimate) in estimates.iter().enumerate() {
                         let entry = part[row * input.len() + k];

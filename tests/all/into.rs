@@ -1,4 +1,4 @@
-//! `f_jacobian_into`: the same numbers as `f_jacobian`, whatever stood in the memory before.
+//! What is written into memory of the caller: the same numbers as are returned otherwise, whatever stood there before.
 
 #![allow(dead_code)] // of most functions only the derivative is called
 
@@ -113,4 +113,53 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(wrong, "`square_jacobian_into`: `jacobian` has shape [2, 2, 2, 3], expected [2, 2, 2, 2]");
     let columns = message(&mut Array4::zeros((2, 2, 2, 2).f()));
     assert_eq!(columns, "`square_jacobian_into`: `jacobian` must be in standard layout");
+}
+
+#[jacobian(into, value, jvp, vjp)]
+fn prefixes(x: &[f64], k: f64) -> Vec<f64> {
+    let mut s = 0.0;
+    let mut y = Vec::new();
+    for v in x {
+        s += k * v.sin();
+        y.push(s);
+    }
+    y
+}
+
+#[jacobian(into, value, hessian, hvp, strict)]
+fn bowl(x: &[f64; 2]) -> Result<f64, String> {
+    Ok(x[0] * x[0] * x[1] + x[1].exp())
+}
+
+#[test]
+fn every_form_is_written_too() {
+    let (x, k) = ([0.3, -0.7, 1.1], 1.5);
+    let (mut value, mut jacobian) = (vec![f64::NAN; 3], (Array2::from_elem((3, 3), f64::NAN), Array1::from_elem(3, f64::NAN)));
+    prefixes_value_and_jacobian_into(&x, k, &mut value, &mut jacobian);
+    assert_eq!((value, jacobian), prefixes_value_and_jacobian(&x, k));
+    let (mut value, mut jvp) = (vec![f64::NAN; 3], vec![f64::NAN; 3]);
+    prefixes_jvp_into(&x, k, &[1.0, 2.0, 3.0], 0.5, &mut value, &mut jvp);
+    assert_eq!((value, jvp), prefixes_jvp(&x, k, &[1.0, 2.0, 3.0], 0.5));
+    let (mut value, mut vjp) = (vec![f64::NAN; 3], (vec![f64::NAN; 3], f64::NAN));
+    prefixes_vjp_into(&x, k, &[1.0, 2.0, 3.0], &mut value, &mut vjp);
+    assert_eq!((value, vjp), prefixes_vjp(&x, k, &[1.0, 2.0, 3.0]));
+    let short = catch_unwind(|| prefixes_jvp_into(&x, k, &[1.0; 3], 0.5, &mut vec![0.0; 3], &mut vec![0.0; 2]));
+    assert!(short.is_err());
+}
+
+#[test]
+fn second_derivatives_are_written_too() {
+    let x = [0.4, 0.9];
+    let (mut value, mut gradient, mut hessian, mut hvp) = (f64::NAN, [f64::NAN; 2], [[f64::NAN; 2]; 2], [f64::NAN; 2]);
+    bowl_value_and_jacobian_into(&x, &mut value, &mut gradient).unwrap();
+    assert_eq!((value, gradient), bowl_value_and_jacobian(&x).unwrap());
+    bowl_hessian_into(&x, &mut hessian).unwrap();
+    assert_eq!(hessian, bowl_hessian(&x).unwrap());
+    bowl_hvp_into(&x, &[1.0, -2.0], &mut hvp).unwrap();
+    assert_eq!(hvp, bowl_hvp(&x, &[1.0, -2.0]).unwrap());
+    for (row, found) in hessian.iter().zip(hvp) {
+        assert!((row[0] - 2.0 * row[1] - found).abs() < 1e-14);
+    }
+    jac_runtime::check!(bowl, &x);
+    jac_runtime::check!(prefixes, &[0.3, -0.7, 1.1], 1.5);
 }

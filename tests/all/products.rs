@@ -14,12 +14,10 @@ use ndarray::{array, s, Array1, Array2, ArrayView1};
 
 /// Compiles a function of the corpus with more options.
 fn stages(case: &Case, more: &str) -> Stages {
-    let options = match case.options {
-        "" => more.to_owned(),
-        own if own.contains(more) => own.to_owned(),
-        own => format!("{own}, {more}"),
-    };
-    let compiled = compile(&options, &without_attribute(case.item));
+    let own = Some(case.options).filter(|own| !own.is_empty());
+    let added = more.split(", ").filter(|option| !case.options.contains(option));
+    let options: Vec<&str> = own.into_iter().chain(added).collect();
+    let compiled = compile(&options.join(", "), &without_attribute(case.item));
     let errors: Vec<String> = compiled.diagnostics.iter().map(jac_core::diag::Diagnostic::text).collect();
     compiled.stages.unwrap_or_else(|| panic!("{}: {errors:?}", case.name))
 }
@@ -85,9 +83,28 @@ fn products_are_the_jacobian_times_a_vector() {
                 let ours = product(&case, derived(&stages, form), &x, seeds);
                 let (values, products) = ours.split_at(value.len());
                 close(&case, &format!("{form}: value"), &values.concat(), &value.concat(), tolerance);
-                close(&case, &format!("{form}"), &products.concat(), &expected, tolerance);
+                close(&case, form, &products.concat(), &expected, tolerance);
             }
         }
+    }
+}
+
+/// Whether the HVP is the Hessian, given by its blocks, times tangents.
+fn times_tangents(case: &Case, stages: &Stages, hessian: &[Vec<f64>], x: &[f64]) {
+    let program = &derived(stages, "hessian").program;
+    let inputs = inputs(case, program, x);
+    let mut random = Random(case.name.len() as u64 + 1);
+    let tangents: Vec<Vec<f64>> =
+        program.wrt.iter().map(|t| inputs.tensors[t].iter().map(|_| 2.0 * random.unit() - 1.0).collect()).collect();
+    let products = product(case, derived(stages, "hvp"), x, &tangents);
+    for (rows, found) in hessian.chunks(tangents.len()).zip(products) {
+        let mut expected = vec![0.0; found.len()];
+        for (block, tangent) in rows.iter().zip(&tangents) {
+            for (sum, row) in expected.iter_mut().zip(block.chunks(tangent.len().max(1))) {
+                *sum += row.iter().zip(tangent).map(|(h, t)| h * t).sum::<f64>();
+            }
+        }
+        close(case, "HVP", &found, &expected, 1e-10);
     }
 }
 
@@ -101,9 +118,10 @@ fn a_hessian_is_the_derivative_of_the_gradient() {
             continue;
         }
         checked += 1;
-        let stages = stages(&case, "hessian");
+        let stages = stages(&case, "hessian, hvp");
         let wrt = &stages.jacobian.wrt;
         let ours = product(&case, derived(&stages, "hessian"), &x, &[]);
+        times_tangents(&case, &stages, &ours, &x);
         let gradient = |x: &[f64]| -> Vec<Vec<f64>> { blocks(&case, &stages, x).into_iter().map(|b| b.2).collect() };
         let base = gradient(&x);
         // the position of every input's first element in the flat point

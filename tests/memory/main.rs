@@ -49,13 +49,17 @@ fn energy(x: &Array1<f64>) -> f64 {
     x.iter().map(|v| v.powi(4)).sum()
 }
 
-/// What `run` allocates at most at a time, in numbers of eight bytes, and in how many blocks all in all.
-fn allocates<T>(run: impl FnOnce() -> T) -> [usize; 2] {
-    let profiler = dhat::Profiler::builder().testing().build();
-    let result = run();
-    let stats = dhat::HeapStats::get();
-    drop((profiler, result));
-    [stats.max_bytes / 8, stats.total_blocks as usize]
+/// What `run` allocates at most at a time, in numbers of eight bytes, and in how many blocks all in all. The thread of the
+/// test harness is counted too, so the least of several runs is taken.
+fn allocates<T>(mut run: impl FnMut() -> T) -> [usize; 2] {
+    let mut once = || {
+        let profiler = dhat::Profiler::builder().testing().build();
+        let result = run();
+        let stats = dhat::HeapStats::get();
+        drop((profiler, result));
+        [stats.max_bytes / 8, stats.total_blocks as usize]
+    };
+    (0..5).map(|_| once()).reduce(|a, b| [a[0].min(b[0]), a[1].min(b[1])]).unwrap_or_default()
 }
 
 #[test]
