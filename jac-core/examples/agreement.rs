@@ -108,7 +108,7 @@ fn report(name: &str, compiled: &jac_core::Compiled, counts: &mut Counts) {
         }
     }
     for withdrawn in compiled.stages.iter().flat_map(|s| &s.withdrawn) {
-        let suffix = withdrawn.request.suffix();
+        let suffix = withdrawn.form.suffix;
         println!("{name}: `{name}_{suffix}` disagrees before it is withdrawn: {}, at {}", withdrawn.what, withdrawn.point);
         counts.disagree += 1;
     }

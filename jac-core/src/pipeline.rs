@@ -256,23 +256,22 @@ fn compile_caught(
             differentiate(&from, what, &mut Diagnostics::default())
         }
     };
-    for request in &read.interface.requests {
-        let form = request.form;
+    for form in forms() {
         let (seeds, program, report): (&[Tensor], _, _) = match (stages.others.iter().find(|d| d.form == form), &stages.both) {
             (Some(other), _) => (&other.seeds, &other.program, other.report),
             (None, Some((both, report))) if form.value => (&[], both, *report),
             _ => (&[], &stages.jacobian, stages.report),
         };
-        emitter.emit(*request, seeds, program, &|| unsimplified(form), report);
+        emitter.emit(form, seeds, program, &|| unsimplified(form), report);
     }
-    let Emitter { tokens: generated, withdrawn, compared, wrong, checking, .. } = emitter;
+    let Emitter { returning, writing, withdrawn, compared, wrong, checking, .. } = emitter;
     if let Some(wrong) = wrong {
         disagree(function, &wrong, &mut diagnostics);
         return failed(item, Some(&read.interface), diagnostics);
     }
     (stages.withdrawn, stages.compared, stages.checking) = (withdrawn, compared, checking);
     let mut tokens = item;
-    tokens.extend(generated);
+    tokens.extend([returning, writing]);
     tokens.extend(emit::ir_function(&read.interface, &stages.jacobian));
     tokens.extend(emit::check::function(&read.interface, helpers.associated, None));
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
@@ -282,7 +281,9 @@ fn compile_caught(
 struct Emitter<'a> {
     interface: &'a Interface,
     check: Selfcheck<'a>,
-    tokens: TokenStream,
+    /// The functions that return their results, and those that write them into memory of the caller.
+    returning: TokenStream,
+    writing: TokenStream,
     withdrawn: Vec<Disagreement>,
     compared: Vec<(Request, usize)>,
     wrong: Option<Disagreement>,
@@ -293,25 +294,33 @@ impl<'a> Emitter<'a> {
     fn new(interface: &'a Interface, as_read: &'a Program) -> Emitter<'a> {
         let start = Instant::now();
         let check = Selfcheck::new(as_read, interface.requests.iter().any(|r| r.form.is_of_scalars()));
+        let (returning, writing) = (TokenStream::new(), TokenStream::new());
         let (withdrawn, compared) = (Vec::new(), Vec::new());
-        Emitter { interface, check, tokens: TokenStream::new(), withdrawn, compared, wrong: None, checking: start.elapsed() }
+        Emitter { interface, check, returning, writing, withdrawn, compared, wrong: None, checking: start.elapsed() }
     }
 
-    /// Emits a function: simplified, or as it was before that if the other disagrees.
-    fn emit(&mut self, request: Request, seeds: &[Tensor], program: &Program, unsimplified: &dyn Fn() -> Option<Program>, report: Report) {
+    /// Emits the functions of a form, which have one plan: simplified, or as it was before that if the other disagrees.
+    fn emit(
+        &mut self,
+        form: &'static Form,
+        seeds: &[Tensor],
+        program: &Program,
+        unsimplified: &dyn Fn() -> Option<Program>,
+        report: Report,
+    ) {
         let plan = lower::lower(program.clone(), self.has_products());
         let start = Instant::now();
-        let compared = self.check.compare(request, seeds, &plan);
+        let compared = self.check.compare(form, seeds, &plan);
         self.checking += start.elapsed();
         match compared {
-            Ok(points) => self.agreed(request, seeds, program, plan, report, points),
+            Ok(points) => self.agreed(form, seeds, program, plan, report, points),
             Err(disagreement) => {
                 let plain = unsimplified().filter(|p| code(p) <= LARGEST_EMITTED);
                 let report = Report { after: plain.as_ref().map_or(0, Program::operations), ..report };
                 let plan = plain.map(|program| (lower::lower(program.clone(), self.has_products()), program));
-                match plan.and_then(|(plan, program)| Some((self.check.compare(request, seeds, &plan).ok()?, plan, program))) {
+                match plan.and_then(|(plan, program)| Some((self.check.compare(form, seeds, &plan).ok()?, plan, program))) {
                     Some((points, plan, program)) => {
-                        self.agreed(request, seeds, &program, plan, report, points);
+                        self.agreed(form, seeds, &program, plan, report, points);
                         self.withdrawn.push(disagreement);
                     }
                     None => _ = self.wrong.get_or_insert(disagreement),
@@ -320,14 +329,17 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    fn agreed(&mut self, request: Request, seeds: &[Tensor], program: &Program, plan: Plan, report: Report, points: usize) {
-        self.compared.push((request, points));
-        let plan = match request.form.value && self.interface.strict {
+    fn agreed(&mut self, form: &'static Form, seeds: &[Tensor], program: &Program, plan: Plan, report: Report, points: usize) {
+        let plan = match form.value && self.interface.strict {
             // the value is that of the function, which is called
             true => lower::lower(without_values(program.clone(), self.interface.outputs.len()), self.has_products()),
             false => plan,
         };
-        self.tokens.extend(emit::function(self.interface, request, seeds, &plan, report));
+        for request in self.interface.requests.iter().filter(|r| r.form == form) {
+            self.compared.push((*request, points));
+            let out = if request.into { &mut self.writing } else { &mut self.returning };
+            out.extend(emit::function(self.interface, *request, seeds, &plan, report));
+        }
     }
 
     /// Whether products of matrices are those of a library, which sums in an order of its own.
@@ -338,7 +350,7 @@ impl<'a> Emitter<'a> {
 
 /// The error for generated code that disagrees with the function.
 fn disagree(function: &syn::ItemFn, wrong: &Disagreement, diagnostics: &mut Diagnostics) {
-    let (name, suffix) = (&function.sig.ident, wrong.request.suffix());
+    let (name, suffix) = (&function.sig.ident, wrong.form.suffix);
     let error = diagnostics.error(name.span(), format!("`{name}_{suffix}` would disagree with the function: {}", wrong.what));
     error.note(format!("at {}", wrong.point));
     error.help("this is a mistake of jac's, not yours: please report it with the function");
@@ -478,10 +490,9 @@ fn too_deep(tokens: &TokenStream) -> Option<Span> {
 /// What is derived from a program.
 type What = fn(Program) -> Product;
 
-/// How a form's last step is taken, and whether that is from the gradient.
+/// How the last step of a form that is not the Jacobian is taken, and whether that is from the gradient.
 fn what(form: &Form) -> (What, bool) {
     match form.steps {
-        [Step::Jacobian] => (products::jacobian, false),
         [Step::Jvp] => (products::jvp, false),
         [Step::Vjp] => (products::vjp, false),
         [Step::Jacobian, Step::Jacobian] => (products::hessian, true),
@@ -603,8 +614,8 @@ mod tests {
         ));
         let emitted = |program: &Program, before: &Program| {
             let mut emitter = Emitter::new(&interface, &primal);
-            emitter.emit(Request { form: &FORMS[0], into: false }, &[], program, &|| Some(before.clone()), Report::default());
-            (emitter.tokens.to_string(), emitter.withdrawn.len(), emitter.compared.len(), emitter.wrong)
+            emitter.emit(&FORMS[0], &[], program, &|| Some(before.clone()), Report::default());
+            (emitter.returning.to_string(), emitter.withdrawn.len(), emitter.compared.len(), emitter.wrong)
         };
         let (agreed, withdrawn, compared, refused) = emitted(&right, &wrong);
         assert!(agreed.contains("fn f_jacobian"));

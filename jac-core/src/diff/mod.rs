@@ -12,7 +12,7 @@ mod norms;
 pub mod products;
 pub mod second;
 
-use crate::ir::{template, Arena, Expr, Program, Tensor};
+use crate::ir::{template, Arena, Expr, Map, Program, Tensor};
 use crate::ops::Op;
 
 /// What `op(args)`, whose value is `e`, depends on among what is `wanted`, with its derivative by each.
@@ -22,12 +22,12 @@ fn partials(program: &mut Program, e: Expr, op: Op, args: &[Expr], wanted: impl 
         // `u / cosh(a)`, of which the second derivative of tanh consists, is `-tanh(a)` times as steep as it is high; by way
         // of `cosh` it would be ∞ times 0 from 711 on
         let factors = if (op, k) == (Op::Div, 1) { factors(&program.arena, *a) } else { Vec::new() };
-        if !factors.iter().any(|f| argument_of_cosh(program, *f).is_some()) {
+        if !factors.iter().any(|f| argument_of_cosh(&program.arena, *f).is_some()) {
             out.push((*a, partial(program, e, op, args, k)));
             continue;
         }
         for f in factors {
-            let (by, rule) = argument_of_cosh(program, f).map_or((f, "-(y / a)"), |a| (a, "-(y * tanh(a))"));
+            let (by, rule) = argument_of_cosh(&program.arena, f).map_or((f, "-(y / a)"), |a| (a, "-(y * tanh(a))"));
             if wanted(&by) {
                 out.push((by, template(program, rule, &[("a", by), ("y", e)])));
             }
@@ -36,8 +36,8 @@ fn partials(program: &mut Program, e: Expr, op: Op, args: &[Expr], wanted: impl 
     out
 }
 
-fn argument_of_cosh(program: &Program, e: Expr) -> Option<Expr> {
-    program.arena.as_apply(e).filter(|(op, _)| *op == Op::Cosh).map(|(_, args)| args[0])
+fn argument_of_cosh(arena: &Arena, e: Expr) -> Option<Expr> {
+    arena.as_apply(e).filter(|(op, _)| *op == Op::Cosh).map(|(_, args)| args[0])
 }
 
 /// What an expression is the product of.
@@ -50,6 +50,13 @@ fn factors(arena: &Arena, e: Expr) -> Vec<Expr> {
         }
     }
     out
+}
+
+/// How often each factor is one.
+fn multiplicities(factors: &[Expr]) -> Map<Expr, usize> {
+    let mut times: Map<Expr, usize> = Map::default();
+    factors.iter().for_each(|f| *times.entry(*f).or_default() += 1);
+    times
 }
 
 /// The partial derivative of `op(args)`, whose value is `e`, with respect to its argument `k`.

@@ -7,19 +7,19 @@
 //! Code that cannot be asked at 0 is spared that: where the function divides by the length anyway, or
 //! computes it only in a branch that excludes 0.
 
-use super::factors;
+use super::{factors, multiplicities};
 use crate::ir::{Affine, Arena, Constant, Expr, Map, Node, Program, Role, Set, Tensor};
 use crate::ops::Op;
 
 /// Factors are looked for in products of no more than this many.
-const FACTORS: usize = 32;
+pub(super) const FACTORS: usize = 32;
 /// Products of sums are multiplied out to no more than this many terms.
 const TERMS: usize = 64;
 /// Conditions are read no deeper than this.
 const CONDITIONS: u32 = 8;
 
-/// The condition that `op(args)`, whose value is `e`, is a length that is 0, together with the derivative of what the root is taken of. Squares may be
-/// weighted by what may be negative, as in `k·x·x + y·y`: then all that is squared has to be 0.
+/// The condition that `op(args)`, whose value is `e`, is a length that is 0, together with the derivative of what the root
+/// is taken of. Squares may be weighted by what may be negative, as in `k·x·x + y·y`: then all that is squared has to be 0.
 pub(super) fn vanishing(program: &mut Program, e: Expr, op: Op, args: &[Expr]) -> Option<Expr> {
     let length = Length::of(program, op, args)?;
     let zero = program.arena.constant(0);
@@ -119,10 +119,8 @@ fn products(program: &Program, e: Expr, depth: usize) -> Option<Vec<Map<Expr, us
 }
 
 fn multiplied(factors: &[Expr], inner: &dyn Fn(Expr) -> Option<Vec<Map<Expr, usize>>>) -> Option<Vec<Map<Expr, usize>>> {
-    let mut times: Map<Expr, usize> = Map::default();
-    factors.iter().for_each(|f| *times.entry(*f).or_default() += 1);
     let mut out = vec![Map::default()];
-    for (f, n) in times {
+    for (f, n) in multiplicities(factors) {
         let terms = if n > 1 { vec![Map::from_iter([(f, n)])] } else { inner(f)? };
         if out.len() * terms.len() > TERMS {
             return None;

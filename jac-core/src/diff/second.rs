@@ -5,12 +5,10 @@
 //! would lack `(|z|′)² = 1`. So here the derivative of `|z|` at 0 is the one from the right: where a function is smooth,
 //! that of every side is right. And the square of a root is what the root is taken of.
 
-use super::{factors, norms};
-use crate::ir::{Arena, Expr, Map, Node, Program};
+use super::norms::FACTORS;
+use super::{argument_of_cosh, factors, multiplicities, norms};
+use crate::ir::{Arena, Expr, Node, Program};
 use crate::ops::Op;
-
-/// Products of more factors are left as they are, and sums and products nested deeper.
-const FACTORS: usize = 32;
 
 /// The function to take second derivatives of, if it is not the function itself.
 pub fn prepare(program: &Program) -> Option<Program> {
@@ -18,20 +16,19 @@ pub fn prepare(program: &Program) -> Option<Program> {
     let roots = program.roots();
     let has_kinks = program.arena.reachable(roots.iter().copied()).iter().any(|e| matches!(program.arena[*e], Node::Apply(Op::Abs, _)));
     program.one_sided = has_kinks;
-    let mut squared = roots.clone();
     if !program.strict {
-        let products = |arena: &Arena, e: Expr| matches!(arena[e], Node::Apply(Op::Mul, _)).then(|| factors(arena, e));
-        squared = program.arena.map(&roots, |arena, e, node| {
+        let squared = program.arena.map(&roots, |arena, e, node| {
             let new = if arena[e] == node { e } else { arena.insert(node) };
             let even = match arena.as_apply(new) {
                 Some((Op::Pow, &[n, k])) => even_power(arena, n, k),
-                _ => products(arena, new).filter(|all| all.len() <= FACTORS).and_then(|all| squares(arena, &all)),
+                Some((Op::Mul, _)) => squares(arena, &factors(arena, new)),
+                _ => None,
             };
             even.unwrap_or(new)
         });
         program.set_roots(&squared);
     }
-    (has_kinks || squared != roots).then_some(program)
+    (has_kinks || program.roots() != roots).then_some(program)
 }
 
 /// What `e` is the root of, squared.
@@ -53,13 +50,14 @@ fn even_power(arena: &mut Arena, e: Expr, exponent: Expr) -> Option<Expr> {
     Some(if n == 2 { of } else { arena.apply(Op::Pow, vec![of, half]) })
 }
 
-/// The product of the factors, if roots are among them twice.
+/// The product of the factors, if roots are among them twice; `None` of many.
 fn squares(arena: &mut Arena, all: &[Expr]) -> Option<Expr> {
-    let mut times: Map<Expr, usize> = Map::default();
-    all.iter().for_each(|f| *times.entry(*f).or_default() += 1);
+    if all.len() > FACTORS {
+        return None;
+    }
     let mut left = Vec::new();
     let mut found = false;
-    for (f, n) in times {
+    for (f, n) in multiplicities(all) {
         match if n > 1 { square(arena, f) } else { None } {
             Some(of) => {
                 found = true;
@@ -102,8 +100,7 @@ fn without_cosh(arena: &mut Arena, e: Expr) -> Vec<Expr> {
             first = args[0];
         }
         let all = if first == rest { Vec::new() } else { factors(arena, first) };
-        let is_cosh = |f: &Expr| arena.as_apply(*f).is_some_and(|(op, _)| op == Op::Cosh);
-        let candidates: Vec<Expr> = all.into_iter().filter(is_cosh).collect();
+        let candidates: Vec<Expr> = all.into_iter().filter(|f| argument_of_cosh(arena, *f).is_some()).collect();
         let Some((f, left)) = candidates.into_iter().find_map(|f| Some((f, quotient(arena, rest, f, 0)?))) else { break };
         out.push(f);
         rest = left;
@@ -112,7 +109,7 @@ fn without_cosh(arena: &mut Arena, e: Expr) -> Vec<Expr> {
     out
 }
 
-/// The expression divided by one of its factors, if it is that.
+/// The expression divided by one of its factors, if it is that and not nested deeply.
 fn quotient(arena: &mut Arena, e: Expr, factor: Expr, depth: usize) -> Option<Expr> {
     if e == factor {
         return Some(arena.constant(1));

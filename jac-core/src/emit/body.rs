@@ -15,8 +15,7 @@ use syn::spanned::Spanned;
 /// The body of a generated function; `memory` are the parameters that take the results, if it returns none.
 pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Plan) -> TokenStream {
     let program = &plan.program;
-    let value = interface.computes_value(request).then(|| Parts::values(interface));
-    let groups: Vec<Parts> = value.into_iter().chain([Parts::of(interface, request.form)]).collect();
+    let groups = Parts::groups(interface, request.form, interface.computes_value(request));
     let tys = program.results().zip(groups.iter().flat_map(Parts::tys)).collect();
     let mut emitter = Emitter {
         interface,
@@ -37,7 +36,7 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Pl
         wholes: Map::default(),
         indices: Map::default(),
     };
-    let placed = if request.into { None } else { emitter.place(request) };
+    let placed = if request.into { None } else { emitter.place() };
     let mut out = emitter.imports();
     out.extend(emitter.constants());
     out.extend(emitter.lengths());

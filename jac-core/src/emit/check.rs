@@ -258,8 +258,7 @@ impl Check<'_> {
         before.extend(self.holders());
         let returned = self.call(&name(Request { into: false, ..request }), &arguments);
         before.extend(self.unwrapped(&quote!(mut #result), &returned, &none));
-        let value = request.form.value.then(|| Parts::values(self.interface));
-        let groups: Vec<Parts> = value.into_iter().chain([Parts::of(self.interface, request.form)]).collect();
+        let groups = Parts::groups(self.interface, request.form, request.form.value);
         let whole = |k: usize| place(&quote!(#result), k, groups.len() > 1);
         let parts = || groups.iter().enumerate().flat_map(|(k, group)| group.places(&whole(k)).into_iter().zip(group.tys()));
         if request.into {

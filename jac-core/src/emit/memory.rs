@@ -7,7 +7,7 @@ use super::body::Emitter;
 use super::expressions::WEAKEST;
 use super::local;
 use super::types::{array, block_type, parts_type, place, result_type, tuple};
-use crate::interface::{ParamKind, Request, Ty};
+use crate::interface::{ParamKind, Ty};
 use crate::ir::{positions, Affine, Constant, Expr, Index, Node, Role, Set, Symbol, Tensor};
 use crate::lower::{Factor, Stmt};
 use crate::ops::Intrinsic;
@@ -40,7 +40,7 @@ impl Emitter<'_> {
 
     /// Declares the result as one variable, into which its parts are stored where they are
     /// computed, so that nothing of it is moved. Not for results that are literals, or on the heap.
-    pub(super) fn place(&mut self, request: Request) -> Option<TokenStream> {
+    pub(super) fn place(&mut self) -> Option<TokenStream> {
         let program = self.program;
         let results = || program.outputs.iter().copied().chain(program.blocks.iter().map(|b| b.tensor));
         let filled = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(t) | Stmt::Fill(t, _) if results().any(|r| r == *t)));
@@ -53,9 +53,9 @@ impl Emitter<'_> {
         let groups = self.groups.iter().enumerate().map(|(k, parts)| parts.places(&place(&quote!(#name), k, self.groups.len() > 1)));
         self.places = program.results().zip(groups.flatten().collect::<Vec<_>>()).collect();
         let zeros = self.results(&|t| repeated(&self.ty(t), self.zero()));
-        let ty = match self.interface.computes_value(request) {
-            true => result_type(self.interface, request),
-            false => parts_type(self.interface, request.form),
+        let ty = match self.interface.computes_value(self.request) {
+            true => result_type(self.interface, self.request),
+            false => parts_type(self.interface, self.request.form),
         };
         Some(quote!(let mut #name: #ty = #zeros;))
     }

@@ -26,8 +26,14 @@ impl Parts {
         })
     }
 
+    /// What a function returns: the value, if that is asked for, and the derivative.
+    pub fn groups(interface: &Interface, form: &Form, value: bool) -> Vec<Parts> {
+        let value = value.then(|| Parts::values(interface));
+        value.into_iter().chain([Parts::of(interface, form)]).collect()
+    }
+
     /// The results of the function.
-    pub fn values(interface: &Interface) -> Parts {
+    fn values(interface: &Interface) -> Parts {
         Parts::group(interface.outputs.clone(), interface.tuple)
     }
 

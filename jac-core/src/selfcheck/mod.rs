@@ -13,7 +13,7 @@ mod plan;
 mod points;
 mod primal;
 
-use crate::interface::{Request, Step};
+use crate::interface::{Form, Step};
 use crate::ir::{positions, Map, Program, Tensor};
 use crate::lower::Plan;
 use number::{Dual, Real, Rounded};
@@ -63,8 +63,8 @@ impl Fuel {
 /// Where generated code and function disagree.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Disagreement {
-    /// The generated function.
-    pub request: Request,
+    /// What is generated.
+    pub form: &'static Form,
     /// What is wrong, in words.
     pub what: String,
     /// The values of the parameters.
@@ -204,15 +204,15 @@ impl<'p> Selfcheck<'p> {
     ///
     /// # Errors
     /// What disagrees.
-    pub fn compare(&self, request: Request, seeds: &[Tensor], plan: &Plan) -> Result<usize, Disagreement> {
+    pub fn compare(&self, form: &'static Form, seeds: &[Tensor], plan: &Plan) -> Result<usize, Disagreement> {
         let length = plan.program.operations() + plan.body.len();
         let steps = 2 * STEPS + STEPS_AN_OPERATION * length;
         let mut fuel = Fuel::new(steps, 1);
         let mut told = 0;
         for reference in &self.references {
-            let disagreement = |what: String| Disagreement { request, what, point: self.describe(&reference.point) };
+            let disagreement = |what: String| Disagreement { form, what, point: self.describe(&reference.point) };
             let mut parameters = reference.parameters.clone();
-            let weights = request.form.steps.iter().zip(&reference.directions).flat_map(|(step, direction)| match step {
+            let weights = form.steps.iter().zip(&reference.directions).flat_map(|(step, direction)| match step {
                 Step::Jacobian => Vec::new(),
                 Step::Jvp => direction.values().collect(),
                 Step::Vjp => reference.cotangents.iter().collect::<Vec<_>>(),
@@ -224,10 +224,10 @@ impl<'p> Selfcheck<'p> {
                 Err(Stop::Fault(_)) if !reference.certain => continue,
                 Err(Stop::Fault(what)) => return Err(disagreement(what)),
             };
-            let claims = self.claims(request, plan, reference, &results);
+            let claims = self.claims(form, plan, reference, &results);
             let counts = |c: &&Claim| reference.certain || c.found.value.is_finite();
             if let Some(claim) = claims.iter().filter(counts).find(|c| c.verdict() == Verdict::Different) {
-                return Err(disagreement(self.locate(request, plan, reference, &results, claim)));
+                return Err(disagreement(self.locate(form, plan, reference, &results, claim)));
             }
             let known = |c: &Claim| !matches!(c.of, Part::Value(..)) && c.verdict() == Verdict::Same;
             told += usize::from(claims.iter().any(known));
@@ -236,8 +236,8 @@ impl<'p> Selfcheck<'p> {
     }
 
     /// All that the results say about the function along the reference's directions.
-    fn claims(&self, request: Request, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>]) -> Vec<Claim> {
-        let values = if request.form.value { self.program.outputs.len() } else { 0 };
+    fn claims(&self, form: &'static Form, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>]) -> Vec<Claim> {
+        let values = if form.value { self.program.outputs.len() } else { 0 };
         let (outputs, rest) = results.split_at(values);
         let mut claims = Vec::new();
         for (o, (found, expected)) in outputs.iter().zip(&reference.values).enumerate() {
@@ -246,7 +246,7 @@ impl<'p> Selfcheck<'p> {
         }
         let weights = |x: &Tensor| reference.directions[0][x].as_slice();
         let wrt = &self.program.wrt;
-        match request.form.steps {
+        match form.steps {
             [Step::Jacobian] => {
                 let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
                 for (block, all) in plan.program.blocks.iter().zip(rest) {
@@ -287,10 +287,10 @@ impl<'p> Selfcheck<'p> {
     }
 
     /// Says which entry it is: the parameters move one by one.
-    fn locate(&self, request: Request, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>], claim: &Claim) -> String {
+    fn locate(&self, form: &'static Form, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>], claim: &Claim) -> String {
         let numbers = |claim: &Claim| format!("{:?} instead of {:?}", claim.found.value, claim.expected.value);
         // the results of `f_jvp` and `f_hvp` are along the whole direction
-        if matches!(claim.of, Part::Value(..)) || request.form.steps.contains(&Step::Jvp) {
+        if matches!(claim.of, Part::Value(..)) || form.steps.contains(&Step::Jvp) {
             return format!("{} is {}", self.name(claim.of), numbers(claim));
         }
         let columns = || self.program.wrt.iter().flat_map(|x| (0..reference.point.tensors[x].len()).map(move |k| (*x, k))).take(COLUMNS);
@@ -300,7 +300,7 @@ impl<'p> Selfcheck<'p> {
         };
         let mut fuel = Fuel::new(COLUMNS * STEPS, 1);
         for first in columns() {
-            let is_second = request.form.is_of_scalars();
+            let is_second = form.is_of_scalars();
             let seconds = if is_second { columns().collect() } else { vec![first] };
             for second in seconds {
                 let directions = [unit(first), unit(second)];
@@ -309,7 +309,7 @@ impl<'p> Selfcheck<'p> {
                 let (point, parameters) = (reference.point.clone(), Map::default());
                 let own =
                     Reference { point, certain, parameters, directions, cotangents: reference.cotangents.clone(), values, along, twice };
-                let wrong = self.claims(request, plan, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
+                let wrong = self.claims(form, plan, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
                 if let Some(wrong) = wrong {
                     let by = |at: (Tensor, usize)| self.element(&reference.point, at);
                     let by = if is_second { format!("{} and {}", by(first), by(second)) } else { by(first) };
@@ -399,7 +399,7 @@ mod tests {
     fn compared(function: &str, blocks: &str) -> Result<usize, Disagreement> {
         let (head, _) = function.split_once(" -> ").unwrap();
         let (function, jacobian) = (parse(function).unwrap(), parse(&format!("{head}\n{blocks}")).unwrap());
-        Selfcheck::new(&function, false).compare(Request { form: &FORMS[0], into: false }, &[], &lower(jacobian, true))
+        Selfcheck::new(&function, false).compare(&FORMS[0], &[], &lower(jacobian, true))
     }
 
     fn blocks(by_x: &str, by_a: &str) -> String {
