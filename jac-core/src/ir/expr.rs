@@ -45,8 +45,8 @@ pub enum Node {
     /// The sum over an index without a name, of the given length: in its body the index is
     /// [`Symbol::Bound`], so that nothing can capture it and equal sums are one node.
     Sum(Affine, Expr),
-    /// The sum over an index that has a name, which no other sum has: what [`super::Program::named_sums`]
-    /// makes for printing and for loops. No program holds one between two passes.
+    /// The sum over an index that has a name, which no sum inside it has: what [`super::Program::named_sums`]
+    /// makes for printing and [`super::Program::named_alike`] for loops. No program holds one between two passes.
     Named(Index, Expr),
     /// An operator of the table.
     Apply(Op, Vec<Expr>),
@@ -809,6 +809,16 @@ impl Arena {
             done.insert((e, depth), built);
         }
         done[&(root, depth)]
+    }
+
+    /// How many sums stand around one another in an expression, at most.
+    pub fn depth_of_sums(&self, root: Expr) -> usize {
+        let mut depths: Map<Expr, usize> = Map::default();
+        for e in self.reachable([root]) {
+            let inner = self[e].children().iter().map(|c| depths[c]).max().unwrap_or(0);
+            depths.insert(e, inner + usize::from(matches!(self[e], Node::Sum(..))));
+        }
+        depths[&root]
     }
 
     /// The nodes that `roots` need, ascending, without those inside sums.

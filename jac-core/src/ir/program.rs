@@ -217,20 +217,39 @@ impl Program {
 
     /// The expressions with a name for the index of every sum, which no other sum has; equal sums stay one.
     pub fn named_sums(&mut self, roots: &[Expr]) -> Vec<Expr> {
-        let mut named: Map<Expr, Expr> = Map::default();
-        roots.iter().map(|e| self.name_sums(*e, &mut named)).collect()
+        self.name_all_sums(roots, &mut |program, length, _| program.index(length))
     }
 
-    fn name_sums(&mut self, root: Expr, named: &mut Map<Expr, Expr>) -> Expr {
+    /// The same, but sums over one length that are as deep have one name: what they have in common is one expression.
+    pub fn named_alike(&mut self, roots: &[Expr]) -> Vec<Expr> {
+        let mut names: Map<(Affine, usize), Index> = Map::default();
+        self.name_all_sums(roots, &mut |program, length, body| {
+            // so none has the name of one inside it
+            let depth = program.arena.depth_of_sums(body);
+            *names.entry((length.clone(), depth)).or_insert_with(|| program.index(length))
+        })
+    }
+
+    fn name_all_sums(&mut self, roots: &[Expr], name: &mut dyn FnMut(&mut Program, Affine, Expr) -> Index) -> Vec<Expr> {
+        let mut named: Map<Expr, Expr> = Map::default();
+        roots.iter().map(|e| self.name_sums(*e, &mut named, name)).collect()
+    }
+
+    fn name_sums(
+        &mut self,
+        root: Expr,
+        named: &mut Map<Expr, Expr>,
+        name: &mut dyn FnMut(&mut Program, Affine, Expr) -> Index,
+    ) -> Expr {
         for e in self.arena.outside_sums([root]) {
             if named.contains_key(&e) {
                 continue;
             }
             let built = match self.arena[e].clone() {
                 Node::Sum(length, body) => {
-                    let i = self.index(length);
+                    let i = name(self, length, body);
                     let body = self.arena.open(body, &[Affine::from(i)]);
-                    let body = self.name_sums(body, named);
+                    let body = self.name_sums(body, named, name);
                     self.arena.insert(Node::Named(i, body))
                 }
                 node => self.arena.insert(node.with_children(|c| named[&c])),

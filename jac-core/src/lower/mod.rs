@@ -167,7 +167,8 @@ fn merge_copies(program: &mut Program) {
     }
 }
 
-/// Puts totals over one length that do not need each other into one loop.
+/// Puts totals over one length that do not need each other into one loop, where what they have in common is computed
+/// once a round.
 fn together(program: &Program, locals: &Map<Expr, String>, body: Vec<Stmt>) -> Vec<Stmt> {
     let mut out: Vec<Stmt> = Vec::new();
     for statement in body {
@@ -177,12 +178,30 @@ fn together(program: &Program, locals: &Map<Expr, String>, body: Vec<Stmt>) -> V
             other => other,
         };
         match companion(program, locals, &out, &statement).map(|k| &mut out[k]) {
-            Some(Stmt::Totals(all)) => all.push(statement),
-            Some(first) => *first = Stmt::Totals(vec![first.clone(), statement]),
+            Some(first) => {
+                let mut all = match std::mem::replace(first, Stmt::Totals(Vec::new())) {
+                    Stmt::Totals(all) => all,
+                    one => vec![one],
+                };
+                all.push(without_known(statement, &all));
+                *first = Stmt::Totals(all);
+            }
             None => out.push(statement),
         }
     }
     out
+}
+
+/// A total without the local variables that those before it in the loop define.
+fn without_known(statement: Stmt, before: &[Stmt]) -> Stmt {
+    let known: Set<Expr> = before.iter().filter_map(Stmt::round).flatten().flat_map(Stmt::defined).collect();
+    match statement {
+        Stmt::Total(e, mut inner) => {
+            inner.retain(|s| s.defined().is_empty() || s.defined().iter().any(|e| !known.contains(e)));
+            Stmt::Total(e, inner)
+        }
+        other => other,
+    }
 }
 
 /// The total before a statement in whose loop it can be computed too.
@@ -254,6 +273,14 @@ fn grouped(program: &Program, locals: &Map<Expr, String>, body: Vec<Stmt>) -> Ve
 const SHORTEST_PIECE: usize = 20;
 
 impl Stmt {
+    /// The statements of a total's loop.
+    fn round(&self) -> Option<&[Stmt]> {
+        match self {
+            Stmt::Total(_, inner) => Some(inner),
+            _ => None,
+        }
+    }
+
     /// The local variables that it defines, if that is all it does.
     fn defined(&self) -> Vec<Expr> {
         match self {

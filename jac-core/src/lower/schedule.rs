@@ -133,10 +133,11 @@ impl Tree {
         roots
     }
 
-    /// Gives every sum a loop of its own; equal sums share one.
+    /// Gives every sum a loop of its own; equal sums share one. What sums over one length have in common is one
+    /// expression, which is computed once if they come to share their loop.
     fn name_sums(&mut self, program: &mut Program) {
         let roots: Vec<Expr> = self.expressions().map(|e| *e).collect();
-        let named = program.named_sums(&roots);
+        let named = program.named_alike(&roots);
         self.expressions().zip(named).for_each(|(e, named)| *e = named);
     }
 
