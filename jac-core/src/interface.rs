@@ -87,6 +87,17 @@ pub enum Step {
     Jvp,
     /// Weighs the results by cotangents, which become parameters, and differentiates their sum by every input.
     Vjp,
+    /// Makes the normal equations of the results and their Jacobian: `JᵀJ` and `Jᵀr`.
+    Normal,
+    /// The same with a weight for each element of the results, which become parameters: `JᵀWJ` and `JᵀWr`.
+    WeightedNormal,
+}
+
+impl Step {
+    /// Whether it differentiates.
+    pub fn differentiates(self) -> bool {
+        matches!(self, Step::Jacobian | Step::Jvp | Step::Vjp)
+    }
 }
 
 /// A form of the derivative.
@@ -98,8 +109,9 @@ pub struct Form {
     pub suffix: &'static str,
     /// The first line of its documentation, with `{f}` for the function and `{by}` for the inputs.
     pub doc: &'static str,
-    /// What it is called where it is a parameter: memory of the caller.
-    pub name: &'static str,
+    /// What the derivative, or each of the groups that it consists of, is called where it is a parameter: memory of the
+    /// caller.
+    pub names: &'static [&'static str],
     /// What is done to the function, in order.
     pub steps: &'static [Step],
     /// Whether the function's value is returned, too, in front.
@@ -107,12 +119,12 @@ pub struct Form {
 }
 
 /// The forms, in the order in which they are generated.
-pub static FORMS: [Form; 6] = [
+pub static FORMS: [Form; 11] = [
     Form {
         option: None,
         suffix: "jacobian",
         doc: "The Jacobian of [`{f}`] with respect to {by}.",
-        name: "jacobian",
+        names: &["jacobian"],
         steps: &[Step::Jacobian],
         value: false,
     },
@@ -120,7 +132,7 @@ pub static FORMS: [Form; 6] = [
         option: Some("value"),
         suffix: "value_and_jacobian",
         doc: "The value of [`{f}`] and its Jacobian with respect to {by}.",
-        name: "jacobian",
+        names: &["jacobian"],
         steps: &[Step::Jacobian],
         value: true,
     },
@@ -128,7 +140,7 @@ pub static FORMS: [Form; 6] = [
         option: Some("jvp"),
         suffix: "jvp",
         doc: "The value of [`{f}`] and its JVP: its Jacobian with respect to {by} times the tangents.",
-        name: "jvp",
+        names: &["jvp"],
         steps: &[Step::Jvp],
         value: true,
     },
@@ -136,7 +148,7 @@ pub static FORMS: [Form; 6] = [
         option: Some("vjp"),
         suffix: "vjp",
         doc: "The value of [`{f}`] and its VJP: the cotangents times its Jacobian with respect to {by}.",
-        name: "vjp",
+        names: &["vjp"],
         steps: &[Step::Vjp],
         value: true,
     },
@@ -144,7 +156,7 @@ pub static FORMS: [Form; 6] = [
         option: Some("hessian"),
         suffix: "hessian",
         doc: "The Hessian of [`{f}`]: its second derivatives with respect to {by}.",
-        name: "hessian",
+        names: &["hessian"],
         steps: &[Step::Jacobian, Step::Jacobian],
         value: false,
     },
@@ -152,9 +164,49 @@ pub static FORMS: [Form; 6] = [
         option: Some("hvp"),
         suffix: "hvp",
         doc: "The HVP of [`{f}`]: its Hessian with respect to {by} times the tangents.",
-        name: "hvp",
+        names: &["hvp"],
         steps: &[Step::Jacobian, Step::Jvp],
         value: false,
+    },
+    Form {
+        option: Some("pushforward"),
+        suffix: "pushforward",
+        doc: "The JVP of [`{f}`] without the value: its Jacobian with respect to {by} times the tangents.",
+        names: &["jvp"],
+        steps: &[Step::Jvp],
+        value: false,
+    },
+    Form {
+        option: Some("pullback"),
+        suffix: "pullback",
+        doc: "The VJP of [`{f}`] without the value: the cotangents times its Jacobian with respect to {by}.",
+        names: &["vjp"],
+        steps: &[Step::Vjp],
+        value: false,
+    },
+    Form {
+        option: Some("weighted_hessian"),
+        suffix: "weighted_hessian",
+        doc: "The Hessian of the cotangents times [`{f}`], as of a Lagrangian: its second derivatives with respect to {by}.",
+        names: &["hessian"],
+        steps: &[Step::Vjp, Step::Jacobian],
+        value: false,
+    },
+    Form {
+        option: Some("normal"),
+        suffix: "normal",
+        doc: "The value `r` of [`{f}`] and its normal equations, `JᵀJ` and `Jᵀr`, by its Jacobian with respect to {by}.",
+        names: &["jtj", "jtr"],
+        steps: &[Step::Jacobian, Step::Normal],
+        value: true,
+    },
+    Form {
+        option: Some("weighted_normal"),
+        suffix: "weighted_normal",
+        doc: "The value `r` of [`{f}`] and its normal equations with weights, `JᵀWJ` and `JᵀWr`, by its Jacobian with respect to {by}.",
+        names: &["jtj", "jtr"],
+        steps: &[Step::Jacobian, Step::WeightedNormal],
+        value: true,
     },
 ];
 
@@ -166,7 +218,12 @@ impl Form {
 
     /// Whether it is of a function with one scalar result.
     pub fn is_of_scalars(&self) -> bool {
-        self.steps.len() > 1 && self.steps[0] == Step::Jacobian
+        self.order() > 1 && self.steps[0] == Step::Jacobian
+    }
+
+    /// How often the function is differentiated.
+    pub fn order(&self) -> usize {
+        self.steps.iter().filter(|step| step.differentiates()).count()
     }
 }
 

@@ -183,58 +183,16 @@ fn compile_caught(
     rounds::share(&mut primal);
     verified(&primal);
     let effort = read.interface.effort;
-    let differentiate =
-        |primal: &Program, what: What, diagnostics: &mut Diagnostics| differentiate(primal, what, function, effort, diagnostics);
-    let Some(derivative) = differentiate(&primal, products::jacobian, &mut diagnostics) else {
-        return failed(item, Some(&read.interface), diagnostics);
-    };
     let forms = || read.interface.requests.iter().filter(|r| !r.into).map(|r| r.form);
-    let is_jacobian = |form: &Form| *form.steps == [Step::Jacobian];
-    let both = forms().any(|form| is_jacobian(form) && form.value).then(|| simplified(derivative.clone(), effort));
-    let (jacobian, report) = match &both {
-        // what the value needs was simplified with it; what is left may still get a little cheaper
-        Some((both, _)) => {
-            let before = without_value(derivative.clone()).operations();
-            let (jacobian, report) = simplified(without_value(both.clone()), Effort::Low);
-            (jacobian, Report { before, ..report })
-        }
-        None => simplified(without_value(derivative.clone()), effort),
-    };
-    let second = forms().any(Form::is_of_scalars);
-    // second derivatives by the rules of intrinsics, not of their elements
-    let whole = second && primal.definitions.iter().any(|d| matches!(d.body, ir::Body::Intrinsic(..)));
-    let smooth = if second { diff::second::prepare(&primal) } else { None };
-    let gradient = match (whole, &smooth) {
-        (true, _) => {
-            let product = products::jacobian(smooth.as_ref().unwrap_or(&primal).clone());
-            Some(diff::definitions::differentiate(product.program, product.of))
-        }
-        (_, Some(smooth)) => differentiate(smooth, products::jacobian, &mut diagnostics),
-        _ => None,
-    };
-    // before and after simplification, where it is not the Jacobian
-    let gradient = gradient.map(without_value).map(|plain| (plain.clone(), simplified(plain, effort).0));
+    let derivations = Derivations::new(function, primal, &read.interface, &mut diagnostics);
+    let Some((derivations, both, report)) = derivations else { return failed(item, Some(&read.interface), diagnostics) };
     let mut others = Vec::new();
     for form in forms().filter(|form| !is_jacobian(form)) {
-        let (what, second) = what(form);
-        let from = if second { gradient.as_ref().map_or(&jacobian, |(_, simplified)| simplified) } else { &primal };
-        let Some(derivative) = differentiate(from, what, &mut diagnostics) else { continue };
-        let seeds = what(from.clone()).seeds;
+        let Some((derivative, seeds)) = derivations.derive(form, Stage::Simplified, &mut diagnostics) else { continue };
         let (program, report) = simplified(derivative, effort);
         others.push(Derived { form, program, seeds, report });
     }
-    let mut stages = Stages {
-        primal,
-        derivative,
-        jacobian,
-        report,
-        both,
-        others,
-        withdrawn: Vec::new(),
-        compared: Vec::new(),
-        checking: Duration::ZERO,
-    };
-    let reports = stages.both.iter().map(|b| b.1).chain(stages.others.iter().map(|p| p.report)).chain([report]);
+    let reports = both.iter().map(|b: &(Program, Report)| b.1).chain(others.iter().map(|p| p.report)).chain([report]);
     let largest = reports.map(|r| r.after).max().unwrap_or_default();
     if largest > LARGEST_EMITTED {
         refuse(function, &format!("{largest} operations"), &mut diagnostics);
@@ -243,38 +201,140 @@ fn compile_caught(
         return failed(item, Some(&read.interface), diagnostics);
     }
     let mut emitter = Emitter::new(&read.interface, &as_read);
-    let unsimplified = |form: &Form| match (is_jacobian(form), form.value) {
-        (true, true) => Some(stages.derivative.clone()),
-        (true, false) => Some(without_value(stages.derivative.clone())),
-        _ => {
-            let (what, second) = what(form);
-            let from = match (second, &gradient) {
-                (true, Some((plain, _))) => plain.clone(),
-                (true, None) => without_value(stages.derivative.clone()),
-                _ => stages.primal.clone(),
-            };
-            differentiate(&from, what, &mut Diagnostics::default())
-        }
-    };
     for form in forms() {
-        let (seeds, program, report): (&[Tensor], _, _) = match (stages.others.iter().find(|d| d.form == form), &stages.both) {
+        let (seeds, program, report): (&[Tensor], _, _) = match (others.iter().find(|d| d.form == form), &both) {
             (Some(other), _) => (&other.seeds, &other.program, other.report),
             (None, Some((both, report))) if form.value => (&[], both, *report),
-            _ => (&[], &stages.jacobian, stages.report),
+            _ => (&[], &derivations.jacobian, report),
         };
-        emitter.emit(form, seeds, program, &|| unsimplified(form), report);
+        let unsimplified = || Some(derivations.derive(form, Stage::Derived, &mut Diagnostics::default())?.0);
+        emitter.emit(form, seeds, program, &unsimplified, report);
     }
     let Emitter { returning, writing, withdrawn, compared, wrong, checking, .. } = emitter;
     if let Some(wrong) = wrong {
         disagree(function, &wrong, &mut diagnostics);
         return failed(item, Some(&read.interface), diagnostics);
     }
-    (stages.withdrawn, stages.compared, stages.checking) = (withdrawn, compared, checking);
     let mut tokens = item;
     tokens.extend([returning, writing]);
-    tokens.extend(emit::ir_function(&read.interface, &stages.jacobian));
+    tokens.extend(emit::ir_function(&read.interface, &derivations.jacobian));
     tokens.extend(emit::check::function(&read.interface, helpers.associated, None));
+    let Derivations { primal, derivative, jacobian, .. } = derivations;
+    let stages = Stages { primal, derivative, jacobian, report, both, others, withdrawn, compared, checking };
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
+}
+
+/// Whether the form is the Jacobian, alone or with the value.
+fn is_jacobian(form: &Form) -> bool {
+    *form.steps == [Step::Jacobian]
+}
+
+/// Whether forms are derived from what is simplified already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Derived,
+    Simplified,
+}
+
+/// What the forms of the derivative are derived from.
+struct Derivations<'a> {
+    function: &'a syn::ItemFn,
+    effort: Effort,
+    primal: Program,
+    /// What second derivatives are taken of, if it is not the function.
+    smooth: Option<Program>,
+    /// The function and its derivative.
+    derivative: Program,
+    /// The derivative alone, simplified.
+    jacobian: Program,
+    /// The derivative that second derivatives are taken of, before simplification and after it, if it is not these.
+    gradient: Option<(Program, Program)>,
+}
+
+impl<'a> Derivations<'a> {
+    /// Differentiates a function, with the value and the derivative simplified together if that is asked for, and what
+    /// simplification did to the derivative.
+    #[allow(clippy::type_complexity)] // the three are named where they are taken apart
+    fn new(
+        function: &'a syn::ItemFn,
+        primal: Program,
+        interface: &Interface,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<(Derivations<'a>, Option<(Program, Report)>, Report)> {
+        let effort = interface.effort;
+        let derivative = differentiate(&primal, products::jacobian, function, effort, diagnostics)?;
+        let forms = || interface.requests.iter().map(|r| r.form);
+        let both = forms().any(|form| is_jacobian(form) && form.value).then(|| simplified(derivative.clone(), effort));
+        let (jacobian, report) = match &both {
+            // what the value needs was simplified with it; what is left may still get a little cheaper
+            Some((both, _)) => {
+                let before = without_value(derivative.clone()).operations();
+                let (jacobian, report) = simplified(without_value(both.clone()), Effort::Low);
+                (jacobian, Report { before, ..report })
+            }
+            None => simplified(without_value(derivative.clone()), effort),
+        };
+        let smooth = if forms().any(|form| form.order() > 1) { diff::second::prepare(&primal) } else { None };
+        let mut derivations = Derivations { function, effort, primal, smooth, derivative, jacobian, gradient: None };
+        if forms().any(Form::is_of_scalars) {
+            let gradient = derivations.gradient(diagnostics).map(without_value);
+            derivations.gradient = gradient.map(|plain| (plain.clone(), simplified(plain, effort).0));
+        }
+        Some((derivations, both, report))
+    }
+
+    /// The derivative that second derivatives are taken of, if it is not the Jacobian.
+    fn gradient(&self, diagnostics: &mut Diagnostics) -> Option<Program> {
+        // by the rules of intrinsics, not of their elements
+        if self.primal.definitions.iter().any(|d| matches!(d.body, ir::Body::Intrinsic(..))) {
+            let product = products::jacobian(self.second().clone());
+            return Some(diff::definitions::differentiate(product.program, product.of));
+        }
+        let smooth = self.smooth.as_ref()?;
+        differentiate(smooth, products::jacobian, self.function, self.effort, diagnostics)
+    }
+
+    /// What second derivatives are taken of.
+    fn second(&self) -> &Program {
+        self.smooth.as_ref().unwrap_or(&self.primal)
+    }
+
+    /// What computes a form, and its seeds.
+    fn derive(&self, form: &Form, stage: Stage, diagnostics: &mut Diagnostics) -> Option<(Program, Vec<Tensor>)> {
+        let values = self.primal.outputs.len();
+        let mut taken = |from: &Program, what: What| {
+            let derivative = differentiate(from, what, self.function, self.effort, diagnostics)?;
+            Some((derivative, what(from.clone()).seeds))
+        };
+        let (program, seeds) = match form.steps {
+            [Step::Jacobian] => (self.derivative.clone(), Vec::new()),
+            [first] => taken(&self.primal, once(*first))?,
+            [Step::Jacobian, last @ (Step::Normal | Step::WeightedNormal)] => {
+                let mut equations = self.derivative.clone();
+                let weights = diff::normal::equations(&mut equations, *last == Step::WeightedNormal);
+                verified(&equations);
+                (equations, weights)
+            }
+            [Step::Jacobian, last] => {
+                let plain = || without_value(self.derivative.clone());
+                let from = match (stage, &self.gradient) {
+                    (Stage::Derived, gradient) => &gradient.as_ref().map_or_else(plain, |(plain, _)| plain.clone()),
+                    (Stage::Simplified, gradient) => gradient.as_ref().map_or(&self.jacobian, |(_, simplified)| simplified),
+                };
+                return taken(from, again(*last));
+            }
+            [first, last] => {
+                let (derivative, mut seeds) = taken(self.second(), once(*first))?;
+                let plain = without_values(derivative, values);
+                let from = if stage == Stage::Derived { plain } else { simplified(plain, self.effort).0 };
+                let (derivative, more) = taken(&from, again(*last))?;
+                seeds.extend(more);
+                return Some((derivative, seeds));
+            }
+            steps => unreachable!("no form has the steps {steps:?}"),
+        };
+        Some((if form.value { program } else { without_values(program, values) }, seeds))
+    }
 }
 
 /// Lowers and emits what agrees with the function as it was read.
@@ -490,14 +550,22 @@ fn too_deep(tokens: &TokenStream) -> Option<Span> {
 /// What is derived from a program.
 type What = fn(Program) -> Product;
 
-/// How the last step of a form that is not the Jacobian is taken, and whether that is from the gradient.
-fn what(form: &Form) -> (What, bool) {
-    match form.steps {
-        [Step::Jvp] => (products::jvp, false),
-        [Step::Vjp] => (products::vjp, false),
-        [Step::Jacobian, Step::Jacobian] => (products::hessian, true),
-        [Step::Jacobian, Step::Jvp] => (products::hvp, true),
-        steps => unreachable!("no form has the steps {steps:?}"),
+/// How a step is taken from the function.
+fn once(step: Step) -> What {
+    match step {
+        Step::Jacobian => products::jacobian,
+        Step::Jvp => products::jvp,
+        Step::Vjp => products::vjp,
+        Step::Normal | Step::WeightedNormal => unreachable!("{step:?} is taken from a derivative"),
+    }
+}
+
+/// How a step is taken from a gradient.
+fn again(step: Step) -> What {
+    match step {
+        Step::Jacobian => products::hessian,
+        Step::Jvp => products::hvp,
+        Step::Vjp | Step::Normal | Step::WeightedNormal => unreachable!("no form takes {step:?} from a gradient"),
     }
 }
 

@@ -22,6 +22,10 @@ pub enum Step {
     Jvp,
     /// The cotangents, which are seeds, times all partial derivatives.
     Vjp,
+    /// Normal equations: `JᵀJ` and `Jᵀr`.
+    Normal,
+    /// Normal equations with weights, which are seeds: `JᵀWJ` and `JᵀWr`.
+    WeightedNormal,
 }
 
 /// A function that was generated beside the Jacobian. One that writes into memory of the caller is given memory full of

@@ -83,10 +83,9 @@ pub fn vjp(mut program: Program) -> Product {
     Product { of: outputs.len()..outputs.len() + 1, values: outputs.len(), program, seeds, wrt, step: None, names: Some(names) }
 }
 
-/// The Hessian, from the derivative of a function of one scalar output: the results are the blocks
-/// of each input by each.
-pub fn hessian(derivative: Program) -> Product {
-    let derivative = as_function(derivative);
+/// The Hessian, from the gradient of a scalar: the results are the blocks of each input by each.
+pub fn hessian(gradient: Program) -> Product {
+    let derivative = as_function(gradient);
     let wrt = derivative.wrt.clone();
     let inputs: Vec<String> = wrt.iter().map(|x| derivative.info(*x).name.clone()).collect();
     let name = |a: &String, b: &String| if wrt.len() == 1 { "H".to_owned() } else { format!("H_{a}_{b}") };
@@ -94,10 +93,10 @@ pub fn hessian(derivative: Program) -> Product {
     Product { of: 0..derivative.outputs.len(), values: 0, program: derivative, seeds: Vec::new(), wrt, step: None, names: Some(names) }
 }
 
-/// The Hessian-vector product, from the derivative of a function of one scalar output; the results are the derivatives of
-/// the gradient along the tangents, one for each input.
-pub fn hvp(derivative: Program) -> Product {
-    let mut product = jvp(as_function(derivative));
+/// The Hessian-vector product, from the gradient of a scalar; the results are the derivatives of the gradient along the
+/// tangents, one for each input.
+pub fn hvp(gradient: Program) -> Product {
+    let mut product = jvp(as_function(gradient));
     let wrt = product.wrt.iter().map(|x| product.program.info(*x).name.clone());
     let names = wrt.map(|x| if product.wrt.len() == 1 { "hvp".to_owned() } else { format!("hvp_{x}") }).collect();
     product.names = Some(names);
@@ -105,10 +104,11 @@ pub fn hvp(derivative: Program) -> Product {
     product
 }
 
-/// The derivative as a function of its own: the blocks are its outputs.
+/// The derivative as a function of its own: the blocks are outputs.
 fn as_function(mut derivative: Program) -> Program {
     factor_denominators(&mut derivative);
-    derivative.outputs = derivative.blocks.drain(..).map(|b| b.tensor).collect();
+    let blocks: Vec<Tensor> = derivative.blocks.drain(..).map(|b| b.tensor).collect();
+    derivative.outputs.extend(blocks);
     derivative.prune();
     derivative
 }
@@ -199,7 +199,7 @@ fn stop(program: &mut Program, step: Tensor) {
 }
 
 /// A new parameter of another tensor's shape, named after it.
-fn like(program: &mut Program, of: Tensor, suffix: &str) -> Tensor {
+pub(super) fn like(program: &mut Program, of: Tensor, suffix: &str) -> Tensor {
     let info = program.info(of).clone();
     program.tensor(&format!("{}_{suffix}", info.name), info.shape, Role::Param)
 }

@@ -230,7 +230,7 @@ impl Check<'_> {
         let mut seed = || given.next().unwrap_or_default();
         for step in request.form.steps {
             match step {
-                Step::Jacobian => {}
+                Step::Jacobian | Step::Normal => {}
                 Step::Jvp => {
                     for p in self.inputs() {
                         let k = seed();
@@ -239,7 +239,7 @@ impl Check<'_> {
                         arguments.push(lent(p, &tangent, false));
                     }
                 }
-                Step::Vjp => {
+                Step::Vjp | Step::WeightedNormal => {
                     before.extend(self.value(&none));
                     for (place, ty) in self.values() {
                         let k = seed();

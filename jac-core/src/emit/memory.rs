@@ -6,7 +6,7 @@
 use super::body::Emitter;
 use super::expressions::WEAKEST;
 use super::local;
-use super::types::{array, block_type, parts_type, place, result_type, tuple};
+use super::types::{array, block_type, groups_type, place, tuple};
 use crate::interface::{ParamKind, Ty};
 use crate::ir::{positions, Affine, Constant, Expr, Index, Node, Role, Set, Symbol, Tensor};
 use crate::lower::{Factor, Stmt};
@@ -53,10 +53,7 @@ impl Emitter<'_> {
         let groups = self.groups.iter().enumerate().map(|(k, parts)| parts.places(&place(&quote!(#name), k, self.groups.len() > 1)));
         self.places = program.results().zip(groups.flatten().collect::<Vec<_>>()).collect();
         let zeros = self.results(&|t| repeated(&self.ty(t), self.zero()));
-        let ty = match self.interface.computes_value(self.request) {
-            true => result_type(self.interface, self.request),
-            false => parts_type(self.interface, self.request.form),
-        };
+        let ty = groups_type(self.interface, self.request.form, self.interface.computes_value(self.request));
         Some(quote!(let mut #name: #ty = #zeros;))
     }
 

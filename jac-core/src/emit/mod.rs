@@ -21,7 +21,7 @@ use quote::{format_ident, quote};
 
 /// Generates one function from its plan.
 ///
-/// `seeds` are the tangents or cotangents of a product.
+/// `seeds` are the tangents, cotangents or weights.
 pub fn function(interface: &Interface, request: Request, seeds: &[Tensor], plan: &Plan, report: Report) -> TokenStream {
     let (interface, memory) = with_params(interface, request, seeds);
     let mut docs = words::docs(&interface, request, &plan.program, report);
@@ -35,7 +35,7 @@ pub fn function(interface: &Interface, request: Request, seeds: &[Tensor], plan:
 }
 
 /// The interface with the parameters behind the function's own: tangents have the types of the inputs, as written,
-/// cotangents those of the outputs, by reference, and memory of the caller those of the results. With it the names of
+/// cotangents and weights those of the outputs, by reference, and memory of the caller those of the results. With it the names of
 /// the last: of the value, if it is returned, and of the derivative.
 fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (Interface, Vec<Ident>) {
     let mut interface = interface.clone();
@@ -46,14 +46,16 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
         let params = match step {
             Step::Jacobian => Vec::new(),
             Step::Jvp => tangents(&interface, &mut seed),
-            Step::Vjp => cotangents(&interface, &mut seed),
+            Step::Vjp => like_outputs(&interface, "cotangent", &mut seed),
+            Step::Normal => Vec::new(),
+            Step::WeightedNormal => like_outputs(&interface, "weights", &mut seed),
         };
         interface.params.extend(params);
     }
     let mut memory = Vec::new();
     if request.into {
-        let value = request.form.value.then(|| ("value", types::value_type(&interface)));
-        for (stem, ty) in value.into_iter().chain([(request.form.name, types::parts_type(&interface, request.form))]) {
+        let names = request.form.value.then_some("value").into_iter().chain(request.form.names.iter().copied());
+        for (stem, ty) in names.zip(types::group_types(&interface, request.form, request.form.value)) {
             let ident = free_name(&interface, stem);
             memory.push(ident.clone());
             interface.params.push(Param { ident, ty: syn::Type::Verbatim(quote!(&mut #ty)), kind: ParamKind::Other, source: None });
@@ -78,14 +80,15 @@ fn tangents(interface: &Interface, seed: &mut dyn FnMut() -> Tensor) -> Vec<Para
     interface.wrt.iter().filter_map(input).filter_map(&mut tangent).collect()
 }
 
-fn cotangents(interface: &Interface, seed: &mut dyn FnMut() -> Tensor) -> Vec<Param> {
-    let mut cotangent = |(k, y): (usize, &Ty)| {
-        let stem = if interface.outputs.len() == 1 { "cotangent".to_owned() } else { format!("cotangent_{k}") };
+/// Parameters with the types of the results.
+fn like_outputs(interface: &Interface, name: &str, seed: &mut dyn FnMut() -> Tensor) -> Vec<Param> {
+    let mut like = |(k, y): (usize, &Ty)| {
+        let stem = if interface.outputs.len() == 1 { name.to_owned() } else { format!("{name}_{k}") };
         let (ty, reference) = types::borrowed(interface, y);
         let kind = ParamKind::Float(y.clone(), seed(), reference);
         Param { ident: free_name(interface, &stem), ty: syn::Type::Verbatim(ty), kind, source: None }
     };
-    interface.outputs.iter().enumerate().map(&mut cotangent).collect()
+    interface.outputs.iter().enumerate().map(&mut like).collect()
 }
 
 /// Generates `f_jacobian_ir`.

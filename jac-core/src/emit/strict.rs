@@ -5,7 +5,7 @@
 //! computes what both have in common once.
 
 use super::memory::repeated;
-use super::types::tuple;
+use super::types::{place, tuple};
 use super::{body, local};
 use crate::interface::{Interface, ParamKind, Request};
 use crate::lower::Plan;
@@ -22,9 +22,13 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Pl
     let (made, call) = call(interface, plan);
     let returned = returned(interface, &value);
     let failed = interface.wrapper.is_some().then(|| quote!(?));
+    let groups = request.form.names.len();
     let (assigned, result) = match memory {
         [place, ..] => (quote!(*#place = #returned;), quote!(#parts)),
-        [] => (TokenStream::new(), quote!((#returned, #parts))),
+        [] => {
+            let derivative = (0..groups).map(|k| place(&quote!(#parts), k, groups > 1));
+            (TokenStream::new(), quote!((#returned, #(#derivative),*)))
+        }
     };
     let result = match &interface.wrapper {
         Some(wrapper) => {

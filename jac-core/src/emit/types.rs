@@ -14,31 +14,33 @@ pub(super) enum Parts {
 }
 
 impl Parts {
-    /// The derivative in a form: what the steps make of the results.
-    pub fn of(interface: &Interface, form: &Form) -> Parts {
+    /// The derivative in a form, by what the steps make of the results: a group, or several that stand beside each other.
+    fn of(interface: &Interface, form: &Form) -> Vec<Parts> {
         let inputs = differentiated(interface);
-        let by_input = |part: &dyn Fn(&Ty) -> Ty| Parts::group(inputs.iter().map(part).collect(), inputs.len() > 1);
-        let results = Parts::values(interface);
-        form.steps.iter().fold(results, |parts, step| match step {
-            Step::Jacobian => parts.each(&|y| by_input(&|x| block_ty(y, x))),
-            Step::Jvp => parts,
-            Step::Vjp => by_input(&Ty::clone),
+        let by_input = |part: &dyn Fn(&Ty) -> Parts| Parts::group(inputs.iter().map(part).collect(), inputs.len() > 1);
+        let like_inputs = || by_input(&|x| Parts::One(x.clone()));
+        let block = |y: &Ty, x: &Ty| Parts::One(block_ty(y, x));
+        let results = vec![Parts::values(interface)];
+        form.steps.iter().fold(results, |groups, step| match step {
+            Step::Jacobian => groups.into_iter().map(|parts| parts.each(&|y| by_input(&|x| block(y, x)))).collect(),
+            Step::Jvp => groups,
+            Step::Vjp => vec![like_inputs()],
+            Step::Normal | Step::WeightedNormal => vec![by_input(&|a| by_input(&|b| block(a, b))), like_inputs()],
         })
     }
 
     /// What a function returns: the value, if that is asked for, and the derivative.
     pub fn groups(interface: &Interface, form: &Form, value: bool) -> Vec<Parts> {
         let value = value.then(|| Parts::values(interface));
-        value.into_iter().chain([Parts::of(interface, form)]).collect()
+        value.into_iter().chain(Parts::of(interface, form)).collect()
     }
 
     /// The results of the function.
     fn values(interface: &Interface) -> Parts {
-        Parts::group(interface.outputs.clone(), interface.tuple)
+        Parts::group(interface.outputs.iter().cloned().map(Parts::One).collect(), interface.tuple)
     }
 
-    fn group(tys: Vec<Ty>, tuple: bool) -> Parts {
-        let mut parts: Vec<Parts> = tys.into_iter().map(Parts::One).collect();
+    fn group(mut parts: Vec<Parts>, tuple: bool) -> Parts {
         match parts.pop() {
             Some(one) if !tuple && parts.is_empty() => one,
             last => Parts::Tuple(parts.into_iter().chain(last).collect()),
@@ -87,21 +89,24 @@ pub(super) fn place(of: &TokenStream, k: usize, tuple: bool) -> TokenStream {
     }
 }
 
-/// The type of all parts of a derivative.
-pub fn parts_type(interface: &Interface, form: &Form) -> TokenStream {
-    Parts::of(interface, form).nested(&mut |ty| block_type(interface, ty))
+/// The types of what a function computes: of the value, if that is asked for, and of each group of the derivative.
+pub fn group_types(interface: &Interface, form: &Form, value: bool) -> Vec<TokenStream> {
+    let groups = Parts::of(interface, form).into_iter().map(|parts| parts.nested(&mut |ty| block_type(interface, ty)));
+    value.then(|| value_type(interface)).into_iter().chain(groups).collect()
+}
+
+/// The type of all that a function computes.
+pub fn groups_type(interface: &Interface, form: &Form, value: bool) -> TokenStream {
+    let types = group_types(interface, form, value);
+    let several = types.len() > 1;
+    tuple(types, several)
 }
 
 /// The type that a generated function returns.
 pub fn result_type(interface: &Interface, request: Request) -> TokenStream {
-    let parts = parts_type(interface, request.form);
-    let bare = match request {
-        Request { into: true, .. } => quote!(()),
-        Request { form, .. } if form.value => {
-            let value = value_type(interface);
-            quote!((#value, #parts))
-        }
-        _ => parts,
+    let bare = match request.into {
+        true => quote!(()),
+        false => groups_type(interface, request.form, request.form.value),
     };
     match &interface.wrapper {
         None => bare,
@@ -119,7 +124,7 @@ pub fn result_type(interface: &Interface, request: Request) -> TokenStream {
 }
 
 /// The type of the function's results: as written, and out-parameters by value.
-pub(super) fn value_type(interface: &Interface) -> TokenStream {
+fn value_type(interface: &Interface) -> TokenStream {
     let outs: Vec<TokenStream> = interface
         .params
         .iter()

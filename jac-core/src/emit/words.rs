@@ -16,10 +16,11 @@ pub fn docs(interface: &Interface, request: Request, program: &Program, report: 
     let by: Vec<String> = interface.wrt.iter().map(|t| format!("`{}`", program.info(*t).name)).collect();
     let first = request.form.doc.replace("{f}", &f.to_string()).replace("{by}", &by.join(", "));
     let mut lines = vec![first];
+    let value = request.form.value.then_some("value");
     if request.into {
-        let all = if request.form.value { "`value` and " } else { "" };
+        let names: Vec<String> = value.into_iter().chain(request.form.names.iter().copied()).map(|name| format!("`{name}`")).collect();
         lines.push(String::new());
-        lines.push(format!("It is written into {all}`{}`.", request.form.name));
+        lines.push(format!("It is written into {}.", names.join(" and ")));
     }
     lines.push(String::new());
     lines.push("```text".to_owned());
@@ -47,7 +48,7 @@ pub fn docs(interface: &Interface, request: Request, program: &Program, report: 
     if interface.params.iter().any(|p| matches!(p.kind, ParamKind::Float(Ty::Nd(1..) | Ty::Slice, ..))) {
         panics.insert("If the lengths of the arguments do not fit each other.".to_owned());
         if request.into {
-            panics.insert(format!("If `{}` has other lengths or is not in standard layout.", request.form.name));
+            panics.extend(request.form.names.iter().map(|name| format!("If `{name}` has other lengths or is not in standard layout.")));
         }
     }
     for definition in &program.definitions {

@@ -73,7 +73,7 @@ pub fn read(
     for (form, span) in options.forms.iter().filter(|(form, _)| form.is_of_scalars()) {
         if !matches!(outputs.as_slice(), [Ty::Scalar | Ty::Nd(0)]) && !outputs.is_empty() {
             let error = diagnostics.error(*span, format!("`{}` of a function whose result is no scalar", form.suffix));
-            error.help("return one `f64`; for second derivatives of a vector, differentiate its elements one by one");
+            error.help("return one `f64`, or ask for `weighted_hessian`: that of the result times weights");
         }
     }
     let interface = Interface {

@@ -90,8 +90,8 @@ struct Reference {
     cotangents: Vec<Vec<f64>>,
     values: Vec<Vec<Rounded>>,
     along: Vec<Vec<Rounded>>,
-    /// The second derivative along both directions.
-    twice: Option<Rounded>,
+    /// The second derivatives along both directions.
+    twice: Option<Vec<Vec<Rounded>>>,
 }
 
 /// Two numbers that should be one: a value, or a derivative along the direction.
@@ -107,10 +107,10 @@ enum Part {
     Value(usize, usize),
     /// The derivative of an element of an output.
     Derivative(usize, usize),
-    /// The derivative of all outputs, weighted by the cotangents.
-    Weighted,
-    /// The second derivative.
-    Twice,
+    /// The second derivative of an element of an output.
+    Second(usize, usize),
+    /// A sum over all outputs.
+    Sum(&'static str),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -194,10 +194,10 @@ impl<'p> Selfcheck<'p> {
         Some((split(|y| y.value), split(|y| y.along), certain))
     }
 
-    /// The second derivative along two directions.
-    fn second(&self, point: &Point, [first, second]: &[Map<Tensor, Vec<f64>>; 2], fuel: &mut Fuel) -> Option<Rounded> {
+    /// The second derivatives along two directions.
+    fn second(&self, point: &Point, [first, second]: &[Map<Tensor, Vec<f64>>; 2], fuel: &mut Fuel) -> Option<Vec<Vec<Rounded>>> {
         let (outputs, _) = self.primal.run(point, moving(&moving(&exact_all(point), first), second), fuel)?;
-        outputs.first()?.first().map(|y| y.along.along)
+        Some(outputs.iter().map(|y| y.iter().map(|y| y.along.along).collect()).collect())
     }
 
     /// The number of points at which a derivative could be told apart from rounding.
@@ -213,9 +213,9 @@ impl<'p> Selfcheck<'p> {
             let disagreement = |what: String| Disagreement { form, what, point: self.describe(&reference.point) };
             let mut parameters = reference.parameters.clone();
             let weights = form.steps.iter().zip(&reference.directions).flat_map(|(step, direction)| match step {
-                Step::Jacobian => Vec::new(),
+                Step::Jacobian | Step::Normal => Vec::new(),
                 Step::Jvp => direction.values().collect(),
-                Step::Vjp => reference.cotangents.iter().collect::<Vec<_>>(),
+                Step::Vjp | Step::WeightedNormal => reference.cotangents.iter().collect::<Vec<_>>(),
             });
             parameters.extend(seeds.iter().zip(weights).map(|(t, w)| (*t, exact(w))));
             let results = match fuel.share(steps, |fuel| plan::run(plan, &reference.point, &parameters, fuel)) {
@@ -246,6 +246,21 @@ impl<'p> Selfcheck<'p> {
         }
         let weights = |x: &Tensor| reference.directions[0][x].as_slice();
         let wrt = &self.program.wrt;
+        // what is like the inputs, along the first direction, and like pairs of inputs, along that and another
+        let gradient = |rest: &[Vec<Rounded>]| wrt.iter().zip(rest).fold(Rounded::new(0.0), |sum, (x, row)| sum + dot(row, weights(x)));
+        let quadratic = |rest: &[Vec<Rounded>], other: &Map<Tensor, Vec<f64>>| {
+            let pairs = wrt.iter().flat_map(|a| wrt.iter().map(move |b| (a, b)));
+            let rows = rest.iter().zip(pairs).flat_map(|(all, (a, b))| {
+                let second = other[b].as_slice();
+                all.chunks(second.len().max(1)).zip(weights(a)).map(move |(row, weight)| dot(row, second) * Rounded::new(*weight))
+            });
+            rows.fold(Rounded::new(0.0), |a, b| a + b)
+        };
+        // the results times the cotangents
+        let weighted = |of: &[Vec<Rounded>]| {
+            let dots = of.iter().zip(&reference.cotangents).map(|(y, c)| dot(y, c));
+            dots.fold(Rounded::new(0.0), |a, b| a + b)
+        };
         match form.steps {
             [Step::Jacobian] => {
                 let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
@@ -259,27 +274,34 @@ impl<'p> Selfcheck<'p> {
             }
             [Step::Jvp] => claims.extend(derivatives(rest, &reference.along)),
             [Step::Vjp] => {
-                let sum = |dots: &mut dyn Iterator<Item = Rounded>| dots.fold(Rounded::new(0.0), |a, b| a + b);
-                let found = sum(&mut wrt.iter().zip(rest).map(|(x, row)| dot(row, weights(x))));
-                let expected = sum(&mut reference.along.iter().zip(&reference.cotangents).map(|(y, c)| dot(y, c)));
-                claims.push(Claim { of: Part::Weighted, found, expected });
+                let found = gradient(rest);
+                claims.push(Claim { of: Part::Sum("the cotangent"), found, expected: weighted(&reference.along) });
             }
             [Step::Jacobian, Step::Jvp] => {
-                let Some(expected) = reference.twice else { return claims };
-                let found = wrt.iter().zip(rest).fold(Rounded::new(0.0), |sum, (x, row)| sum + dot(row, weights(x)));
-                claims.push(Claim { of: Part::Twice, found, expected });
+                let Some(twice) = &reference.twice else { return claims };
+                claims.push(Claim { of: Part::Second(0, 0), found: gradient(rest), expected: twice[0][0] });
             }
             [Step::Jacobian, Step::Jacobian] => {
-                let Some(expected) = reference.twice else { return claims };
-                let pairs = wrt.iter().flat_map(|a| wrt.iter().map(move |b| (a, b)));
-                let mut found = Rounded::new(0.0);
-                for (all, (a, b)) in rest.iter().zip(pairs) {
-                    let (first, second) = (weights(a), &reference.directions[1][b]);
-                    for (row, weight) in all.chunks(second.len().max(1)).zip(first) {
-                        found = found + dot(row, second) * Rounded::new(*weight);
-                    }
-                }
-                claims.push(Claim { of: Part::Twice, found, expected });
+                let Some(twice) = &reference.twice else { return claims };
+                claims.push(Claim { of: Part::Second(0, 0), found: quadratic(rest, &reference.directions[1]), expected: twice[0][0] });
+            }
+            [Step::Vjp, Step::Jacobian] => {
+                let Some(twice) = &reference.twice else { return claims };
+                let found = quadratic(rest, &reference.directions[1]);
+                claims.push(Claim { of: Part::Sum("the second derivative"), found, expected: weighted(twice) });
+            }
+            [Step::Jacobian, last @ (Step::Normal | Step::WeightedNormal)] => {
+                let (squares, products) = rest.split_at(wrt.len() * wrt.len());
+                let weight = |o: usize, k: usize| Rounded::new(if *last == Step::Normal { 1.0 } else { reference.cotangents[o][k] });
+                let along_times = |other: &[Vec<Rounded>]| {
+                    let all = reference.along.iter().zip(other).enumerate();
+                    let terms = all.flat_map(|(o, (y, other))| y.iter().zip(other).enumerate().map(move |(k, (a, b))| weight(o, k) * *a * *b));
+                    terms.fold(Rounded::new(0.0), |a, b| a + b)
+                };
+                let (found, expected) = (quadratic(squares, &reference.directions[0]), along_times(&reference.along));
+                claims.push(Claim { of: Part::Sum("the square of the Jacobian"), found, expected });
+                let (found, expected) = (gradient(products), along_times(&reference.values));
+                claims.push(Claim { of: Part::Sum("the value times the Jacobian"), found, expected });
             }
             steps => unreachable!("no form has the steps {steps:?}"),
         }
@@ -300,7 +322,7 @@ impl<'p> Selfcheck<'p> {
         };
         let mut fuel = Fuel::new(COLUMNS * STEPS, 1);
         for first in columns() {
-            let is_second = form.is_of_scalars();
+            let is_second = form.order() > 1;
             let seconds = if is_second { columns().collect() } else { vec![first] };
             for second in seconds {
                 let directions = [unit(first), unit(second)];
@@ -328,8 +350,8 @@ impl<'p> Selfcheck<'p> {
         match part {
             Part::Value(o, k) => output(o, k),
             Part::Derivative(o, k) => format!("the derivative of {}", output(o, k)),
-            Part::Weighted => "the cotangent".to_owned(),
-            Part::Twice => "the second derivative".to_owned(),
+            Part::Second(o, k) => format!("the second derivative of {}", output(o, k)),
+            Part::Sum(of) => of.to_owned(),
         }
     }
 
