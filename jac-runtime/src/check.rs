@@ -534,8 +534,8 @@ impl<'a> At<'a> {
             let largest = scales[part].iter().filter(|a| a.is_finite()).fold(values, |a, b| a.max(*b));
             for (k, (found, expected)) in found.iter().zip(expected).enumerate() {
                 let moved = NOISE * self.subject.epsilon * sensitivity(*expected, (part, k), moved);
-                // of what has no digits left not even the size is known: `sin(1e17 * x).powi(12)` is small at most points
-                let lost = if moved > expected.abs() { NOISE * NOISE * moved } else { moved };
+                // of what has no digit left not even the size is known: `sin(1e17 * x).powi(12)` is small at most points
+                let lost = if moved > 0.1 * expected.abs() { NOISE * NOISE * moved } else { moved };
                 let tolerance = self.slack(scales[part][k]) + NOISE * self.subject.epsilon * largest + lost + unknown;
                 let difference = (found - expected).abs();
                 let both_nan = found.is_nan() && expected.is_nan() || found == expected;
