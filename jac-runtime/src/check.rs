@@ -359,8 +359,8 @@ impl<'a> At<'a> {
                 numbers.for_each(|(tangent, x)| *tangent *= x.abs().max(0.1));
             }
             let seeds = match other.steps {
-                [.., Step::Jvp] => &tangents,
-                [.., Step::Vjp] => &cotangents,
+                steps if steps.contains(&Step::Jvp) => &tangents,
+                steps if steps.contains(&Step::Vjp) || steps.contains(&Step::WeightedNormal) => &cotangents,
                 _ => &Vec::new(),
             };
             let results = run(&self.point, seeds).ok_or_else(|| format!("`{form}` returns nothing where `{name}` returns a value"))?;
@@ -388,6 +388,21 @@ impl<'a> At<'a> {
                     let second = self.nudged.iter().filter_map(|near| near.run(run, seeds));
                     let of = (self.subject.jacobian, &moved(&Parts::clone)[..]);
                     self.differences(form, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
+                }
+                [Step::Vjp, Step::Jacobian] => {
+                    let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
+                    let second = self.nudged.iter().filter_map(|near| near.run(run, seeds));
+                    let pulled = |j: &Parts| self.product(j, &cotangents, true).0;
+                    let gradient = |x: &[Vec<f64>], _: &[Vec<f64>]| Some(pulled(&(self.subject.jacobian)(x, &[])?));
+                    let of = (&gradient as Run<'_>, &moved(&pulled)[..]);
+                    self.differences(form, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
+                }
+                [Step::Jacobian, Step::Normal | Step::WeightedNormal] => {
+                    let normal = |j: &Parts, y: &Parts| self.normal(j, y, seeds);
+                    let (expected, scales) = normal(&self.jacobian, &self.value);
+                    let at = |near: &Near| (near.part, [0, 1].map(|side| normal(&near.jacobians[side], &near.values[side]).0));
+                    let moved: Vec<Nudged> = self.nudged.iter().map(at).collect();
+                    self.same(form, "the normal equations", rest, (&expected, &scales, &moved))?;
                 }
                 [Step::Jacobian, Step::Jvp] => {
                     let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
@@ -516,6 +531,26 @@ impl<'a> At<'a> {
             }
         }
         (sums, scales)
+    }
+
+    /// `JᵀWJ` by pairs of inputs and `JᵀWr` by inputs, and the sums of the absolute values of their terms. Without weights
+    /// these are 1.
+    fn normal(&self, jacobian: &Parts, value: &Parts, weights: &Parts) -> (Parts, Parts) {
+        let inputs = self.point.len();
+        let weight = |o: usize, row: usize| weights.get(o).map_or(1.0, |w| w[row]);
+        let total = |factor: &dyn Fn(usize, usize) -> f64| {
+            let rows = value.iter().enumerate().flat_map(|(o, y)| (0..y.len()).map(move |row| (o, row)));
+            rows.map(|(o, row)| weight(o, row) * factor(o, row)).fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()))
+        };
+        let entry = |o: usize, row: usize, i: usize, k: usize| jacobian[o * inputs + i][row * self.point[i].len() + k];
+        let columns = |i: usize| 0..self.point[i].len();
+        let square = |i: usize, j: usize| {
+            let entries = columns(i).flat_map(|k| columns(j).map(move |l| (k, l)));
+            entries.map(|(k, l)| total(&|o, row| entry(o, row, i, k) * entry(o, row, j, l))).unzip::<f64, f64, Vec<f64>, Vec<f64>>()
+        };
+        let product = |i: usize| columns(i).map(|k| total(&|o, row| entry(o, row, i, k) * value[o][row])).unzip();
+        let squares = (0..inputs).flat_map(|i| (0..inputs).map(move |j| (i, j))).map(|(i, j)| square(i, j));
+        squares.chain((0..inputs).map(product)).unzip()
     }
 
     /// Compares two that should differ by rounding only. Terms may have cancelled inside both, of which the results show

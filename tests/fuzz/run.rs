@@ -299,6 +299,11 @@ fn asked(program: &Program) -> Vec<(&'static str, &'static str)> {
         ("Jvp", "jvp", has("jvp")),
         ("Vjp", "vjp", has("vjp")),
         ("Hessian", "hessian", has("hessian")),
+        ("Pushforward", "pushforward", has("pushforward")),
+        ("Pullback", "pullback", has("pullback")),
+        ("WeightedHessian", "weighted_hessian", has("weighted_hessian")),
+        ("Normal", "normal", has("normal")),
+        ("WeightedNormal", "weighted_normal", has("weighted_normal")),
         ("Into", "jacobian_into", has("into")),
         ("Check", "jacobian_check", true),
     ];
@@ -382,14 +387,14 @@ fn call(program: &Program, float: &str) -> String {
         };
         let body = match asked {
             "Value" => called(program, &f, &given, "0.0"),
-            "Jvp" => {
+            "Jvp" | "Pushforward" => {
                 let floats = program.params.iter().filter(|p| p.wrt);
                 let tys: Vec<(Ty, Pass)> =
                     floats.filter_map(|p| if let Kind::Floats(ty) = p.kind { Some((ty, p.pass)) } else { None }).collect();
                 let (reads, passed) = seeds(&tys);
                 format!("{reads} {f}_{suffix}({args}{passed}).put(&mut out_flat);")
             }
-            "Vjp" => {
+            "Vjp" | "Pullback" | "WeightedHessian" | "WeightedNormal" => {
                 let by_reference = |ty: &Ty| (*ty, if *ty == Ty::Scalar { Pass::Value } else { Pass::Reference });
                 let (reads, passed) = seeds(&program.results.iter().map(by_reference).collect::<Vec<_>>());
                 format!("{reads} {f}_{suffix}({args}{passed}).put(&mut out_flat);")

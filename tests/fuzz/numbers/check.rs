@@ -22,6 +22,11 @@ pub enum Asked {
     Jvp,
     Vjp,
     Hessian,
+    Pushforward,
+    Pullback,
+    WeightedHessian,
+    Normal,
+    WeightedNormal,
     Into,
     /// The user's own check, which returns nothing and panics where it finds a mistake.
     Check,
@@ -143,8 +148,8 @@ struct Expected {
     value: Vec<Vec<Entry>>,
     /// By output, by the position in `x`, by element of the output.
     jacobian: Vec<Vec<Vec<Entry>>>,
-    /// By two positions, for the only output.
-    hessian: Vec<Vec<Entry>>,
+    /// By two positions, by output, by its element.
+    hessian: Vec<Vec<Vec<Vec<Entry>>>>,
 }
 
 impl Expected {
@@ -160,8 +165,8 @@ impl Expected {
         };
         let value = part(&y, 0);
         let mut jacobian = vec![Vec::new(); value.len()];
-        let mut hessian = vec![vec![(0.0, 0.0); n]; n];
-        let second = program.asked.contains(&Asked::Hessian);
+        let mut hessian = vec![vec![Vec::new(); n]; n];
+        let second = [Asked::Hessian, Asked::WeightedHessian].iter().any(|asked| program.asked.contains(asked));
         for i in 0..n {
             let lower = if second { 0 } else { i };
             for j in lower..=i {
@@ -169,8 +174,8 @@ impl Expected {
                     ONE_SIDED.set(true);
                     let y = point.run(program, &unit(i), &unit(j));
                     ONE_SIDED.set(false);
-                    let entry = part(&y?, 3)[0][0];
-                    (hessian[i][j], hessian[j][i]) = (entry, entry);
+                    let entries = part(&y?, 3);
+                    (hessian[i][j], hessian[j][i]) = (entries.clone(), entries);
                 }
                 if i == j {
                     let y = point.run(program, &unit(i), &unit(j))?;
@@ -183,7 +188,7 @@ impl Expected {
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {
         let first = self.jacobian.iter().flatten().flatten();
-        self.value.iter().flatten().chain(first).chain(self.hessian.iter().flatten())
+        self.value.iter().flatten().chain(first).chain(self.hessian.iter().flatten().flatten().flatten())
     }
 
     /// Whether all is finite, and no value loses so many digits to rounding that its differences may tell of no derivative.
@@ -209,28 +214,41 @@ impl Expected {
         let sum = |terms: &mut dyn Iterator<Item = (f64, Entry)>| {
             terms.fold((0.0, 0.0), |(s, e), (t, (v, d))| (s + t * v, e + (t * v).abs() + t.abs() * d))
         };
+        let pairs = || point.wrt.iter().flat_map(|a| point.wrt.iter().map(move |b| (a.clone(), b.clone())));
+        let by_pairs = |entry: &mut dyn FnMut(usize, usize) -> Entry| {
+            let positions = pairs().flat_map(|(a, b)| a.flat_map(move |i| b.clone().map(move |j| (i, j))));
+            positions.map(|(i, j)| entry(i, j)).collect::<Vec<Entry>>()
+        };
+        let all: Vec<(usize, usize)> = (0..self.value.len()).flat_map(|o| (0..self.value[o].len()).map(move |r| (o, r))).collect();
         match asked {
             Asked::Check => Vec::new(),
             Asked::Value => value,
             Asked::Jacobian | Asked::Into => blocks,
             Asked::ValueAndJacobian => [value, blocks].concat(),
+            Asked::Pushforward => self.of(Asked::Jvp, point, seeds).split_off(value.len()),
+            Asked::Pullback => self.of(Asked::Vjp, point, seeds).split_off(value.len()),
+            Asked::Normal | Asked::WeightedNormal => {
+                let weight = |k: usize| if asked == Asked::Normal { 1.0 } else { seeds[k] };
+                // an entry times an entry of which the first is exact but for its bound
+                let times = |(a, d): Entry, (b, e): Entry| (a * b, (a * e).abs() + (b * d).abs());
+                let total = |factors: &dyn Fn(usize, usize) -> Entry| {
+                    sum(&mut all.iter().enumerate().map(|(k, (o, r))| (weight(k), factors(*o, *r))))
+                };
+                let square = by_pairs(&mut |i, j| total(&|o, r| times(self.jacobian[o][i][r], self.jacobian[o][j][r])));
+                let product = positions().map(|i| total(&|o, r| times(self.jacobian[o][i][r], self.value[o][r]))).collect();
+                [value, square, product].concat()
+            }
+            Asked::WeightedHessian => by_pairs(&mut |i, j| sum(&mut all.iter().zip(seeds).map(|((o, r), t)| (*t, self.hessian[i][j][*o][*r])))),
             Asked::Jvp => {
                 let row = |o: usize, r: usize| sum(&mut positions().zip(seeds).map(|(p, t)| (*t, self.jacobian[o][p][r])));
                 let along = (0..self.value.len()).flat_map(|o| (0..self.value[o].len()).map(move |r| (o, r))).map(|(o, r)| row(o, r));
                 value.iter().copied().chain(along.collect::<Vec<_>>()).collect()
             }
             Asked::Vjp => {
-                let all: Vec<(usize, usize)> = (0..self.value.len()).flat_map(|o| (0..self.value[o].len()).map(move |r| (o, r))).collect();
                 let column = |p: usize| sum(&mut all.iter().zip(seeds).map(|((o, r), t)| (*t, self.jacobian[*o][p][*r])));
                 value.iter().copied().chain(positions().map(column).collect::<Vec<_>>()).collect()
             }
-            Asked::Hessian => {
-                let pairs = point.wrt.iter().flat_map(|a| point.wrt.iter().map(move |b| (a.clone(), b.clone())));
-                let block = |(a, b): (std::ops::Range<usize>, std::ops::Range<usize>)| {
-                    a.flat_map(|i| b.clone().map(|j| self.hessian[i][j]).collect::<Vec<_>>()).collect::<Vec<_>>()
-                };
-                pairs.flat_map(block).collect()
-            }
+            Asked::Hessian => by_pairs(&mut |i, j| self.hessian[i][j][0][0]),
         }
     }
 }
@@ -248,7 +266,7 @@ const LOST: f64 = 0.01;
 /// Points at which `check!` is called: ordinary ones, of different lengths.
 const CHECKED: [usize; 2] = [0, 8];
 /// The functions whose results begin with the value.
-const HAS_VALUE: [Asked; 3] = [Asked::ValueAndJacobian, Asked::Jvp, Asked::Vjp];
+const HAS_VALUE: [Asked; 5] = [Asked::ValueAndJacobian, Asked::Jvp, Asked::Vjp, Asked::Normal, Asked::WeightedNormal];
 
 /// Compares a program at points, and prints a line for each function that is wrong, and one at the end.
 pub fn check(program: &Program, points: usize) {
@@ -270,7 +288,7 @@ pub fn check(program: &Program, points: usize) {
         let mut r = Random(k as u64 + 77);
         for &asked in program.asked {
             let count = match asked {
-                Asked::Vjp => expected.value.iter().map(Vec::len).sum(),
+                Asked::Vjp | Asked::Pullback | Asked::WeightedHessian | Asked::WeightedNormal => expected.value.iter().map(Vec::len).sum(),
                 _ => point.wrt.iter().map(ExactSizeIterator::len).sum(),
             };
             let seeds: Vec<f64> = (0..count).map(|_| r.sign()).collect();
