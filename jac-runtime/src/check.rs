@@ -472,13 +472,12 @@ impl<'a> At<'a> {
         Ok(())
     }
 
-    /// What another order of operations may change in a number of this size. Less than half of the digits is never told apart:
-    /// of `q * (3.0 * q.atan()).cos()` only a last bit of the cosine is left for large `q`, with a slope of its own.
+    /// What another order of operations may change in a number of this size. No more than half of the digits are ever told
+    /// apart: of `q * (3.0 * q.atan()).cos()` only a last bit of the cosine is left for large `q`, with a slope of its own.
     fn slack(&self, size: f64) -> f64 {
         // what is less than the root of the least normal number may be of products that have underflowed
-        let least = if self.subject.epsilon > 1e-10 { 1.1e-19 } else { 1.5e-154 };
-        // of an `f32` a few digits more than the last
-        (4e6 * self.subject.epsilon).max(4.0 * self.subject.epsilon.sqrt()) * size + least
+        let (digits, least) = if self.subject.epsilon > 1e-10 { (0.5, 1.1e-19) } else { (6e-8, 1.5e-154) };
+        digits * size + least
     }
 
     /// What differences tell of the derivatives of all results by one number.
