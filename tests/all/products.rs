@@ -14,12 +14,18 @@ use ndarray::{array, s, Array1, Array2, ArrayView1};
 
 /// Compiles a function of the corpus with more options.
 fn stages(case: &Case, more: &str) -> Stages {
+    small(case, more).unwrap_or_else(|| panic!("{}: too large", case.name))
+}
+
+/// The same; `None` of what is too large.
+fn small(case: &Case, more: &str) -> Option<Stages> {
     let own = Some(case.options).filter(|own| !own.is_empty());
     let added = more.split(", ").filter(|option| !case.options.contains(option));
     let options: Vec<&str> = own.into_iter().chain(added).collect();
     let compiled = compile(&options.join(", "), &without_attribute(case.item));
     let errors: Vec<String> = compiled.diagnostics.iter().map(jac_core::diag::Diagnostic::text).collect();
-    compiled.stages.unwrap_or_else(|| panic!("{}: {errors:?}", case.name))
+    assert!(errors.iter().all(|e| e.starts_with("too large")), "{}: {errors:?}", case.name);
+    compiled.stages
 }
 
 /// The Jacobian's blocks at a point.
@@ -89,6 +95,109 @@ fn products_are_the_jacobian_times_a_vector() {
     }
 }
 
+#[test]
+fn normal_equations_are_products_of_the_jacobian() {
+    let mut checked = 0;
+    for case in corpus::cases() {
+        let Some(stages) = small(&case, "normal, weighted_normal, pushforward, pullback") else { continue };
+        checked += 1;
+        let x = point(&case, 0);
+        let value = (case.value)(&x);
+        let blocks = blocks(&case, &stages, &x);
+        let inputs = stages.jacobian.wrt.len();
+        let mut random = Random(case.name.len() as u64);
+        let mut like =
+            |parts: &[Vec<f64>]| -> Vec<Vec<f64>> { parts.iter().map(|y| y.iter().map(|_| 2.0 * random.unit() - 1.0).collect()).collect() };
+        let weights = like(&value);
+        let tolerance = if case.single { 1e-4 } else { 1e-11 };
+        let columns = |i: usize| {
+            let (output, _, entries) = &blocks[i];
+            let all = if value[*output].is_empty() { None } else { Some(entries.len() / value[*output].len()) };
+            all.unwrap_or_default()
+        };
+        if (0..inputs).any(|i| value[blocks[i].0].is_empty()) {
+            continue;
+        }
+        let entry = |o: usize, row: usize, i: usize, k: usize| blocks[o * inputs + i].2[row * columns(i) + k];
+        let total = |weighted: bool, term: &dyn Fn(usize, usize) -> f64| {
+            let rows = value.iter().enumerate().flat_map(|(o, y)| (0..y.len()).map(move |row| (o, row)));
+            rows.map(|(o, row)| if weighted { weights[o][row] } else { 1.0 } * term(o, row)).sum::<f64>()
+        };
+        for (form, weighted) in [("normal", false), ("weighted_normal", true)] {
+            let seeds = if weighted { weights.clone() } else { Vec::new() };
+            let ours = product(&case, derived(&stages, form), &x, &seeds);
+            let (values, rest) = ours.split_at(value.len());
+            let (squares, products) = rest.split_at(inputs * inputs);
+            close(&case, &format!("{form}: value"), &values.concat(), &value.concat(), tolerance);
+            for (i, j) in (0..inputs).flat_map(|i| (0..inputs).map(move |j| (i, j))) {
+                let positions = (0..columns(i)).flat_map(|k| (0..columns(j)).map(move |l| (k, l)));
+                let expected: Vec<f64> =
+                    positions.map(|(k, l)| total(weighted, &|o, row| entry(o, row, i, k) * entry(o, row, j, l))).collect();
+                close(&case, form, &squares[i * inputs + j], &expected, tolerance);
+            }
+            for i in 0..inputs {
+                let expected: Vec<f64> = (0..columns(i)).map(|k| total(weighted, &|o, row| entry(o, row, i, k) * value[o][row])).collect();
+                close(&case, form, &products[i], &expected, tolerance);
+            }
+        }
+        let pulled: Vec<Vec<f64>> =
+            (0..inputs).map(|i| (0..columns(i)).map(|k| total(true, &|o, row| entry(o, row, i, k))).collect()).collect();
+        close(&case, "pullback", &product(&case, derived(&stages, "pullback"), &x, &weights).concat(), &pulled.concat(), tolerance);
+        let tangents = like(&pulled);
+        let along =
+            |o: usize, row: usize| (0..inputs).map(|i| (0..columns(i)).map(|k| entry(o, row, i, k) * tangents[i][k]).sum::<f64>()).sum();
+        let pushed: Vec<f64> = value.iter().enumerate().flat_map(|(o, y)| (0..y.len()).map(move |row| along(o, row))).collect();
+        close(&case, "pushforward", &product(&case, derived(&stages, "pushforward"), &x, &tangents).concat(), &pushed, tolerance);
+    }
+    assert!(checked > 300, "only {checked} functions are small enough");
+}
+
+#[test]
+fn a_weighted_hessian_is_the_derivative_of_the_pullback() {
+    let mut checked = 0;
+    for case in corpus::cases() {
+        let x = point(&case, 1);
+        if case.single || x.len() > 8 {
+            continue;
+        }
+        let Some(stages) = small(&case, "pullback, weighted_hessian") else { continue };
+        checked += 1;
+        let mut random = Random(case.name.len() as u64);
+        let weights: Vec<Vec<f64>> = (case.value)(&x).iter().map(|y| y.iter().map(|_| 2.0 * random.unit() - 1.0).collect()).collect();
+        let pullback = derived(&stages, "pullback");
+        let ours = product(&case, derived(&stages, "weighted_hessian"), &x, &weights);
+        let base = product(&case, pullback, &x, &weights);
+        let starts = starts(&case, &stages);
+        for (a, rows) in base.iter().enumerate() {
+            for (b, input) in stages.jacobian.wrt.iter().enumerate() {
+                let columns = base[b].len();
+                let at = |c: usize, step: f64| {
+                    let mut x = x.clone();
+                    x[starts[input] + c] += step;
+                    product(&case, pullback, &x, &weights).swap_remove(a)
+                };
+                let h = 1e-5;
+                let differences: Vec<[Vec<f64>; 2]> = (0..columns).map(|c| [at(c, h), at(c, -h)]).collect();
+                let slope = |row: usize| differences.iter().map(move |[up, down]| (up[row] - down[row]) / (2.0 * h));
+                let expected: Vec<f64> = (0..rows.len()).flat_map(slope).collect();
+                close(&case, "weighted hessian by differences", &ours[a * base.len() + b], &expected, 1e-6);
+            }
+        }
+    }
+    assert!(checked > 100, "only {checked} functions are small enough");
+}
+
+/// The position of every input's first element in the flat point.
+fn starts(case: &Case, stages: &Stages) -> Map<Tensor, usize> {
+    let mut first = 0;
+    let mut starts: Map<Tensor, usize> = Map::default();
+    for (p, t) in case.params.iter().filter(|p| p.integer.is_none()).zip(stages.jacobian.params()) {
+        starts.insert(t, first);
+        first += p.count();
+    }
+    starts
+}
+
 /// Whether the HVP is the Hessian, given by its blocks, times tangents.
 fn times_tangents(case: &Case, stages: &Stages, hessian: &[Vec<f64>], x: &[f64]) {
     let program = &derived(stages, "hessian").program;
@@ -124,14 +233,7 @@ fn a_hessian_is_the_derivative_of_the_gradient() {
         times_tangents(&case, &stages, &ours, &x);
         let gradient = |x: &[f64]| -> Vec<Vec<f64>> { blocks(&case, &stages, x).into_iter().map(|b| b.2).collect() };
         let base = gradient(&x);
-        // the position of every input's first element in the flat point
-        let params: Vec<Tensor> = stages.jacobian.params().collect();
-        let mut first = 0;
-        let mut starts: Map<Tensor, usize> = Map::default();
-        for (p, t) in case.params.iter().filter(|p| p.integer.is_none()).zip(params) {
-            starts.insert(t, first);
-            first += p.count();
-        }
+        let starts = starts(&case, &stages);
         for (a, rows) in base.iter().enumerate() {
             for (b, input) in wrt.iter().enumerate() {
                 let block = &ours[a * wrt.len() + b];
@@ -344,4 +446,39 @@ fn the_hessian_of_least_squares_is_twice_the_gram_matrix() {
     let (value, gradient) = least_squares_vjp(&w, &x, &y, 1.0);
     assert_eq!(value, least_squares(&w, &x, &y));
     assert_eq!(gradient, least_squares_jacobian(&w, &x, &y));
+}
+
+#[jacobian(wrt(a, b), into, normal, weighted_normal, weighted_hessian, pushforward, pullback)]
+fn residuals(t: &[f64], y: &[f64], a: f64, b: f64) -> Vec<f64> {
+    t.iter().zip(y).map(|(t, y)| a * (b * t).exp() - y).collect()
+}
+
+#[jacobian(into, strict, normal, weighted_normal, pullback)]
+fn pair(x: [f64; 2], m: &Array2<f64>) -> Option<([f64; 2], Array1<f64>)> {
+    Some(([x[0] * x[1], x[0].sin()], m.dot(&array![x[0], x[1]])))
+}
+
+#[test]
+fn gauss_newton_steps_with_normal_equations_fit_a_curve() {
+    let t: Vec<f64> = (0..20).map(|k| 0.1 * f64::from(k)).collect();
+    let y: Vec<f64> = t.iter().map(|t| 1.5 * (-0.7 * t).exp()).collect();
+    let (mut a, mut b) = (1.0, 0.0);
+    for _ in 0..12 {
+        let (r, ((aa, ab), (ba, bb)), (ga, gb)) = residuals_normal(&t, &y, a, b);
+        assert_eq!((r.len(), ab), (20, ba));
+        let det = aa * bb - ab * ba;
+        (a, b) = (a - (bb * ga - ab * gb) / det, b - (aa * gb - ba * ga) / det);
+    }
+    assert!((a - 1.5).abs() < 1e-12 && (b + 0.7).abs() < 1e-12, "{a} {b}");
+}
+
+#[test]
+fn all_forms_agree_with_the_jacobian_as_emitted() {
+    let (t, y) = ([0.1, 0.5, 1.5], [1.0, 0.5, -0.25]);
+    jac_runtime::check!(residuals, &t, &y, 1.25, -0.5);
+    let m = array![[1.0, 2.0], [-0.5, 0.25], [3.0, -1.0]];
+    jac_runtime::check!(pair, [0.75, -1.5], &m);
+    // without rows there is nothing to add up
+    let (r, squares, products) = residuals_normal(&[], &[], 1.0, 2.0);
+    assert_eq!((r, squares, products), (Vec::new(), ((0.0, 0.0), (0.0, 0.0)), (0.0, 0.0)));
 }

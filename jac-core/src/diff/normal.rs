@@ -111,10 +111,13 @@ fn by_terms(program: &mut Program, axes: &[Index], a: Tensor, b: Option<Tensor>,
     for output in 0..program.outputs.len() {
         let shape = program.info(program.outputs[output]).shape.clone();
         let rows = program.axes(&shape);
-        let factors = [block_terms(program, output, a, &rows, left), match b {
-            Some(b) => block_terms(program, output, b, &rows, right),
-            None => vec![Term::dense(program.arena.insert(Node::Access(program.outputs[output], affines(&rows))))],
-        }];
+        let factors = [
+            block_terms(program, output, a, &rows, left),
+            match b {
+                Some(b) => block_terms(program, output, b, &rows, right),
+                None => vec![Term::dense(program.arena.insert(Node::Access(program.outputs[output], affines(&rows))))],
+            },
+        ];
         let weight = weights.get(output).map(|w| Term::dense(program.arena.insert(Node::Access(*w, affines(&rows)))));
         for l in &factors[0] {
             for r in &factors[1] {
@@ -164,12 +167,16 @@ mod tests {
     fn deltas_remove_the_sum_over_the_rows() {
         let diagonal = "fn f(x: [n]) wrt x -> y\ny[i: n] = sin(x[i])\nJ[i: n, j: n] = delta(i, j) * cos(x[i])\nblock J: 0 by x\n";
         let text = made(diagonal, false);
-        assert!(text.contains("JtJ[i: n, j: n] =\n    let t1 = cos(x[i])\n    delta(i, j) * (t1 * t1)\nJtr[i: n] = cos(x[i]) * y[i]\n"), "{text}");
+        assert!(
+            text.contains("JtJ[i: n, j: n] =\n    let t1 = cos(x[i])\n    delta(i, j) * (t1 * t1)\nJtr[i: n] = cos(x[i]) * y[i]\n"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_block_without_structure_stays_a_matrix() {
-        let dense = "fn f(a: [m, n], x: [n]) wrt x -> y\ny[i: m] = sum[j: n](a[i, j] * x[j])\nJ[i: m, j: n] = a[i, j] * 2\nblock J: 0 by x\n";
+        let dense =
+            "fn f(a: [m, n], x: [n]) wrt x -> y\ny[i: m] = sum[j: n](a[i, j] * x[j])\nJ[i: m, j: n] = a[i, j] * 2\nblock J: 0 by x\n";
         let text = made(dense, false);
         assert!(text.contains("J[i: m, j: n]"), "{text}");
         let weighted = made(dense, true);

@@ -235,12 +235,7 @@ impl Program {
         roots.iter().map(|e| self.name_sums(*e, &mut named, name)).collect()
     }
 
-    fn name_sums(
-        &mut self,
-        root: Expr,
-        named: &mut Map<Expr, Expr>,
-        name: &mut dyn FnMut(&mut Program, Affine, Expr) -> Index,
-    ) -> Expr {
+    fn name_sums(&mut self, root: Expr, named: &mut Map<Expr, Expr>, name: &mut dyn FnMut(&mut Program, Affine, Expr) -> Index) -> Expr {
         for e in self.arena.outside_sums([root]) {
             if named.contains_key(&e) {
                 continue;

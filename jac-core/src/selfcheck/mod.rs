@@ -295,7 +295,8 @@ impl<'p> Selfcheck<'p> {
                 let weight = |o: usize, k: usize| Rounded::new(if *last == Step::Normal { 1.0 } else { reference.cotangents[o][k] });
                 let along_times = |other: &[Vec<Rounded>]| {
                     let all = reference.along.iter().zip(other).enumerate();
-                    let terms = all.flat_map(|(o, (y, other))| y.iter().zip(other).enumerate().map(move |(k, (a, b))| weight(o, k) * *a * *b));
+                    let terms =
+                        all.flat_map(|(o, (y, other))| y.iter().zip(other).enumerate().map(move |(k, (a, b))| weight(o, k) * *a * *b));
                     terms.fold(Rounded::new(0.0), |a, b| a + b)
                 };
                 let (found, expected) = (quadratic(squares, &reference.directions[0]), along_times(&reference.along));
