@@ -227,19 +227,41 @@ impl Form {
     }
 }
 
-/// A function that is generated: a form, returned or written into memory of the caller.
+/// What a generated function does with its results.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Results {
+    /// It returns them.
+    Returned,
+    /// It writes them into memory of the caller, whatever is in it.
+    Written,
+    /// It writes what changes into memory of the caller that was written for arguments of the same lengths: structural zeros
+    /// and constants are there.
+    Updated,
+}
+
+/// A function that is generated: a form, and what becomes of its results.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Request {
     /// Which form.
     pub form: &'static Form,
-    /// Whether it writes its results into memory of the caller.
-    pub into: bool,
+    /// What becomes of them.
+    pub results: Results,
 }
 
 impl Request {
     /// What follows the name of the user's function, and an underscore.
     pub fn suffix(self) -> String {
-        format!("{}{}", self.form.suffix, if self.into { "_into" } else { "" })
+        let more = match self.results {
+            Results::Returned => "",
+            Results::Written => "_into",
+            Results::Updated => "_update",
+        };
+        format!("{}{more}", self.form.suffix)
+    }
+
+    /// Whether it returns its results, and has no memory for them.
+    pub fn returns(self) -> bool {
+        self.results == Results::Returned
     }
 }
 

@@ -183,7 +183,7 @@ fn compile_caught(
     rounds::share(&mut primal);
     verified(&primal);
     let effort = read.interface.effort;
-    let forms = || read.interface.requests.iter().filter(|r| !r.into).map(|r| r.form);
+    let forms = || read.interface.requests.iter().filter(|r| r.returns()).map(|r| r.form);
     let derivations = Derivations::new(function, primal, &read.interface, &mut diagnostics);
     let Some((derivations, both, report)) = derivations else { return failed(item, Some(&read.interface), diagnostics) };
     let mut others = Vec::new();
@@ -397,7 +397,7 @@ impl<'a> Emitter<'a> {
         };
         for request in self.interface.requests.iter().filter(|r| r.form == form) {
             self.compared.push((*request, points));
-            let out = if request.into { &mut self.writing } else { &mut self.returning };
+            let out = if request.returns() { &mut self.returning } else { &mut self.writing };
             out.extend(emit::function(self.interface, *request, seeds, &plan, report));
         }
     }

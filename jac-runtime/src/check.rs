@@ -107,6 +107,11 @@ pub fn fill<'a, F: 'a>(elements: impl Iterator<Item = &'a mut F>, numbers: &[f64
     elements.zip(numbers).for_each(|(element, x)| *element = float(*x));
 }
 
+/// A point beside another, at which the functions have other values.
+pub fn beside(point: &[Vec<f64>]) -> Parts {
+    point.iter().map(|x| x.iter().map(|x| x * 1.001).collect()).collect()
+}
+
 /// Puts one number into all of an array.
 pub fn fill_all<'a, F: 'a>(elements: impl Iterator<Item = &'a mut F>, x: f64, float: impl Fn(f64) -> F) {
     elements.for_each(|element| *element = float(x));

@@ -37,3 +37,4 @@ mod snapshots;
 mod strict;
 mod sums;
 mod text;
+mod update;

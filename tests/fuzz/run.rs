@@ -305,6 +305,7 @@ fn asked(program: &Program) -> Vec<(&'static str, &'static str)> {
         ("Normal", "normal", has("normal")),
         ("WeightedNormal", "weighted_normal", has("weighted_normal")),
         ("Into", "jacobian_into", has("into")),
+        ("Update", "jacobian_update", has("update")),
         ("Check", "jacobian_check", true),
     ];
     let more = all.iter().filter(|a| a.2).map(|a| (a.0, a.1));
@@ -398,6 +399,15 @@ fn call(program: &Program, float: &str) -> String {
                 let by_reference = |ty: &Ty| (*ty, if *ty == Ty::Scalar { Pass::Value } else { Pass::Reference });
                 let (reads, passed) = seeds(&program.results.iter().map(by_reference).collect::<Vec<_>>());
                 format!("{reads} {f}_{suffix}({args}{passed}).put(&mut out_flat);")
+            }
+            "Update" => {
+                // what is in the memory is of another point, and of this one if the function has no value there
+                let block = if program.wrapper == Wrapper::Nothing { String::new() } else { format!(".or({f}_jacobian({args})).unwrap()") };
+                let beside = format!("{{ let moved: Vec<{float}> = floats.iter().map(|x| x * 1.25).collect(); let mut reader = In::new(&moved, layout); {reads} {f}_jacobian({args})");
+                match block.is_empty() {
+                    true => format!("let mut block = {beside} }}; {f}_{suffix}({args}, &mut block); block.put(&mut out_flat);"),
+                    false => format!("let there = {beside} }}; let mut block = there{block}; {f}_{suffix}({args}, &mut block).unwrap(); block.put(&mut out_flat);"),
+                }
             }
             "Into" => {
                 let block = if program.wrapper == Wrapper::Nothing { "" } else { ".unwrap()" };

@@ -36,13 +36,13 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Pl
         wholes: Map::default(),
         indices: Map::default(),
     };
-    let placed = if request.into { None } else { emitter.place() };
+    let placed = if request.returns() { emitter.place() } else { None };
     let mut out = emitter.imports();
     out.extend(emitter.constants());
     out.extend(emitter.lengths());
     out.extend(emitter.slices());
     out.extend(placed.clone());
-    let assigned = request.into.then(|| emitter.destinations(memory));
+    let assigned = (!request.returns()).then(|| emitter.destinations(memory));
     if plan.body.iter().any(|s| matches!(s, Stmt::Group(..))) {
         let piece = local("__piece");
         out.extend(quote! {
@@ -72,8 +72,8 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Pl
             let constructor = &wrapper.constructor;
             quote!(#constructor(#result))
         }
-        None if request.into => TokenStream::new(),
-        None => result,
+        None if request.returns() => result,
+        None => TokenStream::new(),
     });
     out
 }
@@ -88,7 +88,7 @@ pub(super) struct Emitter<'a> {
     pub tys: Map<Tensor, Ty>,
     /// How the results are put together: the value, if it is computed, and the derivative.
     pub groups: Vec<Parts>,
-    /// The parts of the result that are computed in place.
+    /// The parts of the result that are computed in place: in what is returned, or in arrays of the caller.
     pub places: Map<Tensor, TokenStream>,
     /// The ndarrays of the caller that are filled in place.
     pub destinations: Map<Tensor, TokenStream>,
@@ -139,10 +139,11 @@ impl Emitter<'_> {
         for (t, (place, whole)) in self.program.results().zip(places) {
             let made = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(u) | Stmt::Fill(u, _) | Stmt::Literal(u, _) if *u == t));
             let once = self.program.results().filter(|u| *u == t).count() == 1;
-            if matches!(self.ty(t), Ty::Nd(1..) | Ty::Slice) && made && once && !self.plan.carried.contains(&t) {
-                self.destinations.insert(t, place);
-            } else {
-                assigned.push((t, if whole { quote!(*#place) } else { place }));
+            let alone = made && once && !self.plan.carried.contains(&t);
+            match self.ty(t) {
+                Ty::Nd(1..) | Ty::Slice if alone => _ = self.destinations.insert(t, place),
+                Ty::Array(_) if alone && self.is_kept(t) => _ = self.places.insert(t, if whole { quote!((*#place)) } else { place }),
+                _ => assigned.push((t, if whole { quote!(*#place) } else { place })),
             }
         }
         self.plan_clears();
@@ -339,6 +340,9 @@ impl Emitter<'_> {
             Stmt::Fill(t, e) => self.allocate(*t, Some(*e)),
             Stmt::Literal(t, es) => self.literal(*t, es),
             Stmt::Loop(i, inner) => {
+                if inner.iter().all(|s| self.is_known(s)) {
+                    return TokenStream::new();
+                }
                 let marches = if self.indices.is_empty() { self.march(*i, inner) } else { TokenStream::new() };
                 let inner = self.around(*i, inner);
                 quote!(#marches #inner)
@@ -348,6 +352,7 @@ impl Emitter<'_> {
                 let inner = self.statements(inner);
                 quote!(if #condition { #inner })
             }
+            Stmt::Store { .. } if self.is_known(statement) => TokenStream::new(),
             Stmt::Store { tensor, at, value, add } => {
                 let target = self.element(*tensor, at);
                 let value = self.expr(*value, WEAKEST);

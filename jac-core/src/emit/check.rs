@@ -3,7 +3,7 @@
 
 use super::types::{place, Parts};
 use super::{attributes, local};
-use crate::interface::{Interface, Param, ParamKind, Request, Step, Ty};
+use crate::interface::{Interface, Param, ParamKind, Request, Results, Step, Ty};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::Type;
@@ -218,6 +218,29 @@ impl Check<'_> {
         quote!(#runtime::__private::flat(#elements, #number))
     }
 
+    /// What a function returns at a point beside this one, or if that is nothing, here.
+    fn beside(&self, result: &Ident, call: &TokenStream, none: &TokenStream) -> TokenStream {
+        let (runtime, x, there, holders) = (&self.interface.runtime, local("__x"), local("__there"), self.holders());
+        let moved = quote!(let #there = #runtime::__private::beside(#x); let #x = &#there[..]; #holders);
+        match &self.interface.wrapper {
+            None => quote!(let mut #result = { #moved #call };),
+            Some(wrapper) => {
+                let constructor = &wrapper.constructor;
+                quote! {
+                    let #there = { #moved #call };
+                    let mut #result = match #there {
+                        #constructor(#there) => #there,
+                        _ => {
+                            let #constructor(#there) = #call else { return #none };
+                            #there
+                        }
+                    };
+                    #holders
+                }
+            }
+        }
+    }
+
     /// Calls a generated function; the parts of its result, values first.
     fn generated(&self, request: Request) -> TokenStream {
         let (runtime, float) = (&self.interface.runtime, local("__float"));
@@ -256,16 +279,22 @@ impl Check<'_> {
         }
         // a call of the function took what is passed by value
         before.extend(self.holders());
-        let returned = self.call(&name(Request { into: false, ..request }), &arguments);
-        before.extend(self.unwrapped(&quote!(mut #result), &returned, &none));
+        let returned = self.call(&name(Request { results: Results::Returned, ..request }), &arguments);
+        if request.results == Results::Updated {
+            before.extend(self.beside(&result, &returned, &none));
+        } else {
+            before.extend(self.unwrapped(&quote!(mut #result), &returned, &none));
+        }
         let groups = Parts::groups(self.interface, request.form, request.form.value);
         let whole = |k: usize| place(&quote!(#result), k, groups.len() > 1);
         let parts = || groups.iter().enumerate().flat_map(|(k, group)| group.places(&whole(k)).into_iter().zip(group.tys()));
-        if request.into {
+        if request.results == Results::Written {
             for (place, ty) in parts() {
                 let elements = elements(&ty, &place, true);
                 before.extend(quote!(#runtime::__private::fill_all(#elements, ::core::primitive::f64::NAN, #float);));
             }
+        }
+        if !request.returns() {
             arguments.extend((0..groups.len()).map(|k| {
                 let memory = whole(k);
                 quote!(&mut #memory)

@@ -7,8 +7,8 @@ use super::body::Emitter;
 use super::expressions::WEAKEST;
 use super::local;
 use super::types::{array, block_type, groups_type, place, tuple};
-use crate::interface::{ParamKind, Ty};
-use crate::ir::{positions, Affine, Constant, Expr, Index, Node, Role, Set, Symbol, Tensor};
+use crate::interface::{ParamKind, Results, Ty};
+use crate::ir::{positions, Affine, Constant, Expr, Index, Node, Role, Set, SizeKind, Symbol, Tensor};
 use crate::lower::{Factor, Stmt};
 use crate::ops::Intrinsic;
 use proc_macro2::{Ident, Literal, TokenStream};
@@ -209,8 +209,12 @@ impl Emitter<'_> {
     /// Declares a tensor that is the same everywhere, by default zero.
     pub(super) fn allocate(&mut self, t: Tensor, fill: Option<Expr>) -> TokenStream {
         let value = fill.map_or_else(|| self.zero(), |e| self.expr(e, WEAKEST));
+        let known = self.is_result_kept(t) && fill.is_none_or(|e| self.program.arena.as_const(e).is_some());
         if let Some(place) = self.destinations.get(&t) {
-            return self.borrow(t, place, fill.map(|_| value));
+            return self.borrow(t, place, fill.filter(|_| !known).map(|_| value));
+        }
+        if known {
+            return TokenStream::new();
         }
         if self.is_own_matrix(t) {
             return TokenStream::new();
@@ -301,7 +305,7 @@ impl Emitter<'_> {
             }
             let #name = #slice;
         };
-        let cleared = || self.covered(t) || self.clears.values().flatten().any(|(u, _)| *u == t);
+        let cleared = || self.is_kept(t) || self.covered(t) || self.clears.values().flatten().any(|(u, _)| *u == t);
         if let Some(value) = fill.or_else(|| (!cleared()).then(|| self.zero())) {
             out.extend(quote!(#name.fill(#value);));
         }
@@ -378,6 +382,54 @@ impl Emitter<'_> {
         quote!(#factors.#method(#(#others,)* #out);)
     }
 
+    /// Whether memory of the caller has the zeros and constants of a result already: it was written before, and then as now
+    /// at the same positions. What is added to begins with zeros.
+    pub(super) fn is_kept(&self, t: Tensor) -> bool {
+        self.request.results == Results::Updated && self.is_steady(t)
+    }
+
+    /// Whether what is stored into a tensor is stored at positions that lengths alone determine, and nothing is added.
+    fn is_steady(&self, t: Tensor) -> bool {
+        let arena = &self.program.arena;
+        let by_lengths = |a: &Affine| {
+            let integer = |s: &Symbol| matches!(s, Symbol::Size(n) if self.program.sizes[n.0 as usize].kind == SizeKind::Integer);
+            !a.terms().iter().any(|(s, _)| integer(s))
+        };
+        let mut waiting: Vec<(&Stmt, bool)> = self.plan.body.iter().map(|s| (s, true)).collect();
+        while let Some((statement, steady)) = waiting.pop() {
+            match statement {
+                Stmt::Loop(i, inner) => {
+                    let steady = steady && by_lengths(self.program.length(*i));
+                    waiting.extend(inner.iter().map(|s| (s, steady)));
+                }
+                Stmt::Guard(c, inner) => {
+                    let reached = arena.reachable([*c]);
+                    let reads =
+                        |e: &Expr| matches!(arena[*e], Node::Access(..) | Node::Named(..)) || !arena[*e].affines().iter().all(by_lengths);
+                    let steady = steady && !reached.iter().any(reads);
+                    waiting.extend(inner.iter().map(|s| (s, steady)));
+                }
+                Stmt::Group(inner, _) => waiting.extend(inner.iter().map(|s| (s, steady))),
+                Stmt::Store { tensor, at, add, .. } if *tensor == t && (*add || !steady || !at.iter().all(by_lengths)) => return false,
+                _ => {}
+            }
+        }
+        true
+    }
+
+    /// Whether a statement stores what is there already.
+    pub(super) fn is_known(&self, statement: &Stmt) -> bool {
+        match statement {
+            Stmt::Store { tensor, value, add: false, .. } => self.program.arena.as_const(*value).is_some() && self.is_result_kept(*tensor),
+            Stmt::Loop(_, inner) | Stmt::Guard(_, inner) => !inner.is_empty() && inner.iter().all(|s| self.is_known(s)),
+            _ => false,
+        }
+    }
+
+    fn is_result_kept(&self, t: Tensor) -> bool {
+        (self.places.contains_key(&t) || self.destinations.contains_key(&t)) && self.is_kept(t)
+    }
+
     /// Whether one statement stores every element of the tensor without reading it.
     fn covered(&self, t: Tensor) -> bool {
         if self.plan.body.iter().any(|s| matches!(s, Stmt::Product(u, _) | Stmt::Intrinsic(u, ..) if *u == t)) {
@@ -414,7 +466,7 @@ impl Emitter<'_> {
     pub(super) fn plan_clears(&mut self) {
         let tensors: Vec<Tensor> = self.destinations.keys().copied().collect();
         for t in tensors {
-            if self.covered(t) {
+            if self.covered(t) || self.is_kept(t) {
                 continue;
             }
             let (stores, shape) = (self.stores(t), self.shape(t));
@@ -497,7 +549,9 @@ impl Emitter<'_> {
             _ => {
                 let mut out = self.allocate(t, None);
                 for (at, e) in positions(&shape).zip(es) {
-                    if !self.program.arena.is(*e, 0) {
+                    let known =
+                        if self.is_result_kept(t) { self.program.arena.as_const(*e).is_some() } else { self.program.arena.is(*e, 0) };
+                    if !known {
                         let at: Vec<Affine> = at.into_iter().map(|k| Affine::from(k as i64)).collect();
                         let (target, value) = (self.element(t, &at), self.expr(*e, WEAKEST));
                         out.extend(quote!(#target = #value;));

@@ -53,7 +53,7 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
         interface.params.extend(params);
     }
     let mut memory = Vec::new();
-    if request.into {
+    if !request.returns() {
         let names = request.form.value.then_some("value").into_iter().chain(request.form.names.iter().copied());
         for (stem, ty) in names.zip(types::group_types(&interface, request.form, request.form.value)) {
             let ident = free_name(&interface, stem);
@@ -125,9 +125,9 @@ fn signature(interface: &Interface, request: Request, docs: &[TokenStream], body
     });
     let params = receiver.chain(params);
     let returned = types::result_type(interface, request);
-    let output = match request.into && interface.wrapper.is_none() {
-        true => TokenStream::new(),
-        false => quote!(-> #returned),
+    let output = match request.returns() || interface.wrapper.is_some() {
+        true => quote!(-> #returned),
+        false => TokenStream::new(),
     };
     let must_use = (!output.is_empty()).then(|| quote!(#[must_use]));
     quote! {

@@ -104,9 +104,9 @@ pub fn groups_type(interface: &Interface, form: &Form, value: bool) -> TokenStre
 
 /// The type that a generated function returns.
 pub fn result_type(interface: &Interface, request: Request) -> TokenStream {
-    let bare = match request.into {
-        true => quote!(()),
-        false => groups_type(interface, request.form, request.form.value),
+    let bare = match request.returns() {
+        true => groups_type(interface, request.form, request.form.value),
+        false => quote!(()),
     };
     match &interface.wrapper {
         None => bare,

@@ -1,6 +1,6 @@
 //! The doc comment of a generated function: the closed form, in the user's own names.
 
-use crate::interface::{Interface, ParamKind, Request, Ty};
+use crate::interface::{Interface, ParamKind, Request, Results, Ty};
 use crate::ir::{Body, Program, Set};
 use crate::simplify::Report;
 use proc_macro2::TokenStream;
@@ -17,10 +17,18 @@ pub fn docs(interface: &Interface, request: Request, program: &Program, report: 
     let first = request.form.doc.replace("{f}", &f.to_string()).replace("{by}", &by.join(", "));
     let mut lines = vec![first];
     let value = request.form.value.then_some("value");
-    if request.into {
+    if !request.returns() {
         let names: Vec<String> = value.into_iter().chain(request.form.names.iter().copied()).map(|name| format!("`{name}`")).collect();
         lines.push(String::new());
-        lines.push(format!("It is written into {}.", names.join(" and ")));
+        lines.push(match request.results {
+            Results::Updated => {
+                let names = names.join(" and ");
+                format!(
+                    "Of {names}, written for arguments of the same lengths before, what may change is written: zeros and constants stay."
+                )
+            }
+            _ => format!("It is written into {}.", names.join(" and ")),
+        });
     }
     lines.push(String::new());
     lines.push("```text".to_owned());
@@ -47,7 +55,7 @@ pub fn docs(interface: &Interface, request: Request, program: &Program, report: 
     let mut panics: Set<String> = Set::default();
     if interface.params.iter().any(|p| matches!(p.kind, ParamKind::Float(Ty::Nd(1..) | Ty::Slice, ..))) {
         panics.insert("If the lengths of the arguments do not fit each other.".to_owned());
-        if request.into {
+        if !request.returns() {
             panics.extend(request.form.names.iter().map(|name| format!("If `{name}` has other lengths or is not in standard layout.")));
         }
     }

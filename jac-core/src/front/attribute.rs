@@ -2,7 +2,7 @@
 
 use crate::diag::{did_you_mean, Diagnostics};
 use crate::effort::Effort;
-use crate::interface::{Form, Request, FORMS};
+use crate::interface::{Form, Request, Results, FORMS};
 use proc_macro2::TokenStream;
 use quote::{quote, ToTokens};
 use syn::parse::{ParseStream, Parser};
@@ -29,8 +29,8 @@ pub struct Options {
     pub shape: Vec<(Ident, Vec<AxisLength>)>,
     /// The forms to generate beside the Jacobian, with where they are asked for.
     pub forms: Vec<(&'static Form, proc_macro2::Span)>,
-    /// Whether to write each form into memory of the caller, too.
-    pub into: bool,
+    /// How each form is generated besides: what becomes of its results.
+    pub results: Vec<Results>,
     /// How hard to simplify.
     pub effort: Effort,
     /// Where it is asked that nothing is reassociated.
@@ -40,9 +40,10 @@ pub struct Options {
 }
 
 /// The options that ask for no form, each with an example.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 7] = [
     ("wrt", "wrt(x, y)"),
     ("into", "into"),
+    ("update", "update"),
     ("shape", "shape(x = [n, 3])"),
     ("strict", "strict"),
     ("effort", "effort = \"high\""),
@@ -55,9 +56,8 @@ impl Options {
     /// of the caller.
     pub fn requests(&self) -> Vec<Request> {
         let asked = |form: &&'static Form| form.option.is_none() || self.forms.iter().any(|(f, _)| f == form);
-        let returned = FORMS.iter().filter(asked).map(|form| Request { form, into: false });
-        let into = FORMS.iter().filter(asked).filter(|_| self.into).map(|form| Request { form, into: true });
-        returned.chain(into).collect()
+        let all = |results: Results| FORMS.iter().filter(asked).map(move |form| Request { form, results });
+        all(Results::Returned).chain(self.results.iter().flat_map(|results| all(*results))).collect()
     }
 }
 
@@ -67,7 +67,7 @@ pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
         wrt: None,
         shape: Vec::new(),
         forms: Vec::new(),
-        into: false,
+        results: Vec::new(),
         effort: Effort::Default,
         strict: None,
         runtime: quote!(::jac_runtime),
@@ -114,7 +114,8 @@ fn option(
 ) -> syn::Result<()> {
     match name {
         "strict" => options.strict = Some(span),
-        "into" => options.into = true,
+        "into" => options.results.push(Results::Written),
+        "update" => options.results.push(Results::Updated),
         "wrt" => {
             let content;
             parenthesized!(content in input);

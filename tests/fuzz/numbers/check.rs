@@ -28,6 +28,7 @@ pub enum Asked {
     Normal,
     WeightedNormal,
     Into,
+    Update,
     /// The user's own check, which returns nothing and panics where it finds a mistake.
     Check,
 }
@@ -223,7 +224,7 @@ impl Expected {
         match asked {
             Asked::Check => Vec::new(),
             Asked::Value => value,
-            Asked::Jacobian | Asked::Into => blocks,
+            Asked::Jacobian | Asked::Into | Asked::Update => blocks,
             Asked::ValueAndJacobian => [value, blocks].concat(),
             Asked::Pushforward => self.of(Asked::Jvp, point, seeds).split_off(value.len()),
             Asked::Pullback => self.of(Asked::Vjp, point, seeds).split_off(value.len()),

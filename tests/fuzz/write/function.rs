@@ -291,7 +291,7 @@ impl Writer {
             let names: Vec<&str> = floats.clone().filter(|p| p.wrt).map(|p| p.name.as_str()).collect();
             options.push(format!("wrt({})", names.join(", ")));
         }
-        let rare = [("pushforward", 12), ("pullback", 12), ("normal", 6), ("weighted_normal", 9), ("weighted_hessian", 9)];
+        let rare = [("pushforward", 12), ("pullback", 12), ("normal", 6), ("weighted_normal", 9), ("weighted_hessian", 9), ("update", 6)];
         for (option, n) in [("value", 2), ("jvp", 3), ("vjp", 3), ("into", 5), ("strict", 12)].into_iter().chain(rare) {
             if self.c.once_in(n) {
                 options.push(option.to_owned());
