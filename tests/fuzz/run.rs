@@ -288,7 +288,7 @@ const CONST_GENERIC: usize = 3;
 fn has_option(program: &Program, word: &str) -> bool {
     let options = format!("{} {}", program.options, program.item);
     let attribute = options.split("pub fn f").next().unwrap_or_default();
-    attribute.split(|ch: char| !ch.is_ascii_alphanumeric()).any(|w| w == word)
+    attribute.split(|ch: char| !ch.is_ascii_alphanumeric() && ch != '_').any(|w| w == word)
 }
 
 /// The functions that are there: what they are for the comparison, and their suffix.

@@ -97,6 +97,25 @@ impl Nest {
         plain.then(|| pair(a, b).or_else(|| pair(b, a))).flatten()
     }
 
+    /// Whether no position is written by both, as with `[i, i]` and `[j, j + 1]`: along two axes with the same indices they are
+    /// not equally far apart, or along one without an index apart at all.
+    fn is_apart(&self, other: &Nest) -> bool {
+        let parts = |a: &Affine| match a.indices().collect::<Vec<Index>>().as_slice() {
+            [] => Some((None, a.clone())),
+            [i] if a.coefficient(Symbol::Index(*i)) == 1 => Some((Some(*i), a.plus(&Affine::from(*i), -1))),
+            _ => None,
+        };
+        let mut distances: Map<(Option<Index>, Option<Index>), Affine> = Map::default();
+        self.at.iter().zip(&other.at).filter_map(|(a, b)| parts(a).zip(parts(b))).any(|((i, a), (j, b))| {
+            let distance = a.plus(&b, -1);
+            let before = match (i, j) {
+                (None, None) => Affine::default(),
+                _ => distances.entry((i, j)).or_insert_with(|| distance.clone()).clone(),
+            };
+            i.is_some() == j.is_some() && distance.plus(&before, -1).known().is_some_and(|apart| apart != 0)
+        })
+    }
+
     /// Whether it writes a position before the other nest does: in the loops that they share, both
     /// stay at one position of an axis, and the other's own loops are among those opened later.
     fn writes_before(&self, other: &Nest, later: Index) -> bool {
@@ -425,9 +444,12 @@ impl Fused {
             later.get_or_insert(Index(program.indices.len() as u32));
         }
         // the first to write a position need not add
-        if let (Some(((_, nest, add), others)), Some(later)) = (self.nests[first..].split_first_mut(), later) {
-            *add = !nest.injective() || !others.iter().all(|(_, other, _)| nest.writes_before(other, later));
-        }
+        let new = &self.nests[first..];
+        let alone = |k: usize| new.iter().enumerate().all(|(j, (_, other, _))| j == k || new[k].1.is_apart(other));
+        let is_first =
+            |k: usize| k == 0 && later.is_some_and(|later| new[1..].iter().all(|(_, other, _)| new[0].1.writes_before(other, later)));
+        let adds: Vec<bool> = (0..new.len()).map(|k| !new[k].1.injective() || !is_first(k) && !alone(k)).collect();
+        self.nests[first..].iter_mut().zip(adds).for_each(|((_, _, add), adds)| *add = adds);
     }
 
     /// The tensor in whose innermost loop something is computed that a nest needs too, if its outer loops are

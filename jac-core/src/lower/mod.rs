@@ -214,7 +214,7 @@ fn companion(program: &Program, locals: &Map<Expr, String>, before: &[Stmt], sta
             Stmt::Let(_) | Stmt::SinCos(..) | Stmt::Branch(..) | Stmt::Total(..) | Stmt::Totals(_) => {
                 other.defined().iter().all(|e| !uses.contains(e))
             }
-            Stmt::Scalar(t, _) => !reads.contains(t),
+            Stmt::Scalar(t, _) | Stmt::Store { tensor: t, .. } | Stmt::Allocate(t) | Stmt::Fill(t, _) => !reads.contains(t),
             _ => false,
         };
         if !passes {
@@ -326,7 +326,7 @@ impl Stmt {
         let Node::Named(i, body) = program.arena[e] else { return None };
         let along = |e: &Expr| matches!(&program.arena[*e], Node::Access(_, at) if at.last().and_then(Affine::as_index) == Some(i));
         let is_dot = program.arena.as_apply(body).is_some_and(|(op, args)| op == Op::Mul && args.iter().all(along));
-        let simple = inner.iter().all(|s| matches!(s, Stmt::Let(_) | Stmt::SinCos(..)));
+        let simple = inner.iter().all(|s| matches!(s, Stmt::Let(_) | Stmt::SinCos(..) | Stmt::Branch(..)));
         (simple && !is_dot && program.is_run_time(program.length(i))).then(|| program.length(i))
     }
 
@@ -387,5 +387,45 @@ impl Stmt {
             }
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse;
+
+    /// Of every store, whether it adds, in order.
+    fn adds(jacobian: &str) -> Vec<bool> {
+        let text = format!("fn f(x: [n]) wrt x -> y\ny[i: n] = x[i]\nJ[i: n, j: n] = {jacobian}\nblock J: 0 by x\n");
+        let mut waiting = lower(parse(&text).unwrap(), true).body;
+        let mut found = Vec::new();
+        while !waiting.is_empty() {
+            match waiting.remove(0) {
+                Stmt::Loop(_, inner) | Stmt::Guard(_, inner) => waiting.extend(inner),
+                Stmt::Store { at, add, .. } if at.len() == 2 => found.push(add),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn what_lies_apart_is_stored_without_adding() {
+        let band = "delta(i-1, j) * [0 < float(i)] * x[i] + delta(i, j) * (2 * x[i]) + delta(i+1, j) * [float(i+1) < float(n)] * x[i]";
+        assert_eq!(adds(band), [false; 3]);
+        assert_eq!(adds("delta(i, j) * x[i] + x[i] * x[j]"), [false, true]);
+        assert_eq!(adds("x[i] * x[j] + delta(0, j) * [0 < float(n)] * x[i]"), [false, true]);
+    }
+
+    #[test]
+    fn totals_over_one_length_share_their_loop_and_what_is_in_it() {
+        let sums = "fn f(x: [n], a: []) wrt a -> y, z\nlet t = sum[i: n](exp(a * x[i]))\ny = t * 2\nz = sum[i: n](x[i] * exp(a * x[i]))\n";
+        let plan = lower(parse(sums).unwrap(), true);
+        let totals: Vec<&Stmt> = plan.body.iter().filter(|s| matches!(s, Stmt::Totals(_) | Stmt::Total(..))).collect();
+        let [Stmt::Totals(all)] = totals.as_slice() else { panic!("{:?}", plan.body) };
+        let [Stmt::Total(_, first), Stmt::Total(_, second)] = all.as_slice() else { panic!("{all:?}") };
+        // the exponential is computed for the first
+        assert_eq!((first.len(), second.len()), (1, 0));
     }
 }
