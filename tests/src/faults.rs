@@ -119,7 +119,11 @@ pub const FAULTS: &[Fault] = &[
     fault("lower/schedule.rs", "places[known] = tree.common(places[known], scope)", "places[known] = scope"),
     fault("lower/schedule.rs", "self.needs.hold(self.program, e, &facts) || self.is_certain(tree, e, scope)", "true"),
     fault("lower/schedule.rs", "let (sin, cos) = if *op == Op::Sin {", "let (sin, cos) = if *op == Op::Cos {"),
-    fault("lower/mod.rs", "Stmt::Scalar(t, _) => !reads.contains(t),", "Stmt::Scalar(..) => true,"),
+    fault(
+        "lower/mod.rs",
+        "Stmt::Scalar(t, _) | Stmt::Store { tensor: t, .. } | Stmt::Allocate(t) | Stmt::Fill(t, _) => !reads.contains(t),",
+        "Stmt::Scalar(..) | Stmt::Store { .. } | Stmt::Allocate(_) | Stmt::Fill(..) => true,",
+    ),
     fault("lower/mod.rs", "is_some_and(|last| *last >= end)", "is_some_and(|last| *last > end)"),
     // loops
     fault(
@@ -157,4 +161,7 @@ pub const FAULTS: &[Fault] = &[
     // products over unrelated indices
     fault("simplify/separate.rs", "let sum = products.iter().fold(zero,", "let sum = products.iter().take(1).fold(zero,"),
     fault("simplify/separate.rs", "product = program.arena.mul(product, access);", ""),
+    // positions that are never equal, and what loops share
+    fault("lower/loops.rs", "is_some_and(|apart| apart != 0)", "is_some_and(|apart| apart == 0)"),
+    fault("lower/mod.rs", "s.defined().iter().any(|e| !known.contains(e))", "s.defined().iter().any(|e| known.contains(e))"),
 ];
