@@ -402,7 +402,7 @@ mod tests {
         let mut found = Vec::new();
         while !waiting.is_empty() {
             match waiting.remove(0) {
-                Stmt::Loop(_, inner) | Stmt::Guard(_, inner) => waiting.extend(inner),
+                Stmt::Loop(_, inner) | Stmt::Guard(_, inner) => _ = waiting.splice(0..0, inner),
                 Stmt::Store { at, add, .. } if at.len() == 2 => found.push(add),
                 _ => {}
             }
@@ -426,6 +426,6 @@ mod tests {
         let [Stmt::Totals(all)] = totals.as_slice() else { panic!("{:?}", plan.body) };
         let [Stmt::Total(_, first), Stmt::Total(_, second)] = all.as_slice() else { panic!("{all:?}") };
         // the exponential is computed for the first
-        assert_eq!((first.len(), second.len()), (1, 0));
+        assert!(!first.is_empty() && second.is_empty(), "{all:?}");
     }
 }
