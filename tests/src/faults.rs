@@ -163,5 +163,5 @@ pub const FAULTS: &[Fault] = &[
     fault("simplify/separate.rs", "product = program.arena.mul(product, access);", ""),
     // positions that are never equal, and what loops share
     fault("lower/loops.rs", "is_some_and(|apart| apart != 0)", "is_some_and(|apart| apart == 0)"),
-    fault("lower/mod.rs", "s.defined().iter().any(|e| !known.contains(e))", "s.defined().iter().any(|e| known.contains(e))"),
+    fault("lower/mod.rs", "s.defined().iter().any(|e| !known.contains(e)));", "s.defined().iter().any(|e| known.contains(e)));"),
 ];

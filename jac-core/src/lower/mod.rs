@@ -193,15 +193,20 @@ fn together(program: &Program, locals: &Map<Expr, String>, body: Vec<Stmt>) -> V
 }
 
 /// A total without the local variables that those before it in the loop define.
-fn without_known(statement: Stmt, before: &[Stmt]) -> Stmt {
+fn without_known(total: Stmt, before: &[Stmt]) -> Stmt {
     let known: Set<Expr> = before.iter().filter_map(Stmt::round).flatten().flat_map(Stmt::defined).collect();
-    match statement {
-        Stmt::Total(e, mut inner) => {
-            inner.retain(|s| s.defined().is_empty() || s.defined().iter().any(|e| !known.contains(e)));
-            Stmt::Total(e, inner)
-        }
+    unknown(vec![total], &known).swap_remove(0)
+}
+
+/// The statements that define something else.
+fn unknown(statements: Vec<Stmt>, known: &Set<Expr>) -> Vec<Stmt> {
+    let new = statements.into_iter().filter(|s| s.defined().is_empty() || s.defined().iter().any(|e| !known.contains(e)));
+    let inside = |s: Stmt| match s {
+        Stmt::Total(e, inner) => Stmt::Total(e, unknown(inner, known)),
+        Stmt::Branch(e, then, otherwise) => Stmt::Branch(e, unknown(then, known), unknown(otherwise, known)),
         other => other,
-    }
+    };
+    new.map(inside).collect()
 }
 
 /// The total before a statement in whose loop it can be computed too.
