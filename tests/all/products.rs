@@ -135,9 +135,9 @@ fn normal_equations_are_products_of_the_jacobian() {
                     positions.map(|(k, l)| total(weighted, &|o, row| entry(o, row, i, k) * entry(o, row, j, l))).collect();
                 close(&case, form, &squares[i * inputs + j], &expected, tolerance);
             }
-            for i in 0..inputs {
+            for (i, found) in products.iter().enumerate() {
                 let expected: Vec<f64> = (0..columns(i)).map(|k| total(weighted, &|o, row| entry(o, row, i, k) * value[o][row])).collect();
-                close(&case, form, &products[i], &expected, tolerance);
+                close(&case, form, found, &expected, tolerance);
             }
         }
         let pulled: Vec<Vec<f64>> =

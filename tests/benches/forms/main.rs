@@ -4,6 +4,7 @@
 //! `cargo bench -p jac-tests --bench forms`, optionally with a part of a row's name.
 
 #![allow(dead_code)] // of the functions only the derivatives are called
+#![allow(clippy::needless_range_loop)] // loops as one writes them by hand
 
 use criterion::{BenchmarkId, Criterion};
 use jac_runtime::jacobian;
