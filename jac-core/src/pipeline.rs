@@ -185,14 +185,14 @@ fn compile_caught(
     let effort = read.interface.effort;
     let forms = || read.interface.requests.iter().filter(|r| r.returns()).map(|r| r.form);
     let derivations = Derivations::new(function, primal, &read.interface, &mut diagnostics);
-    let Some((derivations, both, report)) = derivations else { return failed(item, Some(&read.interface), diagnostics) };
+    let Some(derivations) = derivations else { return failed(item, Some(&read.interface), diagnostics) };
     let mut others = Vec::new();
     for form in forms().filter(|form| !is_jacobian(form)) {
         let Some((derivative, seeds)) = derivations.derive(form, Stage::Simplified, &mut diagnostics) else { continue };
         let (program, report) = simplified(derivative, effort);
         others.push(Derived { form, program, seeds, report });
     }
-    let reports = both.iter().map(|b: &(Program, Report)| b.1).chain(others.iter().map(|p| p.report)).chain([report]);
+    let reports = derivations.both.iter().map(|b| b.1).chain(others.iter().map(|p| p.report)).chain([derivations.report]);
     let largest = reports.map(|r| r.after).max().unwrap_or_default();
     if largest > LARGEST_EMITTED {
         refuse(function, &format!("{largest} operations"), &mut diagnostics);
@@ -202,10 +202,10 @@ fn compile_caught(
     }
     let mut emitter = Emitter::new(&read.interface, &as_read);
     for form in forms() {
-        let (seeds, program, report): (&[Tensor], _, _) = match (others.iter().find(|d| d.form == form), &both) {
+        let (seeds, program, report): (&[Tensor], _, _) = match (others.iter().find(|d| d.form == form), &derivations.both) {
             (Some(other), _) => (&other.seeds, &other.program, other.report),
             (None, Some((both, report))) if form.value => (&[], both, *report),
-            _ => (&[], &derivations.jacobian, report),
+            _ => (&[], &derivations.jacobian, derivations.report),
         };
         let unsimplified = || Some(derivations.derive(form, Stage::Derived, &mut Diagnostics::default())?.0);
         emitter.emit(form, seeds, program, &unsimplified, report);
@@ -219,7 +219,7 @@ fn compile_caught(
     tokens.extend([returning, writing]);
     tokens.extend(emit::ir_function(&read.interface, &derivations.jacobian));
     tokens.extend(emit::check::function(&read.interface, helpers.associated, None));
-    let Derivations { primal, derivative, jacobian, .. } = derivations;
+    let Derivations { primal, derivative, jacobian, report, both, .. } = derivations;
     let stages = Stages { primal, derivative, jacobian, report, both, others, withdrawn, compared, checking };
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
 }
@@ -245,22 +245,18 @@ struct Derivations<'a> {
     smooth: Option<Program>,
     /// The function and its derivative.
     derivative: Program,
-    /// The derivative alone, simplified.
+    /// The two, simplified together, if that is asked for.
+    both: Option<(Program, Report)>,
+    /// The derivative alone, simplified, and what that did to it.
     jacobian: Program,
+    report: Report,
     /// The derivative that second derivatives are taken of, before simplification and after it, if it is not these.
     gradient: Option<(Program, Program)>,
 }
 
 impl<'a> Derivations<'a> {
-    /// Differentiates a function, with the value and the derivative simplified together if that is asked for, and what
-    /// simplification did to the derivative.
-    #[allow(clippy::type_complexity)] // the three are named where they are taken apart
-    fn new(
-        function: &'a syn::ItemFn,
-        primal: Program,
-        interface: &Interface,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<(Derivations<'a>, Option<(Program, Report)>, Report)> {
+    /// Differentiates a function once, and once more if second derivatives are asked for that the Jacobian is not good for.
+    fn new(function: &'a syn::ItemFn, primal: Program, interface: &Interface, diagnostics: &mut Diagnostics) -> Option<Derivations<'a>> {
         let effort = interface.effort;
         let derivative = differentiate(&primal, products::jacobian, function, effort, diagnostics)?;
         let forms = || interface.requests.iter().map(|r| r.form);
@@ -275,12 +271,12 @@ impl<'a> Derivations<'a> {
             None => simplified(without_value(derivative.clone()), effort),
         };
         let smooth = if forms().any(|form| form.order() > 1) { diff::second::prepare(&primal) } else { None };
-        let mut derivations = Derivations { function, effort, primal, smooth, derivative, jacobian, gradient: None };
+        let mut derivations = Derivations { function, effort, primal, smooth, derivative, both, jacobian, report, gradient: None };
         if forms().any(Form::is_of_scalars) {
             let gradient = derivations.gradient(diagnostics).map(without_value);
             derivations.gradient = gradient.map(|plain| (plain.clone(), simplified(plain, effort).0));
         }
-        Some((derivations, both, report))
+        Some(derivations)
     }
 
     /// The derivative that second derivatives are taken of, if it is not the Jacobian.
