@@ -327,7 +327,7 @@ fn complaint(got: Result<Vec<f64>, String>, want: &[Entry], largest: f64) -> Opt
     let smallest = if UNIT.get() > f64::EPSILON { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE }.sqrt();
     let wrong = |(k, (g, (w, e))): (usize, (&f64, &Entry))| {
         let tolerance = UNIT.get() * (TOLERANCE * e).max(OF_LARGEST * largest) + smallest;
-        let bad = w.is_finite() && *e < BOUNDLESS && !((g - w).abs() <= tolerance);
+        let bad = w.is_finite() && tolerance < BOUNDLESS && !((g - w).abs() <= tolerance);
         bad.then(|| format!("entry {k} is {g:?}, expected {w:?} ± {tolerance:?}"))
     };
     got.iter().zip(want).enumerate().find_map(wrong)
