@@ -239,7 +239,9 @@ impl Expected {
                 let product = positions().map(|i| total(&|o, r| times(self.jacobian[o][i][r], self.value[o][r]))).collect();
                 [value, square, product].concat()
             }
-            Asked::WeightedHessian => by_pairs(&mut |i, j| sum(&mut all.iter().zip(seeds).map(|((o, r), t)| (*t, self.hessian[i][j][*o][*r])))),
+            Asked::WeightedHessian => {
+                by_pairs(&mut |i, j| sum(&mut all.iter().zip(seeds).map(|((o, r), t)| (*t, self.hessian[i][j][*o][*r]))))
+            }
             Asked::Jvp => {
                 let row = |o: usize, r: usize| sum(&mut positions().zip(seeds).map(|(p, t)| (*t, self.jacobian[o][p][r])));
                 let along = (0..self.value.len()).flat_map(|o| (0..self.value[o].len()).map(move |r| (o, r))).map(|(o, r)| row(o, r));
@@ -304,7 +306,8 @@ pub fn check(program: &Program, points: usize) {
             let got = program.call(asked, &point, &seeds);
             let other = |g: &Vec<f64>| g.iter().zip(&value).any(|(a, b)| a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan()));
             let rounded = program.strict && HAS_VALUE.contains(&asked) && got.as_ref().is_ok_and(other);
-            let complaint = complaint(got, &want, expected.largest()).or_else(|| rounded.then(|| format!("is strict, but its value is not {value:?}")));
+            let complaint =
+                complaint(got, &want, expected.largest()).or_else(|| rounded.then(|| format!("is strict, but its value is not {value:?}")));
             if let Some(complaint) = complaint {
                 let Point { x, lengths, integers, layout, .. } = &point;
                 println!("FAIL {} {asked:?} {complaint} at x = {x:?}, lengths {lengths:?}, integers {integers:?}, layout {layout}, seeds {seeds:?}", program.name);
