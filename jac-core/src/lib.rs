@@ -5,8 +5,8 @@
 //! intermediate representation [`ir`]; [`rounds`] shares what loops that carry state compute;
 //! [`unroll`] writes programs of known lengths as scalars;
 //! [`diff`] differentiates; [`simplify`] makes the result cheaper; [`lower`] arranges it in loops
-//! and statements; [`selfcheck`] runs these and compares them with the function; [`emit`] prints Rust. [`pipeline`] alone sees them all; [`ops`] is the table of
-//! operators that they share, [`interface`] the Rust side of a program, [`effort`] how hard to try,
+//! and statements; [`kernel`] decides where all of it lies in memory; [`selfcheck`] runs these kernels and compares them
+//! with the function; [`emit`] prints Rust. [`pipeline`] alone sees them all; [`ops`] is the table of operators that they share, [`interface`] the Rust side of a program, [`effort`] how hard to try,
 //! [`diag`] what is said to the user.
 //!
 //! ```
@@ -30,6 +30,7 @@ pub mod ops;
 pub mod diff;
 pub mod emit;
 pub mod front;
+pub mod kernel;
 pub mod lower;
 pub mod rounds;
 pub mod selfcheck;

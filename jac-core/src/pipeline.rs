@@ -5,9 +5,10 @@ use crate::diff::products::{self, Product};
 use crate::effort::Effort;
 use crate::emit;
 use crate::front::{self, Helpers};
-use crate::interface::{Form, Interface, Request, Step};
+use crate::interface::{Form, Interface, Request, Results, Step};
 use crate::ir::{self, Affine, Program, Tensor};
-use crate::lower::{self, Plan};
+use crate::kernel::{self, Signature};
+use crate::lower;
 use crate::selfcheck::{Disagreement, Selfcheck};
 use crate::simplify::{self, Report};
 use crate::{diff, rounds, unroll};
@@ -333,6 +334,13 @@ impl<'a> Derivations<'a> {
     }
 }
 
+/// A generated function, and the number of points at which it was compared.
+struct Emitted {
+    request: Request,
+    points: usize,
+    tokens: TokenStream,
+}
+
 /// Lowers and emits what agrees with the function as it was read.
 struct Emitter<'a> {
     interface: &'a Interface,
@@ -355,7 +363,7 @@ impl<'a> Emitter<'a> {
         Emitter { interface, check, returning, writing, withdrawn, compared, wrong: None, checking: start.elapsed() }
     }
 
-    /// Emits the functions of a form, which have one plan: simplified, or as it was before that if the other disagrees.
+    /// Emits the functions of a form, which have one plan: of what is simplified, or as it was before that if the other disagrees.
     fn emit(
         &mut self,
         form: &'static Form,
@@ -364,19 +372,14 @@ impl<'a> Emitter<'a> {
         unsimplified: &dyn Fn() -> Option<Program>,
         report: Report,
     ) {
-        let plan = lower::lower(program.clone(), self.has_products());
-        let start = Instant::now();
-        let compared = self.check.compare(form, seeds, &plan);
-        self.checking += start.elapsed();
-        match compared {
-            Ok(points) => self.agreed(form, seeds, program, plan, report, points),
+        match self.attempt(form, seeds, program, report) {
+            Ok(emitted) => self.emitted(emitted),
             Err(disagreement) => {
                 let plain = unsimplified().filter(|p| code(p) <= LARGEST_EMITTED);
                 let report = Report { after: plain.as_ref().map_or(0, Program::operations), ..report };
-                let plan = plain.map(|program| (lower::lower(program.clone(), self.has_products()), program));
-                match plan.and_then(|(plan, program)| Some((self.check.compare(form, seeds, &plan).ok()?, plan, program))) {
-                    Some((points, plan, program)) => {
-                        self.agreed(form, seeds, &program, plan, report, points);
+                match plain.and_then(|program| self.attempt(form, seeds, &program, report).ok()) {
+                    Some(emitted) => {
+                        self.emitted(emitted);
                         self.withdrawn.push(disagreement);
                     }
                     None => _ = self.wrong.get_or_insert(disagreement),
@@ -385,16 +388,36 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    fn agreed(&mut self, form: &'static Form, seeds: &[Tensor], program: &Program, plan: Plan, report: Report, points: usize) {
-        let plan = match form.value && self.interface.strict {
+    /// The functions of a form, each with the number of points at which it was compared.
+    fn attempt(&mut self, form: &'static Form, seeds: &[Tensor], program: &Program, report: Report) -> Result<Vec<Emitted>, Disagreement> {
+        let values = self.interface.outputs.len();
+        let program = match form.value && self.interface.strict {
             // the value is that of the function, which is called
-            true => lower::lower(without_values(program.clone(), self.interface.outputs.len()), self.has_products()),
-            false => plan,
+            true => without_values(program.clone(), values),
+            false => program.clone(),
         };
+        let values = if form.value && !self.interface.strict { values } else { 0 };
+        let plan = lower::lower(program, self.has_products());
+        let mut emitted = Vec::new();
         for request in self.interface.requests.iter().filter(|r| r.form == form) {
-            self.compared.push((*request, points));
+            let signature = emit::layouts(self.interface, *request, seeds, &plan.program);
+            let kernel = kernel::kernel(&plan, &signature);
+            let before = Signature { results: Results::Written, ..signature };
+            let before = (request.results == Results::Updated).then(|| kernel::kernel(&plan, &before));
+            let start = Instant::now();
+            let points = self.check.compare(form, values, seeds, &kernel, before.as_ref());
+            self.checking += start.elapsed();
+            let tokens = emit::function(self.interface, *request, seeds, &kernel, report);
+            emitted.push(Emitted { request: *request, points: points?, tokens });
+        }
+        Ok(emitted)
+    }
+
+    fn emitted(&mut self, functions: Vec<Emitted>) {
+        for Emitted { request, points, tokens } in functions {
+            self.compared.push((request, points));
             let out = if request.returns() { &mut self.returning } else { &mut self.writing };
-            out.extend(emit::function(self.interface, *request, seeds, &plan, report));
+            out.extend(tokens);
         }
     }
 

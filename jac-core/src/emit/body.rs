@@ -1,49 +1,36 @@
-//! Statements and expressions as tokens.
+//! The statements of a kernel as tokens.
 
 use super::expressions::WEAKEST;
 use super::local;
-use super::memory::Row;
-use super::types::Parts;
+use super::types::{groups_type, place, Parts};
 use crate::interface::{Interface, ParamKind, Request, Ty};
-use crate::ir::{Affine, Expr, Float, Index, Map, Node, Program, Set, Size, Symbol, Tensor};
-use crate::lower::{Plan, Stmt};
-use crate::ops::Op;
+use crate::ir::{Affine, Float, Index, Map, Set, Size, Symbol, Tensor};
+use crate::kernel::{each_statement, Buffer, Home, Kernel, Stmt, Value};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{quote, quote_spanned};
+use std::collections::BTreeSet;
 use syn::spanned::Spanned;
 
 /// The body of a generated function; `memory` are the parameters that take the results, if it returns none.
-pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Plan) -> TokenStream {
-    let program = &plan.program;
+pub fn body(interface: &Interface, request: Request, memory: &[Ident], kernel: &Kernel<'_>) -> TokenStream {
     let groups = Parts::groups(interface, request.form, interface.computes_value(request));
-    let tys = program.results().zip(groups.iter().flat_map(Parts::tys)).collect();
-    let mut emitter = Emitter {
-        interface,
-        request,
-        plan,
-        program,
-        tys,
-        groups,
-        places: Map::default(),
-        destinations: Map::default(),
-        clears: Map::default(),
-        blocks: Map::default(),
-        slices: Map::default(),
-        matrices: Map::default(),
-        rows: Vec::new(),
-        factors: Map::default(),
-        marches: Map::default(),
-        wholes: Map::default(),
-        indices: Map::default(),
-    };
-    let placed = if request.returns() { emitter.place() } else { None };
-    let mut out = emitter.imports();
-    out.extend(emitter.constants());
-    out.extend(emitter.lengths());
-    out.extend(emitter.slices());
-    out.extend(placed.clone());
-    let assigned = (!request.returns()).then(|| emitter.destinations(memory));
-    if plan.body.iter().any(|s| matches!(s, Stmt::Group(..))) {
+    let tys: Vec<Ty> = groups.iter().flat_map(Parts::tys).collect();
+    let mut printer = Printer::new(interface, request, kernel, kernel.results().zip(tys).collect());
+    let mut out = printer.imports();
+    out.extend(printer.constants());
+    out.extend(printer.lengths());
+    out.extend(printer.slices());
+    let all = local("__out");
+    let in_place = kernel.results().any(|b| kernel.info(b).home == Home::Returned);
+    if in_place {
+        let places = groups.iter().enumerate().flat_map(|(k, parts)| parts.places(&place(&quote!(#all), k, groups.len() > 1)));
+        printer.places = kernel.results().zip(places.collect::<Vec<_>>()).collect();
+        let zeros = printer.results(&groups, &|b| printer.repeated(b, &printer.zero()));
+        let ty = groups_type(interface, request.form, interface.computes_value(request));
+        out.extend(quote!(let mut #all: #ty = #zeros;));
+    }
+    let assigned = if request.returns() { Vec::new() } else { printer.destinations(&groups, memory) };
+    if kernel.body.iter().any(|s| matches!(s, Stmt::Piece(..))) {
         let piece = local("__piece");
         out.extend(quote! {
             #[inline(never)]
@@ -52,20 +39,17 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Pl
             }
         });
     }
-    out.extend(emitter.statements(&plan.body));
-    let result = match (&placed, assigned) {
-        (Some(_), _) => {
-            let name = local("__out");
-            quote!(#name)
-        }
-        (None, Some(assigned)) => {
-            for (t, place) in assigned {
-                let value = emitter.returned(t);
+    out.extend(printer.statements(&kernel.body));
+    let result = match (in_place, request.returns()) {
+        (true, _) => quote!(#all),
+        (false, true) => printer.results(&groups, &|b| printer.returned(b)),
+        (false, false) => {
+            for (b, place) in assigned {
+                let value = printer.returned(b);
                 out.extend(quote!(#place = #value;));
             }
             quote!(())
         }
-        (None, None) => emitter.results(&|t| emitter.returned(t)),
     };
     out.extend(match &interface.wrapper {
         Some(wrapper) => {
@@ -78,40 +62,95 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Pl
     out
 }
 
-/// What statements are emitted from.
-pub(super) struct Emitter<'a> {
+/// What statements are printed with.
+pub(super) struct Printer<'a> {
     pub interface: &'a Interface,
     pub request: Request,
-    pub plan: &'a Plan,
-    pub program: &'a Program,
+    pub kernel: &'a Kernel<'a>,
     /// The Rust types of the results.
-    pub tys: Map<Tensor, Ty>,
-    /// How the results are put together: the value, if it is computed, and the derivative.
-    pub groups: Vec<Parts>,
-    /// The parts of the result that are computed in place: in what is returned, or in arrays of the caller.
-    pub places: Map<Tensor, TokenStream>,
-    /// The ndarrays of the caller that are filled in place.
-    pub destinations: Map<Tensor, TokenStream>,
-    /// The loops that fill a block of a destination with zeros, and its position.
-    pub clears: Map<Index, Vec<(Tensor, Vec<Affine>)>>,
-    /// The blocks that the loops around filled with zeros, and how many leading axes they lie behind.
-    pub blocks: Map<Tensor, (Ident, usize)>,
-    /// The parameters that were made slices.
-    pub slices: Map<Tensor, Ident>,
-    /// What matrix products read as ndarrays: parameters, and what products made.
-    pub matrices: Map<Tensor, Ident>,
-    /// The rows that the loops around walk along.
-    pub rows: Vec<Row>,
-    /// The results that are ndarrays from the start.
-    pub wholes: Map<Tensor, Ident>,
-    /// The tensors whose rows come from an iterator.
-    pub marches: Map<Tensor, Ident>,
+    pub tys: Map<Buffer, Ty>,
+    /// Where results lie that are written in place: in what is returned, or in memory of the caller.
+    pub places: Map<Buffer, TokenStream>,
+    /// The arrays of the caller that results are stored into through a slice.
+    pub destinations: Map<Buffer, TokenStream>,
+    /// The parameters that are read through a slice of another name.
+    pub slices: Map<Buffer, Ident>,
+    /// The library's arrays behind slices: parameters that products of matrices read, results, and what products make.
+    pub arrays: Map<Buffer, Ident>,
     /// The matrices that are factored.
-    pub factors: Map<(Tensor, &'static str), Ident>,
-    pub indices: Map<Index, Ident>,
+    pub factors: Map<(Buffer, &'static str), Ident>,
+    /// What is read, element by element or as a whole.
+    pub read: Set<Buffer>,
+    /// The integers in positions, and those that are floats.
+    positions: Set<Size>,
+    integers: Set<Size>,
+    /// The variables of the loops around.
+    indices: Map<Index, Ident>,
+    /// The names that are given.
+    taken: BTreeSet<String>,
 }
 
-impl Emitter<'_> {
+impl<'a> Printer<'a> {
+    fn new(interface: &'a Interface, request: Request, kernel: &'a Kernel<'a>, tys: Map<Buffer, Ty>) -> Printer<'a> {
+        let (mut read, mut positions, mut integers) = (Set::default(), Set::default(), Set::default());
+        let sizes = |a: &Affine, into: &mut Set<Size>| {
+            into.extend(a.terms().iter().filter_map(|(s, _)| match s {
+                Symbol::Size(n) => Some(*n),
+                Symbol::Index(_) | Symbol::Bound(_) => None,
+            }));
+        };
+        each_statement(&kernel.body, &mut |statement| {
+            for value in statement.values() {
+                value.each(&mut |v| match v {
+                    Value::Read(b, at) => {
+                        read.insert(*b);
+                        at.iter().for_each(|a| sizes(a, &mut positions));
+                    }
+                    Value::Integer(a) => sizes(a, &mut integers),
+                    Value::Const(_) | Value::Local(_) | Value::Apply(..) => {}
+                });
+            }
+            match statement {
+                Stmt::Store { at, .. } => at.iter().for_each(|a| sizes(a, &mut positions)),
+                Stmt::Factor(b, _) => _ = read.insert(*b),
+                Stmt::Intrinsic(_, _, arguments) => read.extend(arguments),
+                Stmt::Dot(_, rows) => read.extend(rows),
+                _ => {}
+            }
+        });
+        for b in &kernel.buffers {
+            if let Home::View { at, .. } = &b.home {
+                at.iter().for_each(|a| sizes(a, &mut positions));
+            }
+        }
+        // what is read of a part is read of the whole
+        for b in (0..kernel.buffers.len() as u32).rev().map(Buffer) {
+            if let Home::View { of, .. } | Home::Rows(of) | Home::Next(of) = kernel.info(b).home {
+                if read.contains(&b) {
+                    read.insert(of);
+                }
+            }
+        }
+        let names = kernel.buffers.iter().map(|b| &b.name).chain(kernel.locals.iter().map(|l| &l.name));
+        let taken = names.chain(kernel.program.sizes.iter().map(|s| &s.name)).map(|n| format!("__{n}")).collect();
+        Printer {
+            interface,
+            request,
+            kernel,
+            tys,
+            places: Map::default(),
+            destinations: Map::default(),
+            slices: Map::default(),
+            arrays: Map::default(),
+            factors: Map::default(),
+            read,
+            positions,
+            integers,
+            indices: Map::default(),
+            taken,
+        }
+    }
+
     /// What the function imports: its constants may need it.
     fn imports(&self) -> TokenStream {
         let imports = self.interface.item.block.stmts.iter().filter_map(|stmt| match stmt {
@@ -125,35 +164,9 @@ impl Emitter<'_> {
         imports.chain(modules).collect()
     }
 
-    /// Decides which results are stored into the caller's memory directly; the others are returned,
-    /// with where to assign them.
-    fn destinations(&mut self, memory: &[Ident]) -> Vec<(Tensor, TokenStream)> {
-        // without a name there is no memory for the value: `strict` takes it from the function
-        let unnamed = memory.len() - self.groups.len();
-        let places = self.groups.iter().zip(&memory[unnamed..]).flat_map(|(parts, name)| {
-            let whole = matches!(parts, Parts::One(_));
-            parts.places(&quote!(#name)).into_iter().map(move |place| (place, whole))
-        });
-        let places: Vec<(TokenStream, bool)> = places.collect();
-        let mut assigned = Vec::new();
-        for (t, (place, whole)) in self.program.results().zip(places) {
-            let made = self.plan.body.iter().any(|s| matches!(s, Stmt::Allocate(u) | Stmt::Fill(u, _) | Stmt::Literal(u, _) if *u == t));
-            let once = self.program.results().filter(|u| *u == t).count() == 1;
-            let alone = made && once && !self.plan.carried.contains(&t);
-            match self.ty(t) {
-                Ty::Nd(1..) | Ty::Slice if alone => _ = self.destinations.insert(t, place),
-                Ty::Array(_) if alone && self.is_kept(t) => _ = self.places.insert(t, if whole { quote!((*#place)) } else { place }),
-                _ => assigned.push((t, if whole { quote!(*#place) } else { place })),
-            }
-        }
-        self.plan_clears();
-        assigned
-    }
-
     /// Evaluates the constants from outside.
     fn constants(&self) -> TokenStream {
-        let reads: Set<Tensor> = self.program.definitions.iter().flat_map(|d| d.body.reads(&self.program.arena)).collect();
-        let read = |tensor: Tensor| reads.contains(&tensor);
+        let read = |tensor: Tensor| self.read.contains(&Buffer::from(tensor));
         let mut out = TokenStream::new();
         for c in &self.interface.constants {
             let used = match &c.kind {
@@ -162,7 +175,7 @@ impl Emitter<'_> {
                 _ => true,
             };
             let (ident, ty, source) = (&c.ident, &c.ty, &c.source);
-            let lazy = matches!(&c.kind, ParamKind::Float(_, t, _) | ParamKind::Truth(t, _) if self.program.lazy.contains(t));
+            let lazy = matches!(&c.kind, ParamKind::Float(_, t, _) | ParamKind::Truth(t, _) if self.kernel.program.lazy.contains(t));
             match (used, lazy) {
                 (false, _) => {}
                 (true, true) => out.extend(quote!(let #ident = || -> #ty { #source };)),
@@ -181,7 +194,7 @@ impl Emitter<'_> {
         match self.interface.items.get(&s) {
             Some(tokens) => tokens.clone(),
             None => {
-                let name = local(&format!("__{}", self.program.size_name(s)));
+                let name = local(&format!("__{}", self.kernel.program.size_name(s)));
                 quote!(#name)
             }
         }
@@ -196,7 +209,7 @@ impl Emitter<'_> {
                 let (name, ident) = (self.size(*size), &p.ident);
                 let value = if *reference { quote!(*#ident) } else { quote!(#ident) };
                 let is_usize = matches!(&p.ty, syn::Type::Path(t) if t.path.is_ident("usize"));
-                let message = format!("`{}`: `{ident}` is used as a length or position and must not be negative", self.program.name);
+                let message = format!("`{}`: `{ident}` is used as a length or position and must not be negative", self.kernel.program.name);
                 let value = match is_usize {
                     true => value,
                     false => quote!(<::core::primitive::usize as ::core::convert::TryFrom<_>>::try_from(#value).expect(#message)),
@@ -223,7 +236,7 @@ impl Emitter<'_> {
         };
         let mut read: Vec<(Tensor, usize)> = Vec::new();
         for (ident, t, slice) in arrays() {
-            for (axis, n) in self.program.info(t).shape.iter().enumerate() {
+            for (axis, n) in self.kernel.program.info(t).shape.iter().enumerate() {
                 let Some(size) = n.as_size() else { continue };
                 if source.contains_key(&size) || self.interface.items.contains_key(&size) {
                     continue;
@@ -236,7 +249,7 @@ impl Emitter<'_> {
             }
         }
         for (ident, t, slice) in arrays() {
-            for (axis, n) in self.program.info(t).shape.iter().enumerate() {
+            for (axis, n) in self.kernel.program.info(t).shape.iter().enumerate() {
                 if read.contains(&(t, axis)) {
                     continue;
                 }
@@ -244,7 +257,7 @@ impl Emitter<'_> {
                 let runtime = &self.interface.runtime;
                 let value = length(ident, axis, slice);
                 let axis = Literal::usize_unsuffixed(axis);
-                let function = self.program.name.as_str();
+                let function = self.kernel.program.name.as_str();
                 let param = ident.to_string();
                 let why = n.as_size().and_then(|s| source.get(&s)).map_or_else(String::new, |s| format!("the length of {s}"));
                 out.extend(quote! {
@@ -257,201 +270,117 @@ impl Emitter<'_> {
 
     /// Whether an integer is part of a length or position.
     fn measures(&self, size: Size) -> bool {
-        let mentions = |a: &Affine| a.coefficient(Symbol::Size(size)) != 0;
-        let arena = &self.program.arena;
-        let position = |e: Expr| !matches!(arena[e], Node::Integer(_)) && arena[e].affines().iter().any(mentions);
-        self.program.indices.iter().any(mentions)
-            || self.program.tensors.iter().flat_map(|t| &t.shape).any(mentions)
-            || arena.reachable(self.program.roots()).into_iter().any(position)
+        let program = self.kernel.program;
+        let lengths = program.indices.iter().chain(program.tensors.iter().flat_map(|t| &t.shape));
+        self.positions.contains(&size) || lengths.into_iter().any(|a| a.coefficient(Symbol::Size(size)) != 0)
     }
 
     fn uses(&self, size: Size) -> bool {
-        let mentions = |a: &Affine| a.coefficient(Symbol::Size(size)) != 0;
-        self.program.indices.iter().any(mentions)
-            || self.program.tensors.iter().flat_map(|t| &t.shape).any(mentions)
-            || self.program.arena.reachable(self.program.roots()).iter().any(|e| self.program.arena[*e].affines().iter().any(mentions))
+        self.integers.contains(&size) || self.measures(size)
     }
 
     fn statements(&mut self, statements: &[Stmt]) -> TokenStream {
         statements.iter().map(|s| self.statement(s)).collect()
     }
 
-    pub(super) fn variable(&self, e: Expr) -> Ident {
-        local(&self.plan.locals[&e])
-    }
-
     fn statement(&mut self, statement: &Stmt) -> TokenStream {
         match statement {
-            Stmt::Let(e) => {
-                let (name, ty, value) = (self.variable(*e), self.annotation(*e), self.compute(*e, WEAKEST));
+            Stmt::Let(local, value) => {
+                let (name, ty, value) = (self.variable(*local), self.annotation(&[value]), self.value(value, WEAKEST));
                 quote!(let #name #ty = #value;)
             }
-            Stmt::SinCos(sin, cos) => {
-                let (s, c) = (self.variable(*sin), self.variable(*cos));
-                let argument = self.receiver(self.program.arena[*sin].children()[0]);
+            Stmt::SinCos([sin, cos], argument) => {
+                let (s, c, argument) = (self.variable(*sin), self.variable(*cos), self.receiver(argument));
                 quote!(let (#s, #c) = #argument.sin_cos();)
             }
-            Stmt::Branch(e, then, otherwise) => {
-                let args = self.program.arena[*e].children().to_vec();
-                let (name, ty) = (self.variable(*e), self.annotation(*e));
-                let condition = self.condition(args[0], WEAKEST);
-                let (then, otherwise) = (self.statements(then), self.statements(otherwise));
-                let (a, b) = match self.program.arena.as_apply(*e) {
-                    Some((Op::And, _)) => (self.condition(args[1], WEAKEST), quote!(false)),
-                    Some((Op::Or, _)) => (quote!(true), self.condition(args[1], WEAKEST)),
-                    _ => (self.expr(args[1], WEAKEST), self.expr(args[2], WEAKEST)),
+            Stmt::Branch(local, condition, [then, otherwise]) => {
+                let name = self.variable(*local);
+                let truth = self.kernel.locals[local.0 as usize].truth;
+                let ty = if truth { TokenStream::new() } else { self.annotation(&[&then.1, &otherwise.1]) };
+                let condition = self.condition(condition, WEAKEST);
+                let mut arm = |(inner, value): &(Vec<Stmt>, Value)| {
+                    let inner = self.statements(inner);
+                    let value = if truth { self.condition(value, WEAKEST) } else { self.value(value, WEAKEST) };
+                    quote!(#inner #value)
                 };
-                quote!(let #name #ty = if #condition { #then #a } else { #otherwise #b };)
+                let (then, otherwise) = (arm(then), arm(otherwise));
+                quote!(let #name #ty = if #condition { #then } else { #otherwise };)
             }
-            Stmt::Total(e, inner) => {
-                let Node::Named(i, body) = self.program.arena[*e].clone() else { unreachable!("the sums of a plan are loops") };
-                match self.dot(i, inner, body) {
-                    Some((rows, dot)) => {
-                        let name = self.variable(*e);
-                        quote!(#rows let #name = #dot;)
-                    }
-                    None => self.totals(std::slice::from_ref(statement)),
-                }
+            Stmt::Sum(local) => {
+                let (name, zero) = (self.variable(*local), self.zero());
+                quote!(let mut #name = #zero;)
             }
-            Stmt::Totals(all) => self.totals(all),
-            Stmt::Group(inner, results) => {
+            Stmt::Add(local, value) => {
+                let (name, value) = (self.variable(*local), self.value(value, WEAKEST));
+                self.add(&quote!(#name), &value)
+            }
+            Stmt::Dot(local, rows) => {
+                let (name, runtime, zero) = (self.variable(*local), &self.interface.runtime, self.zero());
+                let [a, b] = rows.map(|row| self.name(row));
+                quote!(let #name = #runtime::__private::dot(#zero, #a, #b);)
+            }
+            Stmt::For(i, inner) => {
+                let (index, length) = (self.open(*i), self.count(self.kernel.program.length(*i)));
+                let inner = self.statements(inner);
+                self.indices.swap_remove(i);
+                quote!(for #index in 0..#length { #inner })
+            }
+            Stmt::If(condition, inner) => {
+                let condition = self.condition(condition, WEAKEST);
+                let inner = self.statements(inner);
+                quote!(if #condition { #inner })
+            }
+            Stmt::Piece(inner, results) => {
                 let inner = self.statements(inner);
                 let names: Vec<Ident> = results.iter().map(|e| self.variable(*e)).collect();
                 let piece = local("__piece");
                 quote!(let (#(#names,)*) = #piece(|| { #inner (#(#names,)*) });)
             }
-            Stmt::Scalar(t, e) => {
-                let value = self.expr(*e, WEAKEST);
-                self.scalar(*t, &value)
+            Stmt::Declare(b, init) => self.declare(*b, init),
+            Stmt::Together(all) => self.allocate_together(all),
+            Stmt::Clear(b) => {
+                let (name, zero) = (self.name(*b), self.zero());
+                quote!(#name.fill(#zero);)
             }
-            Stmt::Carry(t, e) => {
-                let (name, value) = (self.tensor(*t), self.expr(*e, WEAKEST));
-                let float = self.interface.float.clone();
-                quote!(let mut #name: #float = #value;)
-            }
-            Stmt::Advance(t, next) => {
-                let (name, next) = (self.tensor(*t), self.tensor(*next));
-                quote!(#name = #next;)
-            }
-            Stmt::Product(t, factors) => self.matrix_product(*t, factors),
-            Stmt::Factor(t, kind) => self.factor_matrix(*t, kind),
-            Stmt::Intrinsic(t, f, arguments) => self.intrinsic(*t, *f, arguments),
-            Stmt::Allocate(t) => self.allocate(*t, None),
-            Stmt::Fill(t, e) => self.allocate(*t, Some(*e)),
-            Stmt::Literal(t, es) => self.literal(*t, es),
-            Stmt::Loop(i, inner) => {
-                if inner.iter().all(|s| self.is_known(s)) {
-                    return TokenStream::new();
-                }
-                let marches = if self.indices.is_empty() { self.march(*i, inner) } else { TokenStream::new() };
-                let inner = self.around(*i, inner);
-                quote!(#marches #inner)
-            }
-            Stmt::Guard(c, inner) => {
-                let condition = self.condition(*c, WEAKEST);
-                let inner = self.statements(inner);
-                quote!(if #condition { #inner })
-            }
-            Stmt::Store { .. } if self.is_known(statement) => TokenStream::new(),
-            Stmt::Store { tensor, at, value, add } => {
-                let target = self.element(*tensor, at);
-                let value = self.expr(*value, WEAKEST);
+            Stmt::Store { to, at, value, add } => {
+                let target = self.element(*to, at);
+                let value = self.value(value, WEAKEST);
                 if *add {
                     self.add(&target, &value)
                 } else {
                     quote!(#target = #value;)
                 }
             }
+            Stmt::Assign(to, from) => {
+                let (to, from) = (self.name(*to), self.name(*from));
+                quote!(#to = #from;)
+            }
+            Stmt::Product(b, factors) => self.matrix_product(*b, factors),
+            Stmt::Factor(b, kind) => self.factor_matrix(*b, kind),
+            Stmt::Intrinsic(b, f, arguments) => self.intrinsic(*b, *f, arguments),
         }
     }
 
-    /// The loop of an index around statements.
-    fn around(&mut self, i: Index, inner: &[Stmt]) -> TokenStream {
-        let outside = self.rows.len();
-        let rows = self.take_rows(i, inner, None);
-        let (index, range) = self.open(i);
-        let clear = self.clear(i, inner);
-        let inner_rows = self.take_rows(i, inner, None);
-        let inner = self.statements(inner);
-        self.indices.swap_remove(&i);
-        self.rows.truncate(outside);
-        for (t, _) in self.clears.get(&i).into_iter().flatten() {
-            self.blocks.swap_remove(t);
-        }
-        quote!(#rows for #index in #range { #clear #inner_rows #inner })
-    }
-
-    /// Totals over one length, in one loop.
-    fn totals(&mut self, all: &[Stmt]) -> TokenStream {
-        let (arena, zero, outside) = (&self.program.arena, self.zero(), self.rows.len());
-        let parts: Vec<(Index, Expr, &[Stmt], Ident)> = all
-            .iter()
-            .map(|s| match s {
-                Stmt::Total(e, inner) => match arena[*e] {
-                    Node::Named(i, body) => (i, body, inner.as_slice(), self.variable(*e)),
-                    _ => unreachable!("the sums of a plan are loops"),
-                },
-                _ => unreachable!("only totals share a loop"),
-            })
-            .collect();
-        let mut out = TokenStream::new();
-        for (i, body, inner, name) in &parts {
-            out.extend(quote!(let mut #name = #zero;));
-            out.extend(self.take_rows(*i, inner, Some(*body)));
-        }
-        let (index, range) = self.open(parts[0].0);
-        let mut round = TokenStream::new();
-        for (i, body, inner, name) in &parts {
-            self.indices.insert(*i, index.clone());
-            round.extend(self.take_rows(*i, inner, Some(*body)));
-            round.extend(self.statements(inner));
-            let body = self.expr(*body, WEAKEST);
-            round.extend(self.add(&quote!(#name), &body));
-        }
-        parts.iter().for_each(|(i, ..)| _ = self.indices.swap_remove(i));
-        self.rows.truncate(outside);
-        quote!(#out for #index in #range { #round })
-    }
-
-    /// `Σ_i a[i]·b[i]` along two rows of a length that is not known.
-    fn dot(&mut self, i: Index, inner: &[Stmt], body: Expr) -> Option<(TokenStream, TokenStream)> {
-        let (Op::Mul, &[a, b]) = self.program.arena.as_apply(body)? else { return None };
-        let known = self.program.length(i).known().is_some() || self.interface.generic.is_some();
-        if known || !inner.is_empty() || self.interface.strict {
-            return None;
-        }
-        let outside = self.rows.len();
-        let rows = self.take_rows(i, inner, Some(body));
-        let row = |e: Expr| match &self.program.arena[e] {
-            Node::Access(t, at) if at.last().and_then(Affine::as_index) == Some(i) => self.row(*t, at),
-            _ => None,
-        };
-        let pair = row(a).zip(row(b));
-        self.rows.truncate(outside);
-        let ((a, b), runtime, zero) = (pair?, &self.interface.runtime, self.zero());
-        Some((rows, quote!(#runtime::__private::dot(#zero, #a, #b))))
-    }
-
-    /// Names an index and gives its range.
-    fn open(&mut self, i: Index) -> (Ident, TokenStream) {
+    /// Names the variable of a loop.
+    fn open(&mut self, i: Index) -> Ident {
         let letters = ["i", "j", "k", "l", "p", "q", "r", "s"].map(str::to_owned).into_iter();
         let mut names = letters.chain((1..).map(|k| format!("i{k}"))).map(|n| format!("__{n}"));
-        let name = local(&names.find(|n| !self.is_taken(n)).expect("some name is free"));
-        let length = self.count(self.program.length(i));
+        let is_free = |n: &String| !self.taken.contains(n) && !self.indices.values().any(|i| i == n);
+        let name = local(&names.find(is_free).expect("some name is free"));
         self.indices.insert(i, name.clone());
-        (name, quote!(0..#length))
+        name
     }
 
-    /// Whether a generated variable has this name.
-    pub(super) fn is_taken(&self, name: &str) -> bool {
-        let given = |stem: &str| name.strip_prefix("__") == Some(stem);
-        self.indices.values().any(|i| i == name)
-            || self.rows.iter().any(|r| r.is_named(name))
-            || self.marches.values().chain(self.factors.values()).chain(self.blocks.values().map(|b| &b.0)).any(|n| n == name)
-            || self.slices.values().chain(self.matrices.values()).chain(self.wholes.values()).any(|n| n == name)
-            || self.plan.locals.values().any(|l| l == name)
-            || self.program.tensors.iter().any(|t| given(&t.name))
-            || self.program.sizes.iter().any(|s| given(&s.name))
+    pub(super) fn index(&self, i: Index) -> &Ident {
+        &self.indices[&i]
+    }
+
+    /// A name that no other variable has, from now on given.
+    pub(super) fn fresh_name(&mut self, stem: &str) -> Ident {
+        let mut names = std::iter::once(stem.to_owned()).chain((2..).map(|k| format!("{stem}_{k}")));
+        let name = names.find(|n| !self.taken.contains(n)).expect("some name is free");
+        self.taken.insert(name.clone());
+        local(&name)
     }
 
     /// `target += value;`
@@ -463,24 +392,8 @@ impl Emitter<'_> {
         }
     }
 
-    /// Declares a scalar.
-    pub(super) fn scalar(&self, t: Tensor, value: &TokenStream) -> TokenStream {
-        let name = self.tensor(t);
-        match self.ty(t) {
-            Ty::Nd(0) => {
-                let ndarray = &self.interface.ndarray;
-                quote!(let #name = #ndarray::arr0(#value);)
-            }
-            _ if self.places.contains_key(&t) => quote!(#name = #value;),
-            _ => {
-                let float = self.interface.float.clone();
-                quote!(let #name: #float = #value;)
-            }
-        }
-    }
-
     pub(super) fn zero(&self) -> TokenStream {
-        zero(self.interface, self.program.float)
+        zero(self.interface, self.kernel.float())
     }
 }
 

@@ -1,11 +1,12 @@
-//! Expressions as tokens.
+//! Values as tokens.
 
-use super::body::Emitter;
+use super::body::Printer;
 use super::local;
-use crate::interface::{ParamKind, Ty};
-use crate::ir::{Affine, Constant, Expr, Float, Node, Role, Size, SizeKind, Symbol};
+use crate::interface::ParamKind;
+use crate::ir::{Affine, Float, Size, SizeKind, Symbol};
+use crate::kernel::{Home, Local, Value};
 use crate::ops::{Op, Syntax};
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
 /// Binding strengths of Rust's expressions.
@@ -13,7 +14,7 @@ const ATOM: u8 = 9;
 const PREFIX: u8 = 7;
 pub(super) const WEAKEST: u8 = 0;
 
-impl Emitter<'_> {
+impl Printer<'_> {
     /// The number of rounds of a loop: none where the range is empty, as in Rust.
     pub(super) fn count(&self, a: &Affine) -> TokenStream {
         let (more, less) = a.sides();
@@ -69,7 +70,7 @@ impl Emitter<'_> {
     pub(super) fn symbol(&self, s: Symbol) -> TokenStream {
         match s {
             Symbol::Index(i) => {
-                let name = &self.indices[&i];
+                let name = self.index(i);
                 quote!(#name)
             }
             Symbol::Bound(_) => unreachable!("the sums of a plan are loops"),
@@ -84,12 +85,12 @@ impl Emitter<'_> {
         for (symbol, c) in a.terms() {
             let name = match symbol {
                 // the parameter itself, which may be negative
-                Symbol::Size(n) if self.program.sizes[n.0 as usize].kind == SizeKind::Integer => {
+                Symbol::Size(n) if self.kernel.program.sizes[n.0 as usize].kind == SizeKind::Integer => {
                     self.raw_integer(*n).unwrap_or_else(|| self.symbol(*symbol))
                 }
                 _ => self.symbol(*symbol),
             };
-            let factor = self.number(&Constant::from(c.abs()), ATOM);
+            let factor = self.number(c.abs() as f64, ATOM);
             let converted = match &self.interface.generic {
                 Some(_) => quote!(#float::from(#name).unwrap()),
                 None => quote!(#name as #float),
@@ -103,7 +104,7 @@ impl Emitter<'_> {
             };
         }
         if a.constant() != 0 {
-            let c = self.number(&Constant::from(a.constant().abs()), ATOM);
+            let c = self.number(a.constant().abs() as f64, ATOM);
             out = if a.constant() < 0 { quote!(#out - #c) } else { quote!(#out + #c) };
         }
         if strength > WEAKEST {
@@ -113,15 +114,13 @@ impl Emitter<'_> {
         }
     }
 
-    pub(super) fn number(&self, c: &Constant, strength: u8) -> TokenStream {
-        let negative = c.is_negative();
-        let c = if negative { c.neg() } else { c.clone() };
-        let x = c.to_f64();
-        let text = match self.program.float {
+    pub(super) fn number(&self, x: f64, strength: u8) -> TokenStream {
+        let (negative, x) = (x < 0.0, x.abs());
+        let text = match self.kernel.program.float {
             Float::F64 => format!("{x:?}"),
             Float::F32 => format!("{:?}", x as f32),
         };
-        let finite = match self.program.float {
+        let finite = match self.kernel.program.float {
             Float::F64 => x.is_finite(),
             Float::F32 => (x as f32).is_finite(),
         };
@@ -142,144 +141,128 @@ impl Emitter<'_> {
         }
     }
 
-    /// The expression, or the variable it was computed into.
-    pub(super) fn expr(&self, e: Expr, strength: u8) -> TokenStream {
-        if self.plan.locals.contains_key(&e) {
-            let name = self.variable(e);
-            return quote!(#name);
-        }
-        self.compute(e, strength)
-    }
-
     /// The receiver of a method call; a literal gets its type.
-    pub(super) fn receiver(&self, e: Expr) -> TokenStream {
-        match self.program.arena.as_const(e) {
+    pub(super) fn receiver(&self, value: &Value) -> TokenStream {
+        match value.as_const() {
             Some(c) if self.interface.generic.is_some() => self.number(c, ATOM),
             Some(c) => {
                 let number = self.number(c, WEAKEST);
                 let float = self.interface.float.clone();
                 quote!((#number as #float))
             }
-            None if self.tells_type(e) => self.expr(e, ATOM),
+            None if self.tells_type(value) => self.value(value, ATOM),
             None => {
-                let (value, float) = (self.expr(e, ATOM), self.interface.float.clone());
+                let (value, float) = (self.value(value, ATOM), self.interface.float.clone());
                 quote!((#value as #float))
             }
         }
     }
 
-    /// Whether rustc sees the type of an expression where it stands: literals alone have none, and a method
+    /// Whether rustc sees the type of a value where it stands: literals alone have none, and a method
     /// of such a value is an error.
-    fn tells_type(&self, e: Expr) -> bool {
-        self.plan.locals.contains_key(&e) || self.computes_typed(e)
-    }
-
-    /// As `tells_type`, of what is computed into a variable.
-    fn computes_typed(&self, e: Expr) -> bool {
-        match &self.program.arena[e] {
-            Node::Const(_) => self.interface.generic.is_some(),
-            Node::Integer(a) => !a.terms().is_empty(),
-            Node::Apply(Op::Select, args) => args[1..].iter().any(|a| self.tells_type(*a)),
-            Node::Apply(op, args) => {
-                op.entry().truth || matches!(op.entry().syntax, Syntax::Method) || args.iter().any(|a| self.tells_type(*a))
+    fn tells_type(&self, value: &Value) -> bool {
+        match value {
+            Value::Const(_) => self.interface.generic.is_some(),
+            Value::Integer(a) => !a.terms().is_empty(),
+            Value::Apply(Op::Select, args) => args[1..].iter().any(|a| self.tells_type(a)),
+            Value::Apply(op, args) => {
+                op.entry().truth || matches!(op.entry().syntax, Syntax::Method) || args.iter().any(|a| self.tells_type(a))
             }
-            Node::Access(..) | Node::Delta(..) | Node::Bracket(_) | Node::Sum(..) | Node::Named(..) => true,
+            Value::Read(..) | Value::Local(_) => true,
         }
     }
 
-    /// `: f64`, where the value of a variable does not tell its type.
-    pub(super) fn annotation(&self, e: Expr) -> TokenStream {
-        match self.computes_typed(e) {
-            true => TokenStream::new(),
-            false => {
-                let float = self.interface.float.clone();
-                quote!(: #float)
-            }
+    /// `: f64`, where none of the values that a variable may have tells its type.
+    pub(super) fn annotation(&self, values: &[&Value]) -> TokenStream {
+        if values.iter().any(|value| self.tells_type(value)) {
+            return TokenStream::new();
         }
+        let float = self.interface.float.clone();
+        quote!(: #float)
     }
 
-    pub(super) fn compute(&self, e: Expr, strength: u8) -> TokenStream {
-        match &self.program.arena[e] {
-            Node::Const(c) => self.number(c, strength),
-            Node::Integer(a) => self.integer(a, strength),
-            Node::Access(t, at) if self.program.lazy.contains(t) => {
-                let constant = self.element(*t, at);
-                quote!(#constant())
+    pub(super) fn variable(&self, local: Local) -> Ident {
+        super::local(&format!("__{}", self.kernel.locals[local.0 as usize].name))
+    }
+
+    /// A value, in parentheses if it binds less strongly.
+    pub(super) fn value(&self, value: &Value, strength: u8) -> TokenStream {
+        match value {
+            Value::Const(x) => self.number(*x, strength),
+            Value::Integer(a) => self.integer(a, strength),
+            Value::Local(local) => {
+                let name = self.variable(*local);
+                quote!(#name)
             }
-            Node::Access(t, at) => {
-                let element = self.element(*t, self.held(*t, at));
-                let reads = self.program.info(*t).role != Role::Defined
-                    && at.is_empty()
-                    && self
-                        .interface
-                        .inputs()
-                        .any(|p| matches!(&p.kind, ParamKind::Float(Ty::Scalar, u, true) | ParamKind::Truth(u, true) if u == t));
-                parenthesise(element, if reads { PREFIX } else { ATOM }, strength)
+            Value::Read(b, at) => {
+                let (element, info) = (self.element(*b, at), self.kernel.info(*b));
+                if info.lazy {
+                    return quote!(#element());
+                }
+                let behind_reference = info.home == Home::Input && at.is_empty() && self.is_reference(*b);
+                parenthesise(element, if behind_reference { PREFIX } else { ATOM }, strength)
             }
-            Node::Apply(op, args) => self.operation(*op, args, strength),
-            // lowering leaves no delta, bracket or sum outside a variable
-            Node::Delta(..) | Node::Bracket(_) | Node::Sum(..) | Node::Named(..) => unreachable!("lowered to branches and loops"),
+            Value::Apply(op, args) => self.operation(*op, args, strength),
         }
     }
 
     /// A truth value, of which constants are 0 and 1.
-    pub(super) fn condition(&self, e: Expr, strength: u8) -> TokenStream {
-        match self.program.arena.as_const(e) {
-            Some(c) if c.is_zero() => quote!(false),
+    pub(super) fn condition(&self, value: &Value, strength: u8) -> TokenStream {
+        match value.as_const() {
+            Some(0.0) => quote!(false),
             Some(_) => quote!(true),
-            None => self.expr(e, strength),
+            None => self.value(value, strength),
         }
     }
 
-    pub(super) fn operation(&self, op: Op, args: &[Expr], strength: u8) -> TokenStream {
+    pub(super) fn operation(&self, op: Op, args: &[Value], strength: u8) -> TokenStream {
         match op.entry().syntax {
             Syntax::Infix(symbol, own) => {
                 let operator: TokenStream = symbol.parse().expect("an operator of Rust");
                 // positions are compared as integers
-                let integers: Option<Vec<Affine>> =
-                    op.entry().truth.then(|| args.iter().map(|a| self.program.arena.as_position(*a)).collect()).flatten();
+                let integers: Option<Vec<Affine>> = op.entry().truth.then(|| args.iter().map(Value::as_position).collect()).flatten();
                 let (left, right) = match integers.as_deref() {
                     Some([a, b]) => self.compared(a, b),
-                    _ if matches!(op, Op::And | Op::Or) => (self.condition(args[0], own), self.condition(args[1], own + 1)),
-                    _ => (self.expr(args[0], if own == 3 { own + 1 } else { own }), self.expr(args[1], own + 1)),
+                    _ if matches!(op, Op::And | Op::Or) => (self.condition(&args[0], own), self.condition(&args[1], own + 1)),
+                    _ => (self.value(&args[0], if own == 3 { own + 1 } else { own }), self.value(&args[1], own + 1)),
                 };
                 parenthesise(quote!(#left #operator #right), own, strength)
             }
             Syntax::Prefix(symbol) => {
                 let operator: TokenStream = symbol.parse().expect("an operator of Rust");
-                let inner = if op == Op::Not { self.condition(args[0], PREFIX + 1) } else { self.expr(args[0], PREFIX + 1) };
+                let inner = if op == Op::Not { self.condition(&args[0], PREFIX + 1) } else { self.value(&args[0], PREFIX + 1) };
                 parenthesise(quote!(#operator #inner), PREFIX, strength)
             }
             Syntax::Select => {
-                let (c, a, b) = (self.condition(args[0], WEAKEST), self.expr(args[1], WEAKEST), self.expr(args[2], WEAKEST));
+                let (c, a, b) = (self.condition(&args[0], WEAKEST), self.value(&args[1], WEAKEST), self.value(&args[2], WEAKEST));
                 // a statement may not begin with an `if` that is meant as an operand
                 parenthesise(quote!(if #c { #a } else { #b }), WEAKEST, strength)
             }
-            Syntax::Keep => self.expr(args[0], strength),
+            Syntax::Keep => self.value(&args[0], strength),
             Syntax::Method if op == Op::Pow => self.power(args),
             Syntax::Method => {
                 let name = local(op.name());
-                let receiver = self.receiver(args[0]);
-                let rest = args[1..].iter().map(|a| self.expr(*a, WEAKEST));
+                let receiver = self.receiver(&args[0]);
+                let rest = args[1..].iter().map(|a| self.value(a, WEAKEST));
                 quote!(#receiver.#name(#(#rest),*))
             }
         }
     }
 
-    pub(super) fn power(&self, args: &[Expr]) -> TokenStream {
-        let base = self.receiver(args[0]);
-        let exponent = self.program.arena.as_const(args[1]).and_then(Constant::to_integer).and_then(|n| i32::try_from(n).ok());
-        match (exponent, &self.program.arena[args[1]]) {
+    pub(super) fn power(&self, args: &[Value]) -> TokenStream {
+        let base = self.receiver(&args[0]);
+        let exponent = args[1].as_integer().and_then(|n| i32::try_from(n).ok());
+        match (exponent, &args[1]) {
             (Some(n), _) => {
                 let n = Literal::i32_unsuffixed(n);
                 quote!(#base.powi(#n))
             }
-            (None, Node::Integer(a)) => {
+            (None, Value::Integer(a)) => {
                 let n = self.integer(a, ATOM);
                 quote!(#base.powi(#n as ::core::primitive::i32))
             }
             _ => {
-                let b = self.expr(args[1], WEAKEST);
+                let b = self.value(&args[1], WEAKEST);
                 quote!(#base.powf(#b))
             }
         }
@@ -291,7 +274,7 @@ impl Emitter<'_> {
         let (left, right) = difference.sides();
         // a parameter may be negative
         let signed = difference.terms().iter().any(|(s, _)| match s {
-            Symbol::Size(n) => self.program.sizes[n.0 as usize].kind == SizeKind::Integer,
+            Symbol::Size(n) => self.kernel.program.sizes[n.0 as usize].kind == SizeKind::Integer,
             Symbol::Index(_) | Symbol::Bound(_) => false,
         });
         let tokens = |a: &Affine| if signed { self.signed(a) } else { self.affine(a) };

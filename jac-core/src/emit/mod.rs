@@ -1,4 +1,6 @@
-//! Emission: from plans to the tokens of Rust functions.
+//! Emission: from kernels to the tokens of Rust functions.
+//!
+//! A target: it prints what is decided.
 //!
 //! Generated variables carry the span `mixed_site` and a name that begins with two underscores, so
 //! that neither a variable nor a `const` of the user's can meet them; tokens of the user's keep
@@ -14,22 +16,48 @@ mod words;
 
 use crate::interface::{Interface, Param, ParamKind, Request, Step, Ty};
 use crate::ir::{Program, Tensor};
-use crate::lower::Plan;
+use crate::kernel::{Kernel, Layout, Signature};
 use crate::simplify::Report;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
-/// Generates one function from its plan.
+/// What Rust says of the memory that the function of a request gets and returns.
 ///
 /// `seeds` are the tangents, cotangents or weights.
-pub fn function(interface: &Interface, request: Request, seeds: &[Tensor], plan: &Plan, report: Report) -> TokenStream {
+pub fn layouts(interface: &Interface, request: Request, seeds: &[Tensor], program: &Program) -> Signature {
+    let (interface, _) = with_params(interface, request, seeds);
+    let layout = |ty: &Ty| match ty {
+        Ty::Scalar => Layout::Scalar,
+        Ty::Array(_) => Layout::Nested,
+        Ty::Nd(_) => Layout::Library,
+        Ty::Slice => Layout::Flat,
+    };
+    let inputs = interface.inputs().filter_map(|p| match &p.kind {
+        ParamKind::Float(ty, t, _) => Some((*t, layout(ty))),
+        ParamKind::Truth(t, _) => Some((*t, Layout::Scalar)),
+        _ => None,
+    });
+    let groups = types::Parts::groups(&interface, request.form, interface.computes_value(request));
+    let results = program.results().zip(groups.iter().flat_map(types::Parts::tys)).map(|(t, ty)| (t, layout(&ty)));
+    Signature {
+        layouts: inputs.chain(results).collect(),
+        results: request.results,
+        in_place: interface.wrapper.is_none(),
+        reorders: interface.generic.is_none() && !interface.strict,
+    }
+}
+
+/// Generates one function from its kernel, whose memory lies as [`layouts`] says.
+///
+/// `seeds` are the tangents, cotangents or weights.
+pub fn function(interface: &Interface, request: Request, seeds: &[Tensor], kernel: &Kernel<'_>, report: Report) -> TokenStream {
     let (interface, memory) = with_params(interface, request, seeds);
-    let mut docs = words::docs(&interface, request, &plan.program, report);
+    let mut docs = words::docs(&interface, request, kernel.program, report);
     // what a condition guards is no mistake, though rustc may see that it would be one elsewhere
-    docs.extend((!plan.program.lazy.is_empty()).then(|| quote!(#[allow(unconditional_panic)])));
+    docs.extend((!kernel.program.lazy.is_empty()).then(|| quote!(#[allow(unconditional_panic)])));
     let body = match request.form.value && interface.strict {
-        true => strict::body(&interface, request, &memory, plan),
-        false => body::body(&interface, request, &memory, plan),
+        true => strict::body(&interface, request, &memory, kernel),
+        false => body::body(&interface, request, &memory, kernel),
     };
     signature(&interface, request, &docs, &body)
 }

@@ -8,18 +8,18 @@ use super::memory::repeated;
 use super::types::{place, tuple};
 use super::{body, local};
 use crate::interface::{Interface, ParamKind, Request};
-use crate::lower::Plan;
+use crate::kernel::Kernel;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
-/// The body of a generated function that returns the value, too; `plan` computes the derivative alone, and `memory` are
+/// The body of a generated function that returns the value, too; `kernel` computes the derivative alone, and `memory` are
 /// the parameters that take the results, if it returns none.
-pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Plan) -> TokenStream {
+pub fn body(interface: &Interface, request: Request, memory: &[Ident], kernel: &Kernel<'_>) -> TokenStream {
     let bare = Interface { wrapper: None, ..interface.clone() };
-    let derivative = body::body(&bare, request, memory, plan);
+    let derivative = body::body(&bare, request, memory, kernel);
     let (parts, value) = (local("__parts"), local("__value"));
     let value = quote!(#value);
-    let (made, call) = call(interface, plan);
+    let (made, call) = call(interface, kernel);
     let returned = returned(interface, &value);
     let failed = interface.wrapper.is_some().then(|| quote!(?));
     let groups = request.form.names.len();
@@ -47,7 +47,7 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], plan: &Pl
 }
 
 /// The call of the function, and the out-parameters that are made for it.
-fn call(interface: &Interface, plan: &Plan) -> (TokenStream, TokenStream) {
+fn call(interface: &Interface, kernel: &Kernel<'_>) -> (TokenStream, TokenStream) {
     let own = interface.item.sig.inputs.iter().filter(|input| matches!(input, syn::FnArg::Typed(_))).count();
     let mut made = TokenStream::new();
     let mut arguments: Vec<TokenStream> = interface.receiver.iter().map(|_| quote!(self)).collect();
@@ -56,7 +56,7 @@ fn call(interface: &Interface, plan: &Plan) -> (TokenStream, TokenStream) {
         arguments.push(match &param.kind {
             ParamKind::Out(ty, _) => {
                 let out = out(k);
-                let zeros = repeated(ty, body::zero(interface, plan.program.float));
+                let zeros = repeated(ty, body::zero(interface, kernel.float()));
                 made.extend(quote!(let mut #out = #zeros;));
                 quote!(&mut #out)
             }

@@ -2,22 +2,22 @@
 //! function as it was read.
 //!
 //! The function is run on dual numbers (`primal`), hyper-dual ones for a Hessian, at a few points
-//! (`points`) that depend on its signature alone. The plans are run by an interpreter of their own
-//! (`plan`), which knows the scopes of the generated code. One random direction tests all columns of a
+//! (`points`) that depend on its signature alone. The kernels are run by an interpreter of their own
+//! (`kernel`), which knows the scopes of the generated code. One random direction tests all columns of a
 //! Jacobian at once. Every number carries a bound of its rounding error (`number`), so that what differs
 //! by more is a mistake, and what cancels is no alarm. What this cannot see stands in ARCHITECTURE.md.
 
+mod kernel;
 mod matrices;
 mod number;
-mod plan;
 mod points;
 mod primal;
 
 use crate::interface::{Form, Step};
-use crate::ir::{positions, Map, Program, Tensor};
-use crate::lower::Plan;
+use crate::ir::{positions, Map, Program, Role, Tensor};
+use crate::kernel::Kernel;
+use kernel::Stop;
 use number::{Dual, Real, Rounded};
-use plan::Stop;
 use points::{Point, Random, ATTEMPTS};
 use primal::Primal;
 
@@ -204,8 +204,18 @@ impl<'p> Selfcheck<'p> {
     ///
     /// # Errors
     /// What disagrees.
-    pub fn compare(&self, form: &'static Form, seeds: &[Tensor], plan: &Plan) -> Result<usize, Disagreement> {
-        let length = plan.program.operations() + plan.body.len();
+    ///
+    /// `values` is the number of results that are the function's; `before` writes the memory that the kernel updates, if it
+    /// does.
+    pub fn compare(
+        &self,
+        form: &'static Form,
+        values: usize,
+        seeds: &[Tensor],
+        kernel: &Kernel<'_>,
+        before: Option<&Kernel<'_>>,
+    ) -> Result<usize, Disagreement> {
+        let length = kernel.program.operations() + kernel.body.len();
         let steps = 2 * STEPS + STEPS_AN_OPERATION * length;
         let mut fuel = Fuel::new(steps, 1);
         let mut told = 0;
@@ -218,16 +228,25 @@ impl<'p> Selfcheck<'p> {
                 Step::Vjp | Step::WeightedNormal => reference.cotangents.iter().collect::<Vec<_>>(),
             });
             parameters.extend(seeds.iter().zip(weights).map(|(t, w)| (*t, exact(w))));
-            let results = match fuel.share(steps, |fuel| plan::run(plan, &reference.point, &parameters, fuel)) {
+            let memory = before.map(|before| {
+                let elsewhere = parameters.iter().map(|(t, x)| (*t, self.elsewhere(*t, x))).collect();
+                fuel.share(steps, |fuel| kernel::run(before, &reference.point, &elsewhere, &[], fuel))
+            });
+            // what writes the memory is compared by itself
+            let memory = match memory.transpose() {
+                Ok(memory) => memory.unwrap_or_default(),
+                Err(_) => continue,
+            };
+            let results = match fuel.share(steps, |fuel| kernel::run(kernel, &reference.point, &parameters, &memory, fuel)) {
                 Ok(results) => results,
                 Err(Stop::Exhausted) => continue,
                 Err(Stop::Fault(_)) if !reference.certain => continue,
                 Err(Stop::Fault(what)) => return Err(disagreement(what)),
             };
-            let claims = self.claims(form, plan, reference, &results);
+            let claims = self.claims(form, values, kernel, reference, &results);
             let counts = |c: &&Claim| reference.certain || c.found.value.is_finite();
             if let Some(claim) = claims.iter().filter(counts).find(|c| c.verdict() == Verdict::Different) {
-                return Err(disagreement(self.locate(form, plan, reference, &results, claim)));
+                return Err(disagreement(self.locate(form, values, kernel, reference, &results, claim)));
             }
             let known = |c: &Claim| !matches!(c.of, Part::Value(..)) && c.verdict() == Verdict::Same;
             told += usize::from(claims.iter().any(known));
@@ -236,8 +255,14 @@ impl<'p> Selfcheck<'p> {
     }
 
     /// All that the results say about the function along the reference's directions.
-    fn claims(&self, form: &'static Form, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>]) -> Vec<Claim> {
-        let values = if form.value { self.program.outputs.len() } else { 0 };
+    fn claims(
+        &self,
+        form: &'static Form,
+        values: usize,
+        kernel: &Kernel<'_>,
+        reference: &Reference,
+        results: &[Vec<Rounded>],
+    ) -> Vec<Claim> {
         let (outputs, rest) = results.split_at(values);
         let mut claims = Vec::new();
         for (o, (found, expected)) in outputs.iter().zip(&reference.values).enumerate() {
@@ -264,7 +289,7 @@ impl<'p> Selfcheck<'p> {
         match form.steps {
             [Step::Jacobian] => {
                 let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
-                for (block, all) in plan.program.blocks.iter().zip(rest) {
+                for (block, all) in kernel.program.blocks.iter().zip(rest) {
                     let direction = weights(&block.input);
                     for (sum, row) in sums[block.output].iter_mut().zip(all.chunks(direction.len().max(1))) {
                         *sum = *sum + dot(row, direction);
@@ -310,7 +335,15 @@ impl<'p> Selfcheck<'p> {
     }
 
     /// Says which entry it is: the parameters move one by one.
-    fn locate(&self, form: &'static Form, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>], claim: &Claim) -> String {
+    fn locate(
+        &self,
+        form: &'static Form,
+        values: usize,
+        kernel: &Kernel<'_>,
+        reference: &Reference,
+        results: &[Vec<Rounded>],
+        claim: &Claim,
+    ) -> String {
         let numbers = |claim: &Claim| format!("{:?} instead of {:?}", claim.found.value, claim.expected.value);
         // the results of `f_jvp` and `f_hvp` are along the whole direction
         if matches!(claim.of, Part::Value(..)) || form.steps.contains(&Step::Jvp) {
@@ -327,12 +360,12 @@ impl<'p> Selfcheck<'p> {
             let seconds = if is_second { columns().collect() } else { vec![first] };
             for second in seconds {
                 let directions = [unit(first), unit(second)];
-                let Some((values, along, certain)) = self.along(&reference.point, &directions[0], &mut fuel) else { break };
+                let Some((at, along, certain)) = self.along(&reference.point, &directions[0], &mut fuel) else { break };
                 let twice = if is_second { self.second(&reference.point, &directions, &mut fuel) } else { None };
                 let (point, parameters) = (reference.point.clone(), Map::default());
-                let own =
-                    Reference { point, certain, parameters, directions, cotangents: reference.cotangents.clone(), values, along, twice };
-                let wrong = self.claims(form, plan, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
+                let cotangents = reference.cotangents.clone();
+                let own = Reference { point, certain, parameters, directions, cotangents, values: at, along, twice };
+                let wrong = self.claims(form, values, kernel, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
                 if let Some(wrong) = wrong {
                     let by = |at: (Tensor, usize)| self.element(&reference.point, at);
                     let by = if is_second { format!("{} and {}", by(first), by(second)) } else { by(first) };
@@ -341,6 +374,12 @@ impl<'p> Selfcheck<'p> {
             }
         }
         format!("{} is {}", self.name(claim.of), numbers(claim))
+    }
+
+    /// Other values of a parameter.
+    fn elsewhere(&self, t: Tensor, x: &[Rounded]) -> Vec<Rounded> {
+        let is_truth = self.program.tensors.get(t.0 as usize).is_some_and(|info| info.role == Role::Truth);
+        x.iter().map(|x| Rounded::new(if is_truth { 1.0 - x.value } else { 0.5 * x.value + 0.25 })).collect()
     }
 
     fn name(&self, part: Part) -> String {
@@ -412,8 +451,9 @@ fn moving<R: Real>(parameters: &Map<Tensor, Vec<R>>, direction: &Map<Tensor, Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interface::FORMS;
+    use crate::interface::{Results, FORMS};
     use crate::ir::parse;
+    use crate::kernel::Signature;
     use crate::lower::lower;
 
     const FUNCTION: &str = "fn f(x: [n], a: []) wrt x, a -> y\ny[i: n] = a * x[i] * x[i]\n";
@@ -422,7 +462,9 @@ mod tests {
     fn compared(function: &str, blocks: &str) -> Result<usize, Disagreement> {
         let (head, _) = function.split_once(" -> ").unwrap();
         let (function, jacobian) = (parse(function).unwrap(), parse(&format!("{head}\n{blocks}")).unwrap());
-        Selfcheck::new(&function, false).compare(&FORMS[0], &[], &lower(jacobian, true))
+        let plan = lower(jacobian, true);
+        let signature = Signature { layouts: Map::default(), results: Results::Returned, in_place: true, reorders: true };
+        Selfcheck::new(&function, false).compare(&FORMS[0], 0, &[], &crate::kernel::kernel(&plan, &signature), None)
     }
 
     fn blocks(by_x: &str, by_a: &str) -> String {

@@ -1,0 +1,417 @@
+//! Kernels: loops over buffers, with all decisions about memory made.
+//!
+//! Before: a [`Plan`], whose statements compute tensors. After: a [`Kernel`], whose statements read and write
+//! [`Buffer`]s: where each lies, how its elements follow one another, what is cleared, which rows the loops walk
+//! along. Targets only print kernels; the self-check runs them.
+//!
+//! `build` turns statements over expressions into statements over values; each of the passes behind it decides one
+//! thing: `storage` where buffers lie, `updates` what a result that was written before need not be given again, `clears`
+//! where memory of the caller is filled with zeros, `rows` what loops walk along.
+
+mod build;
+mod clears;
+mod rows;
+mod storage;
+mod text;
+mod updates;
+mod verify;
+
+pub use verify::verify;
+
+use crate::interface::Results;
+use crate::ir::{Affine, Float, Index, Map, Program, SizeKind, Symbol, Tensor};
+use crate::lower::Plan;
+use crate::ops::{Intrinsic, Op};
+
+/// What a target says of the memory that a function gets and returns.
+#[derive(Clone, Debug)]
+pub struct Signature {
+    /// How parameters and results lie in memory.
+    pub layouts: Map<Tensor, Layout>,
+    /// What becomes of the results.
+    pub results: Results,
+    /// Whether what is returned may be declared as one variable and written in place.
+    pub in_place: bool,
+    /// Whether a sum of products along two rows may be computed in an order of the library's own.
+    pub reorders: bool,
+}
+
+/// How the elements of a buffer follow one another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// One number.
+    Scalar,
+    /// Arrays in arrays, of lengths known to the compiler of the target.
+    Nested,
+    /// One after the other, the last axis fastest.
+    Flat,
+    /// In an array type of a library, which finds them by their positions.
+    Library,
+}
+
+/// Where a buffer lies.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Home {
+    /// With the caller: a parameter, or a constant from outside. A flat one that is a library's array is read through
+    /// its slice, or a copy if it has none.
+    Input,
+    /// On the stack, or on the heap if it is flat.
+    Local,
+    /// In the value that is returned: a result.
+    Returned,
+    /// In memory of the caller: a result.
+    Memory,
+    /// In a library's array, which becomes a result.
+    Array,
+    /// In a library's matrix, which a product makes.
+    Matrix,
+    /// In another buffer: the elements behind the leading positions.
+    View {
+        /// What it is a part of.
+        of: Buffer,
+        /// The positions on the first axes.
+        at: Vec<Affine>,
+        /// Whether it is written.
+        mutable: bool,
+    },
+    /// In another buffer, whose rows it gives one after the other.
+    Rows(Buffer),
+    /// The next one of those.
+    Next(Buffer),
+}
+
+/// What elements are read from and written to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Buffer(pub u32);
+
+/// What is known of a buffer.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BufferInfo {
+    /// Its name, that of its tensor unless it is a part of one.
+    pub name: String,
+    /// The length of each axis.
+    pub shape: Vec<Affine>,
+    /// How its elements follow one another.
+    pub layout: Layout,
+    /// Where it lies.
+    pub home: Home,
+    /// The length of the first axis is one more than this number of rounds, and 1 if that is negative.
+    pub rounds: Option<Affine>,
+    /// Whether a loop carries it: it is assigned as a whole.
+    pub carried: bool,
+    /// Whether it may be evaluated only where it is read.
+    pub lazy: bool,
+}
+
+/// A variable that is assigned where it is declared, or a sum.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Local(pub u32);
+
+/// What is known of a local variable.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LocalInfo {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a truth value.
+    pub truth: bool,
+}
+
+/// A value.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Value {
+    /// A number: an exact constant, rounded once.
+    Const(f64),
+    /// An integer, as a float; in a comparison with another one as an integer.
+    Integer(Affine),
+    /// An element of a buffer.
+    Read(Buffer, Vec<Affine>),
+    /// A local variable.
+    Local(Local),
+    /// An operator applied.
+    Apply(Op, Vec<Value>),
+}
+
+/// What a buffer begins as.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Init {
+    /// Zeros.
+    Zeros,
+    /// What is there: all of it will be written, or was.
+    Unset,
+    /// The same everywhere; of a scalar, its value.
+    Fill(Value),
+    /// Its elements.
+    Values(Vec<Value>),
+}
+
+/// A statement.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Stmt {
+    /// `let t = e;`
+    Let(Local, Value),
+    /// `let (s, c) = a.sin_cos();`
+    SinCos([Local; 2], Value),
+    /// `let t = if c { …; a } else { …; b };`
+    Branch(Local, Value, [(Vec<Stmt>, Value); 2]),
+    /// `let mut t = 0.0;`: a sum begins.
+    Sum(Local),
+    /// `t += e;`: a sum grows.
+    Add(Local, Value),
+    /// A sum of the products of two rows.
+    Dot(Local, [Buffer; 2]),
+    /// `for i in 0..n { … }`
+    For(Index, Vec<Stmt>),
+    /// `if c { … }`
+    If(Value, Vec<Stmt>),
+    /// A piece of a long function, with what is used after it.
+    Piece(Vec<Stmt>, Vec<Local>),
+    /// A buffer begins. That of views is said by their homes.
+    Declare(Buffer, Init),
+    /// Buffers that are as large begin as zeros, in one allocation.
+    Together(Vec<Buffer>),
+    /// A buffer is filled with zeros.
+    Clear(Buffer),
+    /// `t[at] = e;` or `t[at] += e;`
+    Store {
+        /// What is written.
+        to: Buffer,
+        /// Where.
+        at: Vec<Affine>,
+        /// The value.
+        value: Value,
+        /// Whether it is added to what is there.
+        add: bool,
+    },
+    /// A buffer takes what another one holds.
+    Assign(Buffer, Buffer),
+    /// A matrix becomes the product of two others, each of which may be meant transposed.
+    Product(Buffer, [(Buffer, bool); 2]),
+    /// A matrix is factored, in the way of that name.
+    Factor(Buffer, &'static str),
+    /// A buffer becomes what an intrinsic makes of its arguments, the first of which is factored.
+    Intrinsic(Buffer, Intrinsic, Vec<Buffer>),
+}
+
+/// A function over buffers.
+#[derive(Clone, Debug)]
+pub struct Kernel<'p> {
+    /// What it computes: lengths, names and results.
+    pub program: &'p Program,
+    /// The buffers; the first are those of the program's tensors.
+    pub buffers: Vec<BufferInfo>,
+    /// The local variables.
+    pub locals: Vec<LocalInfo>,
+    /// The statements, in order.
+    pub body: Vec<Stmt>,
+}
+
+/// Above 2⁵³, not every integer is an `f64`.
+const LARGEST_INTEGER: f64 = 9_007_199_254_740_992.0;
+
+/// Decides all about memory.
+pub fn kernel<'p>(plan: &'p Plan, signature: &Signature) -> Kernel<'p> {
+    let mut kernel = build::build(plan, signature);
+    storage::decide(&mut kernel, signature);
+    if signature.results == Results::Updated {
+        updates::leave_out(&mut kernel);
+    }
+    clears::place(&mut kernel);
+    rows::take(&mut kernel, signature.reorders);
+    debug_assert_eq!(verify(&kernel), Ok(()), "{}", kernel.to_text());
+    kernel
+}
+
+impl From<Tensor> for Buffer {
+    fn from(t: Tensor) -> Buffer {
+        Buffer(t.0)
+    }
+}
+
+impl Kernel<'_> {
+    /// What is known of a buffer.
+    pub fn info(&self, b: Buffer) -> &BufferInfo {
+        &self.buffers[b.0 as usize]
+    }
+
+    fn info_mut(&mut self, b: Buffer) -> &mut BufferInfo {
+        &mut self.buffers[b.0 as usize]
+    }
+
+    /// The buffers of the results, in order.
+    pub fn results(&self) -> impl Iterator<Item = Buffer> + '_ {
+        self.program.results().map(Buffer::from)
+    }
+
+    /// The floating-point type.
+    pub fn float(&self) -> Float {
+        self.program.float
+    }
+
+    /// Adds a part of a buffer. Its name ends in a number if something else has it, or one of the parts in scope.
+    fn part(&mut self, of: Buffer, suffix: &str, home: Home, shape: Vec<Affine>, in_scope: &[Buffer]) -> Buffer {
+        let stem = format!("{}_{suffix}", self.info(of).name.trim_start_matches("r#"));
+        let mut names = std::iter::once(stem.clone()).chain((2..).map(|k| format!("{stem}_{k}")));
+        let is_free = |n: &String| !self.is_taken(n) && in_scope.iter().all(|b| self.info(*b).name != *n);
+        let name = names.find(is_free).expect("some name is free");
+        self.buffers.push(BufferInfo { name, shape, layout: Layout::Flat, home, rounds: None, carried: false, lazy: false });
+        Buffer(self.buffers.len() as u32 - 1)
+    }
+
+    /// Whether something else than parts of buffers has this name.
+    fn is_taken(&self, name: &str) -> bool {
+        self.program.tensors.iter().any(|t| t.name == name)
+            || self.program.sizes.iter().any(|s| s.name == name)
+            || self.locals.iter().any(|l| l.name == name)
+    }
+
+    /// Whether a position on an axis of a buffer is inside it, whatever the values of its indices.
+    pub fn is_inside(&self, b: Buffer, axis: usize, at: &Affine) -> bool {
+        self.program.is_inside(at, &self.info(b).shape[axis], &[])
+    }
+
+    /// Whether positions depend on lengths alone, and on no integer parameter.
+    fn is_by_lengths(&self, a: &Affine) -> bool {
+        let integer = |s: &Symbol| matches!(s, Symbol::Size(n) if self.program.sizes[n.0 as usize].kind == SizeKind::Integer);
+        !a.terms().iter().any(|(s, _)| integer(s))
+    }
+
+    /// The stores into a buffer: the loops directly around one another down to each, the position,
+    /// and whether it adds. Inside a branch the loops end.
+    fn stores(&self, b: Buffer) -> Vec<(Vec<Index>, &[Affine], bool)> {
+        stores(&self.body, b)
+    }
+}
+
+/// As [`Kernel::stores`], of some statements.
+fn stores(body: &[Stmt], b: Buffer) -> Vec<(Vec<Index>, &[Affine], bool)> {
+    let mut found = Vec::new();
+    let mut stack: Vec<(&Stmt, Vec<Index>, bool)> = body.iter().map(|s| (s, Vec::new(), true)).collect();
+    while let Some((statement, loops, certain)) = stack.pop() {
+        match statement {
+            Stmt::For(i, inner) => {
+                let loops: Vec<Index> = if certain { loops.iter().copied().chain([*i]).collect() } else { loops };
+                stack.extend(inner.iter().map(|s| (s, loops.clone(), certain)));
+            }
+            Stmt::Piece(inner, _) => stack.extend(inner.iter().map(|s| (s, loops.clone(), certain))),
+            Stmt::If(_, inner) => stack.extend(inner.iter().map(|s| (s, loops.clone(), false))),
+            Stmt::Store { to, at, add, .. } if *to == b => found.push((loops, at.as_slice(), *add || !certain)),
+            _ => {}
+        }
+    }
+    found
+}
+
+impl Stmt {
+    /// The statements inside, block by block.
+    pub fn blocks(&self) -> Vec<&[Stmt]> {
+        match self {
+            Stmt::For(_, inner) | Stmt::If(_, inner) | Stmt::Piece(inner, _) => vec![inner],
+            Stmt::Branch(_, _, [then, otherwise]) => vec![&then.0, &otherwise.0],
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is inside, if it is the loop of an index.
+    fn as_loop(&self, i: Index) -> Option<&[Stmt]> {
+        match self {
+            Stmt::For(j, inner) if *j == i => Some(inner),
+            _ => None,
+        }
+    }
+
+    /// The values that it evaluates itself.
+    pub fn values(&self) -> Vec<&Value> {
+        match self {
+            Stmt::Let(_, e) | Stmt::SinCos(_, e) | Stmt::Add(_, e) | Stmt::If(e, _) | Stmt::Store { value: e, .. } => vec![e],
+            Stmt::Branch(_, c, [then, otherwise]) => vec![c, &then.1, &otherwise.1],
+            Stmt::Declare(_, Init::Fill(e)) => vec![e],
+            Stmt::Declare(_, Init::Values(es)) => es.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same, to be changed.
+    fn values_mut(&mut self) -> Vec<&mut Value> {
+        match self {
+            Stmt::Let(_, e) | Stmt::SinCos(_, e) | Stmt::Add(_, e) | Stmt::If(e, _) | Stmt::Store { value: e, .. } => vec![e],
+            Stmt::Branch(_, c, [then, otherwise]) => vec![c, &mut then.1, &mut otherwise.1],
+            Stmt::Declare(_, Init::Fill(e)) => vec![e],
+            Stmt::Declare(_, Init::Values(es)) => es.iter_mut().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Calls `see` with itself and all statements inside, the outer ones first.
+    pub fn each<'s>(&'s self, see: &mut dyn FnMut(&'s Stmt)) {
+        see(self);
+        self.blocks().into_iter().flatten().for_each(|s| s.each(see));
+    }
+
+    /// The buffers that it takes or makes as a whole: what it reads, and what it writes.
+    fn wholes(&self) -> (Vec<Buffer>, Option<Buffer>) {
+        match self {
+            Stmt::Assign(to, from) => (vec![*from], Some(*to)),
+            Stmt::Product(to, factors) => (factors.map(|f| f.0).to_vec(), Some(*to)),
+            Stmt::Factor(matrix, _) => (vec![*matrix], None),
+            Stmt::Intrinsic(to, _, arguments) => (arguments.clone(), Some(*to)),
+            Stmt::Dot(_, rows) => (rows.to_vec(), None),
+            Stmt::Declare(to, _) | Stmt::Clear(to) => (Vec::new(), Some(*to)),
+            _ => (Vec::new(), None),
+        }
+    }
+}
+
+/// Calls `see` with all statements, the outer ones first.
+pub fn each_statement<'s>(body: &'s [Stmt], see: &mut dyn FnMut(&'s Stmt)) {
+    body.iter().for_each(|s| s.each(see));
+}
+
+impl Value {
+    /// The constant that it is.
+    pub fn as_const(&self) -> Option<f64> {
+        match self {
+            Value::Const(x) => Some(*x),
+            _ => None,
+        }
+    }
+
+    /// The integer that it is.
+    pub fn as_position(&self) -> Option<Affine> {
+        match self {
+            Value::Integer(a) => Some(a.clone()),
+            value => value.as_integer().map(Affine::from),
+        }
+    }
+
+    /// The constant integer that it is.
+    pub fn as_integer(&self) -> Option<i64> {
+        self.as_const().filter(|x| x.fract() == 0.0 && x.abs() <= LARGEST_INTEGER).map(|x| x as i64)
+    }
+
+    /// Calls `see` with itself and all values inside.
+    pub fn each<'v>(&'v self, see: &mut dyn FnMut(&'v Value)) {
+        see(self);
+        if let Value::Apply(_, args) = self {
+            args.iter().for_each(|a| a.each(see));
+        }
+    }
+
+    /// Calls `change` with itself and all values inside.
+    fn each_mut(&mut self, change: &mut dyn FnMut(&mut Value)) {
+        change(self);
+        if let Value::Apply(_, args) = self {
+            args.iter_mut().for_each(|a| a.each_mut(change));
+        }
+    }
+
+    /// The elements that it reads.
+    fn reads(&self) -> Vec<(Buffer, &[Affine])> {
+        let mut found = Vec::new();
+        self.each(&mut |value| {
+            if let Value::Read(b, at) = value {
+                found.push((*b, at.as_slice()));
+            }
+        });
+        found
+    }
+}
