@@ -1,7 +1,7 @@
 //! Shows what jac makes of the annotated functions of a file: the program as read, the simplified
 //! derivative, the generated code, and the time it took.
 //!
-//! `cargo run -p jac-core --example inspect -- FILE [FUNCTION] [--brief]`
+//! `cargo run -p jac-core --example inspect -- FILE [FUNCTION] [--brief]`, or with `--target c` all of it as C99.
 
 use quote::ToTokens;
 use std::time::Instant;
@@ -26,9 +26,30 @@ fn show_group(mut item: syn::Item) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// All forms that are asked for, as C; what C has no words for is said in a comment.
+fn show_c(name: &str, stages: &jac_core::Stages) {
+    let both = stages.both.iter().map(|(program, _)| ("value_and_jacobian", program));
+    let others = stages.others.iter().map(|d| (d.form.suffix, &d.program));
+    for (suffix, program) in [("jacobian", &stages.jacobian)].into_iter().chain(both).chain(others) {
+        match jac_core::to_c(&format!("{name}_{suffix}"), program) {
+            Ok(text) => println!("{text}"),
+            Err(why) => println!("/* no {name}_{suffix}: {why} */\n"),
+        }
+    }
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let brief = arguments.iter().position(|a| a == "--brief").map(|at| arguments.remove(at)).is_some();
+    let target = arguments.iter().position(|a| a == "--target").map(|at| arguments.drain(at..(at + 2).min(arguments.len())).next_back());
+    let to_c = match target.flatten().as_deref() {
+        None | Some("rust") => false,
+        Some("c") => true,
+        Some(other) => return Err(format!("no target `{other}`: there are `rust` and `c`").into()),
+    };
+    if to_c {
+        println!("{}", jac_core::emit::c::HEADER);
+    }
     let path = arguments.first().ok_or("which file?")?;
     let file = syn::parse_file(&std::fs::read_to_string(path)?)?;
     for item in file.items {
@@ -55,6 +76,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("error: {}", mistake.text());
         }
         let Some(stages) = compiled.stages else { continue };
+        if to_c {
+            show_c(&name, &stages);
+            continue;
+        }
         let (both, report) = stages.value_and_jacobian();
         println!(
             "{name}: {} -> {} operations, value and Jacobian; weighted {} -> {}, chain {} -> {}; {:.1} ms",

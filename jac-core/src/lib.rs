@@ -37,4 +37,4 @@ pub mod selfcheck;
 pub mod simplify;
 pub mod unroll;
 
-pub use pipeline::{check, compile, Compiled, Stages};
+pub use pipeline::{check, compile, to_c, Compiled, Stages};

@@ -95,6 +95,15 @@ pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
     caught(span, || compile_item(attribute, item)).unwrap_or_else(|diagnostics| failed(whole, None, diagnostics))
 }
 
+/// A program as a function of C99.
+///
+/// # Errors
+/// What C has no words for.
+pub fn to_c(name: &str, program: &Program) -> Result<String, String> {
+    let plan = lower::lower(program.clone(), false);
+    emit::c::function(name, &kernel::kernel(&plan, &emit::c::layouts(&plan.program)))
+}
+
 /// `check!(function, arguments…)`: calls what was generated for it beside the function.
 pub fn check(arguments: TokenStream) -> TokenStream {
     let parse = |input: syn::parse::ParseStream| {

@@ -7,6 +7,7 @@ mod corpus {
     include!(concat!(env!("OUT_DIR"), "/corpus.rs"));
 }
 
+mod c;
 mod check;
 mod common;
 mod determinism;

@@ -7,6 +7,7 @@
 //! their spans.
 
 mod body;
+pub mod c;
 pub mod check;
 mod expressions;
 mod memory;

@@ -23,8 +23,9 @@ fn buffer(plan: &Plan, signature: &Signature, t: Tensor) -> BufferInfo {
     let layout = match (signature.layouts.get(&t), shape.as_slice()) {
         // what is computed becomes a library's array in the end
         (Some(Layout::Library), [_, ..]) if info.role == Role::Defined => Layout::Flat,
+        (Some(Layout::Library), _) => Layout::Library,
+        (_, []) => Layout::Scalar,
         (Some(layout), _) => *layout,
-        (None, []) => Layout::Scalar,
         (None, shape) if shape.iter().any(|n| program.is_run_time(n)) => Layout::Flat,
         (None, _) => Layout::Nested,
     };

@@ -415,3 +415,72 @@ impl Value {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse;
+    use crate::lower::lower;
+
+    /// The statements of a program's kernel, with results in memory of the caller.
+    fn statements(text: &str, results: Results) -> String {
+        let plan = lower(parse(text).unwrap(), true);
+        let layouts = plan.program.results().map(|t| (t, Layout::Flat)).collect();
+        let signature = Signature { layouts, results, in_place: false, reorders: true };
+        let text = kernel(&plan, &signature).to_text();
+        text.lines().filter(|line| !line.starts_with("buffer ") && !line.starts_with("kernel ")).map(|line| format!("{line}\n")).collect()
+    }
+
+    const BAND: &str = "fn f(x: [n]) wrt x\nJ[i: n, j: n] = delta(i, j) * (2 * x[i]) + delta(i+1, j) * 3\nblock J: 0 by x\n";
+
+    #[test]
+    fn what_was_written_before_is_not_written_again() {
+        let band = BAND.replace("delta(i+1, j) * 3", "delta(i+1, j) * [float(i+1) < float(n)] * 3");
+        let all = statements(&band, Results::Written);
+        assert!(all.starts_with("new J = zeros\n") && all.contains(" = 3\n"), "{all}");
+        let update = statements(&band, Results::Updated);
+        assert!(update.starts_with("new J\n") && !update.contains(" = 3\n") && update.contains("2 * x"), "{update}");
+    }
+
+    #[test]
+    fn memory_of_the_caller_is_cleared_block_by_block_or_not_at_all() {
+        let blocks = "fn f(x: [n, m]) wrt x\nJ[i: n, j: n, k: m] = delta(i, j) * x[i, k]\nblock J: 0 by x\n";
+        let cleared = statements(blocks, Results::Written);
+        assert!(cleared.starts_with("new J\n") && cleared.contains("{\n  new J_block\n  clear J_block\n"), "{cleared}");
+        let dense = "fn f(x: [n]) wrt x\nJ[i: n, j: n] = x[i] * x[j]\nblock J: 0 by x\n";
+        let covered = statements(dense, Results::Written);
+        assert!(covered.starts_with("new J\n") && !covered.contains("clear"), "{covered}");
+    }
+
+    #[test]
+    fn rows_are_taken_out_of_loops_and_products_of_two_are_the_librarys() {
+        let product = "fn f(a: [m, n], x: [n]) wrt x -> y\ny[i: m] = sum[j: n](a[i, j] * x[j])\n";
+        let text = statements(product, Results::Written);
+        assert!(text.contains("dot(a_row, x_row)"), "{text}");
+        assert!(text.find("new x_row") < text.find("for ") && text.find("for ") < text.find("new a_row"), "{text}");
+    }
+
+    #[test]
+    fn the_verifier_sees_what_is_out_of_scope_or_may_not_change() {
+        let plan = lower(parse(BAND).unwrap(), true);
+        let signature = Signature { layouts: Map::default(), results: Results::Returned, in_place: false, reorders: true };
+        let right = kernel(&plan, &signature);
+        assert_eq!(verify(&right), Ok(()));
+        let (x, j) = (Buffer(0), right.results().next().unwrap());
+        let store = |to, at: Vec<Affine>, value| Stmt::Store { to, at, value, add: false };
+        let zero = || Affine::from(0);
+        let wrong = [
+            (store(x, vec![zero()], Value::Const(1.0)), "`x` is written and may not change"),
+            (store(j, vec![zero()], Value::Const(1.0)), "`J` has 2 axes, and is read or written at 1 positions"),
+            (store(j, vec![zero(), zero()], Value::Local(Local(0))), "`t` is read where it is not in scope"),
+            (store(j, vec![zero(), Affine::from(Index(0))], Value::Const(1.0)), "the index of a loop is read outside it"),
+            (Stmt::Add(Local(0), Value::Const(1.0)), "`t` is added to and is no sum"),
+        ];
+        for (statement, message) in wrong {
+            let mut kernel = right.clone();
+            kernel.locals = vec![LocalInfo { name: "t".to_owned(), truth: false }];
+            kernel.body.push(statement);
+            assert_eq!(verify(&kernel), Err(message.to_owned()));
+        }
+    }
+}

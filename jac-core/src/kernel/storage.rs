@@ -3,7 +3,7 @@
 //! A result is written where the caller wants it, if one statement begins it and it is one result only. All else is local:
 //! of known lengths on the stack, of run-time lengths on the heap, the states of a loop that are as large in one allocation.
 
-use super::{each_statement, updates, Buffer, Home, Init, Kernel, Layout, Signature, Stmt};
+use super::{each_statement, updates, Buffer, Home, Init, Kernel, Layout, Signature, Stmt, Value};
 use crate::interface::Results;
 use crate::ir::{lengths, positions, Affine, Index, Map, Set, Tensor};
 
@@ -101,16 +101,21 @@ fn share_allocations(kernel: &mut Kernel<'_>) {
     kernel.body = body.collect();
 }
 
-/// The elements of a result that is written in place are stored one by one, where they are not zero.
+/// The elements of a result that is written in place are stored one by one: those that are not zero into zeros, or all, if
+/// that are fewer stores.
 fn store_elements(kernel: &mut Kernel<'_>) {
     let is_there = |b: Buffer| matches!(kernel.info(b).home, Home::Returned | Home::Memory);
     let store = |statement: Stmt| match statement {
         Stmt::Declare(b, Init::Values(values)) if is_there(b) => {
             let shape = lengths(&kernel.info(b).shape);
             let at = positions(&shape).map(|at| at.into_iter().map(|k| Affine::from(k as i64)).collect());
-            let stores = at.zip(values).filter(|(_, value)| value.as_const() != Some(0.0));
+            let is_zero = |value: &Value| value.as_const() == Some(0.0);
+            let zeros = values.iter().filter(|v| is_zero(v)).count();
+            // what is returned begins as zeros anyway
+            let all = kernel.info(b).home == Home::Memory && 2 * zeros <= values.len();
+            let stores = at.zip(values).filter(|(_, value)| all || !is_zero(value));
             let stores = stores.map(|(at, value)| Stmt::Store { to: b, at, value, add: false });
-            std::iter::once(Stmt::Declare(b, Init::Zeros)).chain(stores).collect()
+            std::iter::once(Stmt::Declare(b, if all { Init::Unset } else { Init::Zeros })).chain(stores).collect()
         }
         other => vec![other],
     };

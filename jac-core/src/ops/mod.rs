@@ -73,6 +73,9 @@ pub struct Operator {
     pub name: &'static str,
     /// How it is written.
     pub syntax: Syntax,
+    /// The function of C's `math.h` that it is, with the constants that come before its arguments; of one written with
+    /// symbols nothing.
+    pub c: &'static str,
     /// The number of arguments.
     pub arity: usize,
     /// Whether the result is a truth value.

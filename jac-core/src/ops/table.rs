@@ -12,8 +12,17 @@ fn truth(b: bool) -> f64 {
     f64::from(u8::from(b))
 }
 
+/// The name in C: that in Rust, if no other is given.
+const fn c_name(name: &'static str, syntax: Syntax, given: &[&'static str]) -> &'static str {
+    match (given, syntax) {
+        ([c, ..], _) => c,
+        ([], Method) => name,
+        ([], Infix(..) | Prefix(_) | Select | Keep) => "",
+    }
+}
+
 macro_rules! operators {
-    ($($op:ident: $name:literal $syntax:expr, $arity:literal $(, truth: $truth:literal)? $(, exact: $exact:literal)?, domain: $domain:expr, parity: $parity:expr,
+    ($($op:ident: $name:literal $syntax:expr, $arity:literal $(, c: $c:literal)? $(, truth: $truth:literal)? $(, exact: $exact:literal)?, domain: $domain:expr, parity: $parity:expr,
         value: $value:expr, derivative: $derivative:expr, cost: $cost:literal, rules: $rules:expr, $doc:literal;)*) => {
         /// An operator, a row of the table.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -28,7 +37,7 @@ macro_rules! operators {
             /// What is known of it.
             pub fn entry(self) -> &'static Operator {
                 static TABLE: &[Operator] = &[$(Operator {
-                    name: $name, syntax: $syntax, arity: $arity, truth: false $(|| $truth)?, exact: false $(|| $exact)?, domain: $domain, parity: $parity,
+                    name: $name, syntax: $syntax, c: c_name($name, $syntax, &[$($c)?]), arity: $arity, truth: false $(|| $truth)?, exact: false $(|| $exact)?, domain: $domain, parity: $parity,
                     value: $value, derivative: &$derivative, cost: $cost, rules: &$rules, doc: $doc,
                 }),*];
                 &TABLE[self as usize]
@@ -95,12 +104,12 @@ operators! {
         "recip-exp: (div 1 (exp ?a)) => (exp (neg ?a))",
     ], "Exponential.";
     Exp2: "exp2" Method, 1, domain: Total, parity: Neither, value: |x| x[0].exp2(), derivative: ["y * 0.6931471805599453"], cost: 40, rules: [], "Power of two.";
-    ExpM1: "exp_m1" Method, 1, domain: Total, parity: Neither, value: |x| x[0].exp_m1(), derivative: ["exp(a)"], cost: 40, rules: [], "`exp(a) - 1`, accurate near 0.";
-    Ln: "ln" Method, 1, domain: Open(0.0, INF), parity: Neither, value: |x| x[0].ln(), derivative: ["1 / a"], cost: 40, rules: [
+    ExpM1: "exp_m1" Method, 1, c: "expm1", domain: Total, parity: Neither, value: |x| x[0].exp_m1(), derivative: ["exp(a)"], cost: 40, rules: [], "`exp(a) - 1`, accurate near 0.";
+    Ln: "ln" Method, 1, c: "log", domain: Open(0.0, INF), parity: Neither, value: |x| x[0].ln(), derivative: ["1 / a"], cost: 40, rules: [
         "ln-one: (ln 1) => 0",
         "exp-ln: (exp (ln ?a)) => ?a",
     ], "Natural logarithm.";
-    Ln1p: "ln_1p" Method, 1, domain: Open(-1.0, INF), parity: Neither, value: |x| x[0].ln_1p(), derivative: ["1 / (1 + a)"], cost: 40, rules: [], "`ln(1 + a)`, accurate near 0.";
+    Ln1p: "ln_1p" Method, 1, c: "log1p", domain: Open(-1.0, INF), parity: Neither, value: |x| x[0].ln_1p(), derivative: ["1 / (1 + a)"], cost: 40, rules: [], "`ln(1 + a)`, accurate near 0.";
     Log2: "log2" Method, 1, domain: Open(0.0, INF), parity: Neither, value: |x| x[0].log2(), derivative: ["1 / (a * 0.6931471805599453)"], cost: 40, rules: [], "Logarithm to base 2.";
     Log10: "log10" Method, 1, domain: Open(0.0, INF), parity: Neither, value: |x| x[0].log10(), derivative: ["1 / (a * 2.302585092994046)"], cost: 40, rules: [], "Logarithm to base 10.";
     Sin: "sin" Method, 1, domain: Total, parity: Odd, value: |x| x[0].sin(), derivative: ["cos(a)"], cost: 40, rules: [
@@ -129,12 +138,12 @@ operators! {
     Atan2: "atan2" Method, 2, domain: Joint(|a, b| a != 0.0 || b != 0.0), parity: Neither, value: |x| x[0].atan2(x[1]),
         derivative: ["keep(b / hypot(a, b)) / hypot(a, b)", "-(keep(a / hypot(a, b)) / hypot(a, b))"], cost: 50, rules: [], "Angle of the point (b, a); derivatives by two quotients, since hypot² can overflow; NaN at the origin.";
     Hypot: "hypot" Method, 2, domain: Total, parity: Neither, value: |x| x[0].hypot(x[1]), derivative: ["a / y", "b / y"], cost: 30, rules: [], "Length of (a, b); its derivative at the origin is 0.";
-    Abs: "abs" Method, 1, exact: true, domain: Total, parity: Even, value: |x| x[0].abs(), derivative: ["select(a > 0, 1, select(a < 0, -1, 0))"], cost: 1, rules: [
+    Abs: "abs" Method, 1, c: "fabs", exact: true, domain: Total, parity: Even, value: |x| x[0].abs(), derivative: ["select(a > 0, 1, select(a < 0, -1, 0))"], cost: 1, rules: [
         "abs-neg: (abs (neg ?a)) => (abs ?a)",
         "abs-abs: (abs (abs ?a)) => (abs ?a)",
         "abs-square: (mul (abs ?a) (abs ?a)) => (mul ?a ?a)",
     ], "Absolute value; its derivative at 0 is 0.";
-    Signum: "signum" Method, 1, exact: true, domain: Total, parity: Odd, value: |x| x[0].signum(), derivative: ["0"], cost: 1, rules: [], "Sign; derivative 0.";
+    Signum: "signum" Method, 1, c: "copysign(1.0, ", exact: true, domain: Total, parity: Odd, value: |x| x[0].signum(), derivative: ["0"], cost: 1, rules: [], "Sign; derivative 0.";
     Copysign: "copysign" Method, 2, exact: true, domain: Total, parity: Neither, value: |x| x[0].copysign(x[1]),
         derivative: ["select(a == 0, 0, signum(a) * signum(b))", "0"], cost: 1, rules: [], "`a` with the sign of `b`; its derivative at a = 0 is 0.";
     Floor: "floor" Method, 1, exact: true, domain: Total, parity: Neither, value: |x| x[0].floor(), derivative: ["0"], cost: 1, rules: [], "Largest integer not above; derivative 0.";
@@ -142,15 +151,15 @@ operators! {
     Round: "round" Method, 1, exact: true, domain: Total, parity: Odd, value: |x| x[0].round(), derivative: ["0"], cost: 1, rules: [], "Nearest integer; derivative 0.";
     Trunc: "trunc" Method, 1, exact: true, domain: Total, parity: Odd, value: |x| x[0].trunc(), derivative: ["0"], cost: 1, rules: [], "Integer part; derivative 0.";
     Rem: "rem" Infix("%", 5), 2, exact: true, domain: Nonzero(1), parity: Neither, value: |x| x[0] % x[1], derivative: ["1", "-trunc(a / b)"], cost: 20, rules: [], "Remainder of the truncated quotient.";
-    Max: "max" Method, 2, exact: true, domain: Total, parity: Neither, value: |x| x[0].max(x[1]),
+    Max: "max" Method, 2, c: "fmax", exact: true, domain: Total, parity: Neither, value: |x| x[0].max(x[1]),
         derivative: ["select(a > b, 1, select(a == b, 0.5, 0))", "select(b > a, 1, select(a == b, 0.5, 0))"], cost: 1, rules: [
         "max-same: (max ?a ?a) => ?a",
     ], "The larger; at a tie the derivative is split ½ : ½.";
-    Min: "min" Method, 2, exact: true, domain: Total, parity: Neither, value: |x| x[0].min(x[1]),
+    Min: "min" Method, 2, c: "fmin", exact: true, domain: Total, parity: Neither, value: |x| x[0].min(x[1]),
         derivative: ["select(a < b, 1, select(a == b, 0.5, 0))", "select(b < a, 1, select(a == b, 0.5, 0))"], cost: 1, rules: [
         "min-same: (min ?a ?a) => ?a",
     ], "The smaller; at a tie the derivative is split ½ : ½.";
-    MulAdd: "mul_add" Method, 3, exact: true, domain: Total, parity: Neither, value: |x| x[0].mul_add(x[1], x[2]), derivative: ["b", "a", "1"], cost: 2, rules: [], "`a * b + c`, rounded once.";
+    MulAdd: "mul_add" Method, 3, c: "fma", exact: true, domain: Total, parity: Neither, value: |x| x[0].mul_add(x[1], x[2]), derivative: ["b", "a", "1"], cost: 2, rules: [], "`a * b + c`, rounded once.";
     Keep: "keep" Keep, 1, domain: Total, parity: Odd, value: |x| x[0], derivative: ["1"], cost: 0, rules: [], "Its argument, which is not reassociated with what is around it.";
     Select: "select" Select, 3, domain: Total, parity: Neither, value: |x| if x[0] != 0.0 { x[1] } else { x[2] },
         derivative: ["0", "[a]", "[!a]"], cost: 1, rules: [
