@@ -147,9 +147,9 @@ fn compile(Function { attribute, item }: &Function, all: bool) -> (jac_core::Com
     if !all {
         return with(&[]);
     }
-    let compiled = with(&["value", "jvp", "vjp", "hessian"]);
+    let compiled = with(&["value", "jvp", "vjp", "hessian", "into", "update"]);
     if compiled.0.diagnostics.iter().any(|d| d.message.contains("Hessian")) {
-        return with(&["value", "jvp", "vjp"]);
+        return with(&["value", "jvp", "vjp", "into", "update"]);
     }
     compiled
 }

@@ -161,6 +161,13 @@ pub const FAULTS: &[Fault] = &[
     // products over unrelated indices
     fault("simplify/separate.rs", "let sum = products.iter().fold(zero,", "let sum = products.iter().take(1).fold(zero,"),
     fault("simplify/separate.rs", "product = program.arena.mul(product, access);", ""),
+    // memory
+    fault("kernel/clears.rs", "[Stmt::Declare(part, Init::Unset), Stmt::Clear(part)]", "[Stmt::Declare(part, Init::Unset)]"),
+    fault("kernel/clears.rs", "!add && distinct.len() == at.len() &&", "distinct.len() == at.len() &&"),
+    fault("kernel/updates.rs", "if *to == b && (*add || !steady ||", "if *to == b && (!steady ||"),
+    fault("kernel/rows.rs", "r.of == of && r.at[..leading.len()] == *leading && index", "r.of == of && index"),
+    fault("kernel/build.rs", "self.renamed.insert(i, over);", ""),
+    fault("kernel/build.rs", "let held = usize::from(self.plan.carried.contains(t));", "let held = 0;"),
     // positions that are never equal, and what loops share
     fault("lower/loops.rs", "is_some_and(|apart| apart != 0)", "is_some_and(|apart| apart == 0)"),
     fault("lower/mod.rs", "s.defined().iter().any(|e| !known.contains(e)));", "s.defined().iter().any(|e| known.contains(e)));"),
