@@ -234,6 +234,8 @@ pub enum Results {
     Returned,
     /// It writes them into memory of the caller, whatever is in it.
     Written,
+    /// It writes those of many points into slices of the caller.
+    Batched,
     /// It writes what changes into memory of the caller that was written for arguments of the same lengths: structural zeros
     /// and constants are there.
     Updated,
@@ -254,6 +256,7 @@ impl Request {
         let more = match self.results {
             Results::Returned => "",
             Results::Written => "_into",
+            Results::Batched => "_batch",
             Results::Updated => "_update",
         };
         format!("{}{more}", self.form.suffix)
@@ -298,6 +301,10 @@ pub struct Interface {
     pub runtime: TokenStream,
     /// What is generated, the Jacobian first.
     pub requests: Vec<Request>,
+    /// The parameters that differ from point to point in a batch.
+    pub varied: Vec<Tensor>,
+    /// Where batches are asked for.
+    pub batch: Option<proc_macro2::Span>,
     /// How hard to simplify.
     pub effort: Effort,
     /// Whether nothing may be reassociated; the value is then that of the function, which is called.

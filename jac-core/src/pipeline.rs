@@ -220,9 +220,13 @@ fn compile_caught(
         let unsimplified = || Some(derivations.derive(form, Stage::Derived, &mut Diagnostics::default())?.0);
         emitter.emit(form, seeds, program, &unsimplified, report);
     }
-    let Emitter { returning, writing, withdrawn, compared, wrong, checking, .. } = emitter;
+    let Emitter { returning, writing, withdrawn, compared, wrong, refused, checking, .. } = emitter;
     if let Some(wrong) = wrong {
         disagree(function, &wrong, &mut diagnostics);
+        return failed(item, Some(&read.interface), diagnostics);
+    }
+    if let (Some(why), Some(span)) = (refused, read.interface.batch) {
+        diagnostics.error(span, format!("no `batch` of this function: {why}")).help("call it point by point");
         return failed(item, Some(&read.interface), diagnostics);
     }
     let mut tokens = item;
@@ -360,6 +364,8 @@ struct Emitter<'a> {
     withdrawn: Vec<Disagreement>,
     compared: Vec<(Request, usize)>,
     wrong: Option<Disagreement>,
+    /// Why there is no batch.
+    refused: Option<String>,
     checking: Duration,
 }
 
@@ -369,7 +375,7 @@ impl<'a> Emitter<'a> {
         let check = Selfcheck::new(as_read, interface.requests.iter().any(|r| r.form.is_of_scalars()));
         let (returning, writing) = (TokenStream::new(), TokenStream::new());
         let (withdrawn, compared) = (Vec::new(), Vec::new());
-        Emitter { interface, check, returning, writing, withdrawn, compared, wrong: None, checking: start.elapsed() }
+        Emitter { interface, check, returning, writing, withdrawn, compared, wrong: None, refused: None, checking: start.elapsed() }
     }
 
     /// Emits the functions of a form, which have one plan: of what is simplified, or as it was before that if the other disagrees.
@@ -413,6 +419,12 @@ impl<'a> Emitter<'a> {
             let kernel = kernel::kernel(&plan, &signature);
             let before = Signature { results: Results::Written, ..signature };
             let before = (request.results == Results::Updated).then(|| kernel::kernel(&plan, &before));
+            if request.results == Results::Batched {
+                if let Some(why) = emit::lanes::refused(&kernel) {
+                    self.refused.get_or_insert(why);
+                    continue;
+                }
+            }
             let start = Instant::now();
             let points = self.check.compare(form, values, seeds, &kernel, before.as_ref());
             self.checking += start.elapsed();

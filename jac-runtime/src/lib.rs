@@ -16,17 +16,23 @@
 //! The generated code is plain Rust: no tape, no dual numbers, nothing allocated but the result and
 //! the matrices that the closed form names.
 //!
-//! The feature `linalg` adds inverses, determinants, linear systems and Cholesky factors of ndarray.
+//! The feature `linalg` adds inverses, determinants, linear systems and Cholesky factors of ndarray; the feature `batch` what
+//! functions under `#[jacobian(batch)]` compute many points with, on Rust 1.89 and later.
 
 #![no_std]
 
 extern crate alloc;
+#[cfg(feature = "batch")]
+extern crate std;
 #[cfg(feature = "linalg")]
 pub mod linalg;
 
 pub use jac_macro::{check, jacobian};
 
 mod check;
+#[cfg(feature = "batch")]
+#[doc(hidden)]
+pub mod lanes;
 
 #[doc(hidden)]
 pub mod __private {

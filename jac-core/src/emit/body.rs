@@ -91,7 +91,7 @@ pub(super) struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    fn new(interface: &'a Interface, request: Request, kernel: &'a Kernel<'a>, tys: Map<Buffer, Ty>) -> Printer<'a> {
+    pub(super) fn new(interface: &'a Interface, request: Request, kernel: &'a Kernel<'a>, tys: Map<Buffer, Ty>) -> Printer<'a> {
         let (mut read, mut positions, mut integers) = (Set::default(), Set::default(), Set::default());
         let sizes = |a: &Affine, into: &mut Set<Size>| {
             into.extend(a.terms().iter().filter_map(|(s, _)| match s {
@@ -152,7 +152,7 @@ impl<'a> Printer<'a> {
     }
 
     /// What the function imports: its constants may need it.
-    fn imports(&self) -> TokenStream {
+    pub(super) fn imports(&self) -> TokenStream {
         let imports = self.interface.item.block.stmts.iter().filter_map(|stmt| match stmt {
             syn::Stmt::Item(syn::Item::Use(u)) if !self.interface.constants.is_empty() || !self.interface.modules.is_empty() => {
                 Some(quote!(#[allow(unused_imports)] #u))
@@ -165,7 +165,7 @@ impl<'a> Printer<'a> {
     }
 
     /// Evaluates the constants from outside.
-    fn constants(&self) -> TokenStream {
+    pub(super) fn constants(&self) -> TokenStream {
         let read = |tensor: Tensor| self.read.contains(&Buffer::from(tensor));
         let mut out = TokenStream::new();
         for c in &self.interface.constants {
@@ -201,7 +201,7 @@ impl<'a> Printer<'a> {
     }
 
     /// Reads the run-time lengths and checks every axis of every ndarray parameter.
-    fn lengths(&self) -> TokenStream {
+    pub(super) fn lengths(&self) -> TokenStream {
         let mut out = TokenStream::new();
         let mut source: Map<Size, String> = Map::default();
         for p in self.interface.inputs() {
@@ -322,7 +322,7 @@ impl<'a> Printer<'a> {
             Stmt::For(i, inner) => {
                 let (index, length) = (self.open(*i), self.count(self.kernel.program.length(*i)));
                 let inner = self.statements(inner);
-                self.indices.swap_remove(i);
+                self.close(*i);
                 quote!(for #index in 0..#length { #inner })
             }
             Stmt::If(condition, inner) => {
@@ -362,13 +362,17 @@ impl<'a> Printer<'a> {
     }
 
     /// Names the variable of a loop.
-    fn open(&mut self, i: Index) -> Ident {
+    pub(super) fn open(&mut self, i: Index) -> Ident {
         let letters = ["i", "j", "k", "l", "p", "q", "r", "s"].map(str::to_owned).into_iter();
         let mut names = letters.chain((1..).map(|k| format!("i{k}"))).map(|n| format!("__{n}"));
         let is_free = |n: &String| !self.taken.contains(n) && !self.indices.values().any(|i| i == n);
         let name = local(&names.find(is_free).expect("some name is free"));
         self.indices.insert(i, name.clone());
         name
+    }
+
+    pub(super) fn close(&mut self, i: Index) {
+        self.indices.swap_remove(&i);
     }
 
     pub(super) fn index(&self, i: Index) -> &Ident {

@@ -36,7 +36,7 @@ impl Printer<'_> {
     }
 
     /// The parameter that is a buffer, and whether it is a number behind a reference.
-    fn param(&self, b: Buffer) -> Option<(&Ident, bool)> {
+    pub(super) fn param(&self, b: Buffer) -> Option<(&Ident, bool)> {
         self.interface.inputs().find_map(|p| match &p.kind {
             ParamKind::Float(Ty::Scalar, t, reference) | ParamKind::Truth(t, reference) if b == (*t).into() => Some((&p.ident, *reference)),
             ParamKind::Float(_, t, _) if b == (*t).into() => Some((&p.ident, false)),
@@ -460,7 +460,7 @@ impl Printer<'_> {
 }
 
 /// A nested array literal.
-fn nest(values: &[TokenStream], shape: &[usize]) -> TokenStream {
+pub(super) fn nest(values: &[TokenStream], shape: &[usize]) -> TokenStream {
     match shape {
         [] => values.iter().cloned().collect(),
         [_] => quote!([#(#values),*]),

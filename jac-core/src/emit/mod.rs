@@ -10,12 +10,13 @@ mod body;
 pub mod c;
 pub mod check;
 mod expressions;
+pub mod lanes;
 mod memory;
 mod strict;
 mod types;
 mod words;
 
-use crate::interface::{Interface, Param, ParamKind, Request, Step, Ty};
+use crate::interface::{Interface, Param, ParamKind, Request, Results, Step, Ty};
 use crate::ir::{Program, Tensor};
 use crate::kernel::{Kernel, Layout, Signature};
 use crate::simplify::Report;
@@ -42,7 +43,8 @@ pub fn layouts(interface: &Interface, request: Request, seeds: &[Tensor], progra
     let results = program.results().zip(groups.iter().flat_map(types::Parts::tys)).map(|(t, ty)| (t, layout(&ty)));
     Signature {
         layouts: inputs.chain(results).collect(),
-        results: request.results,
+        // those of a point are variables, which lanes of slices are made of
+        results: if request.results == Results::Batched { Results::Returned } else { request.results },
         in_place: interface.wrapper.is_none(),
         reorders: interface.generic.is_none() && !interface.strict,
     }
@@ -56,9 +58,10 @@ pub fn function(interface: &Interface, request: Request, seeds: &[Tensor], kerne
     let mut docs = words::docs(&interface, request, kernel.program, report);
     // what a condition guards is no mistake, though rustc may see that it would be one elsewhere
     docs.extend((!kernel.program.lazy.is_empty()).then(|| quote!(#[allow(unconditional_panic)])));
-    let body = match request.form.value && interface.strict {
-        true => strict::body(&interface, request, &memory, kernel),
-        false => body::body(&interface, request, &memory, kernel),
+    let body = match request.results {
+        Results::Batched => lanes::body(&interface, request, seeds, &memory, kernel),
+        _ if request.form.value && interface.strict => strict::body(&interface, request, &memory, kernel),
+        _ => body::body(&interface, request, &memory, kernel),
     };
     signature(&interface, request, &docs, &body)
 }
@@ -84,10 +87,24 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
     let mut memory = Vec::new();
     if !request.returns() {
         let names = request.form.value.then_some("value").into_iter().chain(request.form.names.iter().copied());
-        for (stem, ty) in names.zip(types::group_types(&interface, request.form, request.form.value)) {
+        let types = types::group_types(&interface, request.form, request.form.value);
+        let batched = request.results == Results::Batched;
+        if batched {
+            let own = interface.item.sig.inputs.len();
+            for k in 0..interface.params.len() {
+                // what stands behind the function's own parameters are tangents and the like
+                let ParamKind::Float(ty, t, _) = &interface.params[k].kind else { continue };
+                if interface.varied.contains(t) || k >= own {
+                    let ty = types::block_type(&interface, ty);
+                    interface.params[k].ty = syn::Type::Verbatim(quote!(&[#ty]));
+                }
+            }
+        }
+        for (stem, ty) in names.zip(types) {
             let ident = free_name(&interface, stem);
             memory.push(ident.clone());
-            interface.params.push(Param { ident, ty: syn::Type::Verbatim(quote!(&mut #ty)), kind: ParamKind::Other, source: None });
+            let ty = if batched { quote!(&mut [#ty]) } else { quote!(&mut #ty) };
+            interface.params.push(Param { ident, ty: syn::Type::Verbatim(ty), kind: ParamKind::Other, source: None });
         }
     }
     (interface, memory)

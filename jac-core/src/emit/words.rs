@@ -27,7 +27,12 @@ pub fn docs(interface: &Interface, request: Request, program: &Program, report: 
                     "Of {names}, written for arguments of the same lengths before, what may change is written: zeros and constants stay."
                 )
             }
-            _ => format!("It is written into {}.", names.join(" and ")),
+            Results::Batched => format!(
+                "Of many points, an element of the slices each; it is written into {}. Elementary functions differ from those of a point \
+                 by up to 2 units in the last place.",
+                names.join(" and ")
+            ),
+            Results::Returned | Results::Written => format!("It is written into {}.", names.join(" and ")),
         });
     }
     lines.push(String::new());
@@ -53,6 +58,9 @@ pub fn docs(interface: &Interface, request: Request, program: &Program, report: 
         lines.push(format!("{} operations in the loops, {} before simplification.", report.after, report.before));
     }
     let mut panics: Set<String> = Set::default();
+    if request.results == Results::Batched {
+        panics.insert("If the slices are not as long as each other.".to_owned());
+    }
     if interface.params.iter().any(|p| matches!(p.kind, ParamKind::Float(Ty::Nd(1..) | Ty::Slice, ..))) {
         panics.insert("If the lengths of the arguments do not fit each other.".to_owned());
         if !request.returns() {

@@ -31,6 +31,8 @@ pub struct Options {
     pub forms: Vec<(&'static Form, proc_macro2::Span)>,
     /// How each form is generated besides: what becomes of its results.
     pub results: Vec<Results>,
+    /// Where batches are asked for, and the parameters that differ from point to point, if named.
+    pub batch: Option<(proc_macro2::Span, Option<Vec<Ident>>)>,
     /// How hard to simplify.
     pub effort: Effort,
     /// Where it is asked that nothing is reassociated.
@@ -40,10 +42,11 @@ pub struct Options {
 }
 
 /// The options that ask for no form, each with an example.
-const OPTIONS: [(&str, &str); 7] = [
+const OPTIONS: [(&str, &str); 8] = [
     ("wrt", "wrt(x, y)"),
     ("into", "into"),
     ("update", "update"),
+    ("batch", "batch(x, y)"),
     ("shape", "shape(x = [n, 3])"),
     ("strict", "strict"),
     ("effort", "effort = \"high\""),
@@ -68,6 +71,7 @@ pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
         shape: Vec::new(),
         forms: Vec::new(),
         results: Vec::new(),
+        batch: None,
         effort: Effort::Default,
         strict: None,
         runtime: quote!(::jac_runtime),
@@ -116,24 +120,12 @@ fn option(
         "strict" => options.strict = Some(span),
         "into" => options.results.push(Results::Written),
         "update" => options.results.push(Results::Updated),
-        "wrt" => {
-            let content;
-            parenthesized!(content in input);
-            // read whole, so that a part that is no name is one mistake
-            let tokens: TokenStream = content.parse()?;
-            let names: Vec<Ident> = match Punctuated::<Ident, Token![,]>::parse_terminated.parse2(tokens.clone()) {
-                Ok(names) => names.into_iter().collect(),
-                Err(_) => {
-                    let error = diagnostics.error(span, format!("`wrt({tokens})` does not name parameters"));
-                    error.help("name whole parameters, `wrt(x, y)`; a field is passed as a parameter of its own");
-                    return Ok(());
-                }
-            };
-            if names.is_empty() {
-                diagnostics.error(span, "`wrt()` names no parameter").help("leave it out to differentiate by every parameter of floats");
-            }
-            options.wrt = Some(names);
+        "batch" => {
+            options.results.push(Results::Batched);
+            let named = if input.peek(syn::token::Paren) { names(input, name, span, diagnostics)? } else { None };
+            options.batch = Some((span, named));
         }
+        "wrt" => options.wrt = names(input, name, span, diagnostics)?.or(options.wrt.take()),
         "shape" => {
             let content;
             parenthesized!(content in input);
@@ -192,6 +184,27 @@ fn option(
         }
     }
     Ok(())
+}
+
+/// The parameters that an option names, if they are names.
+fn names(input: ParseStream, option: &str, span: proc_macro2::Span, diagnostics: &mut Diagnostics) -> syn::Result<Option<Vec<Ident>>> {
+    let content;
+    parenthesized!(content in input);
+    // read whole, so that a part that is no name is one mistake
+    let tokens: TokenStream = content.parse()?;
+    let names: Vec<Ident> = match Punctuated::<Ident, Token![,]>::parse_terminated.parse2(tokens.clone()) {
+        Ok(names) => names.into_iter().collect(),
+        Err(_) => {
+            let error = diagnostics.error(span, format!("`{option}({tokens})` does not name parameters"));
+            error.help(format!("name whole parameters, `{option}(x, y)`; a field is passed as a parameter of its own"));
+            return Ok(None);
+        }
+    };
+    if names.is_empty() {
+        let all = if option == "wrt" { "to differentiate by every parameter of floats" } else { "where every parameter of floats differs" };
+        diagnostics.error(span, format!("`{option}()` names no parameter")).help(format!("leave it out {all}"));
+    }
+    Ok(Some(names))
 }
 
 impl syn::parse::Parse for AxisLength {

@@ -76,6 +76,7 @@ pub fn read(
             error.help("return one `f64`, or ask for `weighted_hessian`: that of the result times weights");
         }
     }
+    let varied = varied(options, &params, types.generic.is_some(), wrapper.is_some(), diagnostics);
     let interface = Interface {
         item: item.clone(),
         receiver,
@@ -92,6 +93,8 @@ pub fn read(
         ndarray: types.ndarray.clone().unwrap_or_else(|| quote!(::ndarray)),
         runtime: options.runtime.clone(),
         requests: options.requests(),
+        varied,
+        batch: options.batch.as_ref().map(|(span, _)| *span),
         effort: options.effort,
         strict: options.strict.is_some(),
         associated: false,
@@ -114,6 +117,48 @@ pub(super) fn callable(interface: &Interface, strict: Span, diagnostics: &mut Di
             error.help("give it another name: the value is that of the function, which is called");
         }
     }
+}
+
+/// The parameters that differ from point to point in a batch.
+fn varied(options: &Options, params: &[Param], generic: bool, wrapped: bool, diagnostics: &mut Diagnostics) -> Vec<crate::ir::Tensor> {
+    let Some((span, named)) = &options.batch else { return Vec::new() };
+    let refused = [
+        (generic, "a function over a float type", "write `f64` or `f32`"),
+        (wrapped, "a function that may return nothing", "return the value itself"),
+        (options.strict.is_some(), "a function under `strict`", "leave `strict` out: many points at once have functions of their own"),
+    ];
+    for (_, what, help) in refused.iter().filter(|(holds, ..)| *holds) {
+        diagnostics.error(*span, format!("`batch` of {what}")).help(*help);
+    }
+    let mut found = Vec::new();
+    let mut take = |p: &Param, span: Span, diagnostics: &mut Diagnostics| match &p.kind {
+        ParamKind::Float(Ty::Scalar | Ty::Array(_), t, _) => found.push(*t),
+        ParamKind::Float(..) => {
+            let error = diagnostics.error(span, format!("`batch` over `{}`, whose length its type does not say", p.ident));
+            error.help(
+                "write it as `&[f64; N]`, or name the parameters that differ from point to point, `batch(x, y)`: the others are shared",
+            );
+        }
+        _ => {
+            diagnostics.error(span, format!("`batch` over `{}`, which is not of floats", p.ident)).help("leave it out: it is shared");
+        }
+    };
+    match named {
+        None => {
+            for p in params.iter().filter(|p| matches!(p.kind, ParamKind::Float(..))) {
+                take(p, *span, diagnostics);
+            }
+        }
+        Some(names) => {
+            for name in names {
+                match params.iter().find(|p| p.ident == *name) {
+                    Some(p) => take(p, name.span(), diagnostics),
+                    None => _ = diagnostics.error(name.span(), format!("no parameter named `{name}`")),
+                }
+            }
+        }
+    }
+    found
 }
 
 fn wrt(options: &Options, params: &[Param], program: &mut Program, diagnostics: &mut Diagnostics, function: Span) {

@@ -1,0 +1,413 @@
+//! Many points at once: a kernel of known lengths, each of whose numbers is a vector of numbers, one a point.
+//!
+//! The points of a block are read into lanes, the kernel's statements run on them, and the lanes of the results are written.
+//! What depends on the point decides nothing: of a branch both arms are computed, and each lane takes its own.
+
+use super::body::Printer;
+use super::expressions::WEAKEST;
+use super::local;
+use super::memory::nest;
+use super::types::Parts;
+use crate::interface::{Interface, Param, ParamKind, Request};
+use crate::ir::{lengths, Float, Set, Tensor};
+use crate::kernel::{each_statement, Buffer, Home, Init, Kernel, Layout, Local, Stmt, Value};
+use crate::ops::{Op, Syntax};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
+
+/// What of a kernel has no lanes, in words.
+pub fn refused(kernel: &Kernel<'_>) -> Option<String> {
+    let mut found = None;
+    let open = |b: Buffer| kernel.info(b).shape.iter().any(|n| kernel.program.is_run_time(n));
+    each_statement(&kernel.body, &mut |statement| match statement {
+        Stmt::Declare(b, _) if kernel.info(*b).layout == Layout::Flat && kernel.info(*b).home != Home::Input || open(*b) => {
+            found.get_or_insert_with(|| format!("`{}` has a length that is known only at run time", kernel.info(*b).name));
+        }
+        Stmt::Product(b, _) | Stmt::Factor(b, _) | Stmt::Intrinsic(b, ..) => {
+            found.get_or_insert_with(|| format!("`{}` needs a library for products or factors of matrices", kernel.info(*b).name));
+        }
+        Stmt::Together(_) | Stmt::Dot(..) => {
+            found.get_or_insert_with(|| "a loop has a length that is known only at run time".to_owned());
+        }
+        _ => {}
+    });
+    found
+}
+
+/// Whether a parameter differs from point to point.
+pub fn is_varied(interface: &Interface, seeds: &[Tensor], param: &Param) -> bool {
+    matches!(&param.kind, ParamKind::Float(_, t, _) if interface.varied.contains(t) || seeds.contains(t))
+}
+
+/// The body of a function of many points; `memory` are the slices that take the results.
+pub fn body(interface: &Interface, request: Request, seeds: &[Tensor], memory: &[Ident], kernel: &Kernel<'_>) -> TokenStream {
+    let groups = Parts::groups(interface, request.form, request.form.value);
+    let tys = groups.iter().flat_map(Parts::tys);
+    let printer = Printer::new(interface, request, kernel, kernel.results().zip(tys).collect());
+    let varied: Vec<(&Param, Buffer)> = interface
+        .params
+        .iter()
+        .filter(|p| is_varied(interface, seeds, p))
+        .filter_map(|p| match &p.kind {
+            ParamKind::Float(_, t, _) => Some((p, Buffer::from(*t))),
+            _ => None,
+        })
+        .collect();
+    let (vector, width) = match kernel.float() {
+        Float::F64 => ("F64", 4),
+        Float::F32 => ("F32", 8),
+    };
+    let (runtime, width) = (&interface.runtime, Literal::usize_unsuffixed(width));
+    let (lanes, vector) = (quote!(#runtime::lanes), local(vector));
+    let vector = quote!(#lanes::#vector);
+    let buffers = varied.iter().map(|(_, b)| *b).collect();
+    let mut lane = Lanes { printer, lanes: lanes.clone(), vector, varied: buffers, uniform: Set::default(), guard: None };
+    let mut out = lane.printer.imports();
+    out.extend(lane.printer.constants());
+    out.extend(lane.printer.lengths());
+    out.extend(lane.printer.slices());
+    let function = format!("{}_{}", kernel.program.name, request.suffix());
+    let (count, first) = (local("__count"), local("__first"));
+    let (leader, _) = varied[0];
+    let leader = &leader.ident;
+    out.extend(quote!(let #count = #leader.len();));
+    let why = format!("the number of points, that of `{leader}`");
+    for ident in varied[1..].iter().map(|(p, _)| &p.ident).chain(memory) {
+        let name = ident.to_string();
+        out.extend(quote!(#runtime::__private::check_length(#function, #name, 0, #ident.len(), #count, #why);));
+    }
+    let mut round = TokenStream::new();
+    for (p, b) in &varied {
+        let (ident, point, rank, zeros) = (&p.ident, local("__point"), kernel.info(*b).shape.len(), lane.repeated(*b, &lane.zero()));
+        let read = local("__lanes");
+        let (all, floats) = (flattened(&quote!(#read), rank, true), flattened(&quote!((*#point)), rank, false));
+        round.extend(quote! {
+            let #ident = { let mut #read = #zeros; #lanes::Lane::read(#ident, #first, #all, |#point| #floats); #read };
+        });
+    }
+    for b in kernel.results().filter(|b| kernel.info(*b).home == Home::Returned) {
+        let (name, zeros) = (lane.name(b), lane.repeated(b, &lane.zero()));
+        round.extend(quote!(let mut #name = #zeros;));
+    }
+    round.extend(lane.statements(&kernel.body));
+    let mut results = kernel.results();
+    for (group, memory) in groups.iter().zip(memory) {
+        let point = local("__point");
+        let (tys, places) = (group.tys(), group.places(&quote!((*#point))));
+        for (ty, place) in tys.iter().zip(places) {
+            let b = results.next().expect("a result for each part");
+            let name = lane.name(b);
+            let (all, part) = (flattened(&quote!(#name), ty.rank(), false), flattened(&place, ty.rank(), true));
+            round.extend(quote!(#lanes::Lane::write(#memory, #first, #all, |#point| #part);));
+        }
+    }
+    quote! {
+        #out
+        for #first in (0..#count).step_by(#width) { #round }
+    }
+}
+
+/// All floats of a number or a nested array.
+fn flattened(place: &TokenStream, rank: usize, mutable: bool) -> TokenStream {
+    let (as_flattened, from, reference) = match mutable {
+        true => (quote!(as_flattened_mut), quote!(from_mut), quote!(&mut)),
+        false => (quote!(as_flattened), quote!(from_ref), quote!(&)),
+    };
+    match rank {
+        0 => quote!(::core::slice::#from(#reference #place)),
+        1 => quote!(#reference #place[..]),
+        _ => {
+            let flatten = (1..rank).map(|_| quote!(.#as_flattened()));
+            quote!(#place #(#flatten)*)
+        }
+    }
+}
+
+/// A truth value: the same for all points, or one a lane.
+enum Truth {
+    Uniform(TokenStream),
+    Mask(TokenStream),
+}
+
+struct Lanes<'a> {
+    printer: Printer<'a>,
+    /// The path of the runtime's module.
+    lanes: TokenStream,
+    /// The type of vectors.
+    vector: TokenStream,
+    /// The parameters that differ from point to point.
+    varied: Set<Buffer>,
+    /// The truth values that are the same for all points.
+    uniform: Set<Local>,
+    /// The lanes in which the statements around take place, if not in all.
+    guard: Option<Ident>,
+}
+
+impl Lanes<'_> {
+    fn kernel(&self) -> &Kernel<'_> {
+        self.printer.kernel
+    }
+
+    /// What holds a buffer; results are variables.
+    fn name(&self, b: Buffer) -> TokenStream {
+        self.printer.name(b)
+    }
+
+    fn splat(&self, x: &TokenStream) -> TokenStream {
+        let vector = &self.vector;
+        quote!(#vector::splat(#x))
+    }
+
+    fn zero(&self) -> TokenStream {
+        self.splat(&self.printer.zero())
+    }
+
+    fn repeated(&self, b: Buffer, value: &TokenStream) -> TokenStream {
+        self.printer.repeated(b, value)
+    }
+
+    fn statements(&mut self, body: &[Stmt]) -> TokenStream {
+        body.iter().map(|s| self.statement(s)).collect()
+    }
+
+    fn statement(&mut self, statement: &Stmt) -> TokenStream {
+        match statement {
+            Stmt::Let(t, value) => {
+                let name = self.printer.variable(*t);
+                let value = if self.kernel().locals[t.0 as usize].truth {
+                    match self.truth(value) {
+                        Truth::Uniform(value) => {
+                            self.uniform.insert(*t);
+                            value
+                        }
+                        Truth::Mask(value) => value,
+                    }
+                } else {
+                    self.value(value, WEAKEST)
+                };
+                quote!(let #name = #value;)
+            }
+            Stmt::SinCos([sin, cos], argument) => {
+                let (s, c, lanes) = (self.printer.variable(*sin), self.printer.variable(*cos), &self.lanes);
+                let argument = self.value(argument, WEAKEST);
+                quote!(let (#s, #c) = #lanes::Functions::sin_cos(#argument);)
+            }
+            Stmt::Branch(t, condition, arms) => self.branch(*t, condition, arms),
+            Stmt::Sum(t) => {
+                let (name, zero) = (self.printer.variable(*t), self.zero());
+                quote!(let mut #name = #zero;)
+            }
+            Stmt::Add(t, value) => {
+                let name = self.printer.variable(*t);
+                self.assign(&quote!(#name), value, true)
+            }
+            Stmt::For(i, inner) => {
+                let (index, length) = (self.printer.open(*i), self.printer.count(self.kernel().program.length(*i)));
+                let inner = self.statements(inner);
+                self.printer.close(*i);
+                quote!(for #index in 0..#length { #inner })
+            }
+            Stmt::If(condition, inner) => match self.truth(condition) {
+                Truth::Uniform(condition) => {
+                    let inner = self.statements(inner);
+                    quote!(if #condition { #inner })
+                }
+                Truth::Mask(mask) => {
+                    let guard = self.printer.fresh_name("__lanes");
+                    let mask = self.guard.as_ref().map_or(quote!(#mask), |outer| quote!(#outer & #mask));
+                    let outer = self.guard.replace(guard.clone());
+                    let inner = self.statements(inner);
+                    self.guard = outer;
+                    quote!({ let #guard = #mask; #inner })
+                }
+            },
+            // a block of points is a piece already
+            Stmt::Piece(inner, _) => self.statements(inner),
+            Stmt::Declare(b, init) => self.declare(*b, init),
+            Stmt::Store { to, at, value, add } => {
+                let target = self.printer.element(*to, at);
+                self.assign(&target, value, *add)
+            }
+            Stmt::Assign(to, from) => {
+                let (to, from) = (self.name(*to), self.name(*from));
+                quote!(#to = #from;)
+            }
+            Stmt::Together(_) | Stmt::Clear(_) | Stmt::Dot(..) | Stmt::Product(..) | Stmt::Factor(..) | Stmt::Intrinsic(..) => {
+                unreachable!("refused before")
+            }
+        }
+    }
+
+    fn branch(&mut self, t: Local, condition: &Value, arms: &[(Vec<Stmt>, Value); 2]) -> TokenStream {
+        let (name, lanes, truth) = (self.printer.variable(t), self.lanes.clone(), self.kernel().locals[t.0 as usize].truth);
+        let condition = self.truth(condition);
+        let [then, otherwise] = arms.each_ref().map(|(inner, value)| {
+            let inner = self.statements(inner);
+            let value = if truth { self.mask(value) } else { self.value(value, WEAKEST) };
+            quote!({ #inner #value })
+        });
+        match condition {
+            Truth::Uniform(condition) => quote!(let #name = if #condition #then else #otherwise;),
+            Truth::Mask(mask) => quote!(let #name = #lanes::Lane::select(#mask, #then, #otherwise);),
+        }
+    }
+
+    /// `target = value;` or `target = target + value;`, in the lanes of the guard.
+    fn assign(&mut self, target: &TokenStream, value: &Value, add: bool) -> TokenStream {
+        let value = if add {
+            let value = self.value(value, 5);
+            quote!(#target + #value)
+        } else {
+            self.value(value, WEAKEST)
+        };
+        let lanes = &self.lanes;
+        match &self.guard {
+            Some(guard) => quote!(#target = #lanes::Lane::select(#guard, #value, #target);),
+            None => quote!(#target = #value;),
+        }
+    }
+
+    fn declare(&mut self, b: Buffer, init: &Init) -> TokenStream {
+        let name = self.name(b);
+        let returned = self.kernel().info(b).home == Home::Returned;
+        let value = match init {
+            Init::Unset => return TokenStream::new(),
+            Init::Zeros if returned => return TokenStream::new(),
+            Init::Zeros => self.repeated(b, &self.zero()),
+            Init::Fill(value) => {
+                let value = self.value(value, WEAKEST);
+                self.repeated(b, &value)
+            }
+            Init::Values(values) => {
+                let values: Vec<TokenStream> = values.iter().map(|v| self.value(v, WEAKEST)).collect();
+                nest(&values, &lengths(&self.kernel().info(b).shape))
+            }
+        };
+        if returned {
+            quote!(#name = #value;)
+        } else {
+            quote!(let mut #name = #value;)
+        }
+    }
+
+    /// A vector of numbers.
+    fn value(&self, value: &Value, strength: u8) -> TokenStream {
+        match value {
+            Value::Const(x) => self.splat(&self.printer.number(*x, WEAKEST)),
+            Value::Integer(a) => self.splat(&self.printer.integer(a, WEAKEST)),
+            Value::Local(t) => {
+                let name = self.printer.variable(*t);
+                quote!(#name)
+            }
+            Value::Read(b, _) if self.kernel().info(*b).home == Home::Input && !self.varied.contains(b) => {
+                self.splat(&self.printer.value(value, WEAKEST))
+            }
+            // what was behind a reference is a variable
+            Value::Read(b, _) if self.printer.is_reference(*b) => {
+                let (ident, _) = self.printer.param(*b).expect("it is a parameter");
+                quote!(#ident)
+            }
+            Value::Read(b, at) => self.printer.element(*b, at),
+            Value::Apply(op, args) => self.operation(*op, args, strength),
+        }
+    }
+
+    fn operation(&self, op: Op, args: &[Value], strength: u8) -> TokenStream {
+        let lanes = &self.lanes;
+        let parenthesise = |tokens: TokenStream, own: u8| if own < strength { quote!((#tokens)) } else { tokens };
+        match op.entry().syntax {
+            _ if op.entry().truth => self.mask(&Value::Apply(op, args.to_vec())),
+            Syntax::Infix("%", _) => {
+                let (a, b) = (self.value(&args[0], WEAKEST), self.value(&args[1], WEAKEST));
+                quote!(#lanes::Functions::rem(#a, #b))
+            }
+            Syntax::Infix(symbol, own) => {
+                let operator: TokenStream = symbol.parse().expect("an operator of Rust");
+                let (a, b) = (self.value(&args[0], own), self.value(&args[1], own + 1));
+                parenthesise(quote!(#a #operator #b), own)
+            }
+            Syntax::Prefix(symbol) => {
+                let operator: TokenStream = symbol.parse().expect("an operator of Rust");
+                let a = self.value(&args[0], 8);
+                parenthesise(quote!(#operator #a), 7)
+            }
+            Syntax::Select => {
+                let (a, b) = (self.value(&args[1], WEAKEST), self.value(&args[2], WEAKEST));
+                match self.truth(&args[0]) {
+                    Truth::Uniform(condition) => quote!((if #condition { #a } else { #b })),
+                    Truth::Mask(mask) => quote!(#lanes::Lane::select(#mask, #a, #b)),
+                }
+            }
+            Syntax::Keep => self.value(&args[0], strength),
+            Syntax::Method => {
+                let base = self.value(&args[0], WEAKEST);
+                let exponent = args.get(1).and_then(Value::as_integer).and_then(|n| i32::try_from(n).ok());
+                match (op, exponent, args.get(1)) {
+                    (Op::Pow, Some(n), _) => {
+                        let n = Literal::i32_unsuffixed(n);
+                        quote!(#lanes::Lane::powi(#base, #n))
+                    }
+                    (Op::Pow, None, Some(Value::Integer(a))) => {
+                        let n = self.printer.integer(a, 9);
+                        quote!(#lanes::Lane::powi(#base, #n as ::core::primitive::i32))
+                    }
+                    _ => {
+                        let name = local(if op == Op::Pow { "powf" } else { op.name() });
+                        let rest = args[1..].iter().map(|a| self.value(a, WEAKEST));
+                        quote!(#lanes::Functions::#name(#base #(, #rest)*))
+                    }
+                }
+            }
+        }
+    }
+
+    /// A truth value of each lane.
+    fn mask(&self, value: &Value) -> TokenStream {
+        match self.truth(value) {
+            Truth::Mask(mask) => mask,
+            Truth::Uniform(truth) => {
+                let (lanes, vector) = (&self.lanes, &self.vector);
+                quote!(<#vector as #lanes::Lane>::truth(#truth))
+            }
+        }
+    }
+
+    fn truth(&self, value: &Value) -> Truth {
+        let lanes = &self.lanes;
+        match value {
+            Value::Const(_) | Value::Read(..) => Truth::Uniform(self.printer.condition(value, 9)),
+            Value::Local(t) => {
+                let name = self.printer.variable(*t);
+                match self.uniform.contains(t) {
+                    true => Truth::Uniform(quote!(#name)),
+                    false => Truth::Mask(quote!(#name)),
+                }
+            }
+            Value::Apply(Op::Select, args) => {
+                let [c, a, b] = [0, 1, 2].map(|k| self.mask(&args[k]));
+                Truth::Mask(quote!(#lanes::Lane::select(#c, #a, #b)))
+            }
+            Value::Apply(Op::Not, args) => match self.truth(&args[0]) {
+                Truth::Uniform(truth) => Truth::Uniform(quote!(!#truth)),
+                Truth::Mask(mask) => Truth::Mask(quote!((!#mask))),
+            },
+            Value::Apply(op @ (Op::And | Op::Or), args) => match (self.truth(&args[0]), self.truth(&args[1]), op) {
+                (Truth::Uniform(a), Truth::Uniform(b), Op::And) => Truth::Uniform(quote!((#a && #b))),
+                (Truth::Uniform(a), Truth::Uniform(b), _) => Truth::Uniform(quote!((#a || #b))),
+                _ => {
+                    let (a, b) = (self.mask(&args[0]), self.mask(&args[1]));
+                    Truth::Mask(if *op == Op::And { quote!((#a & #b)) } else { quote!((#a | #b)) })
+                }
+            },
+            Value::Apply(op, args) if args.iter().all(|a| a.as_position().is_some()) => {
+                let condition = self.printer.operation(*op, args, 9);
+                Truth::Uniform(condition)
+            }
+            Value::Apply(op, args) => {
+                let (name, a, b) = (local(op.name()), self.value(&args[0], WEAKEST), self.value(&args[1], WEAKEST));
+                Truth::Mask(quote!(#lanes::Lane::#name(#a, #b)))
+            }
+            Value::Integer(_) => unreachable!("an integer is no truth value"),
+        }
+    }
+}
