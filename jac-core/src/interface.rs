@@ -234,8 +234,10 @@ pub enum Results {
     Returned,
     /// It writes them into memory of the caller, whatever is in it.
     Written,
-    /// It writes those of many points into slices of the caller.
+    /// It writes those of many points into slices of the caller, an element a point.
     Batched,
+    /// It writes those of many points into slices of the caller, one for each number: a structure of arrays.
+    Columns,
     /// It writes what changes into memory of the caller that was written for arguments of the same lengths: structural zeros
     /// and constants are there.
     Updated,
@@ -257,9 +259,15 @@ impl Request {
             Results::Returned => "",
             Results::Written => "_into",
             Results::Batched => "_batch",
+            Results::Columns => "_soa",
             Results::Updated => "_update",
         };
         format!("{}{more}", self.form.suffix)
+    }
+
+    /// Whether it is for many points at once.
+    pub fn is_batch(self) -> bool {
+        matches!(self.results, Results::Batched | Results::Columns)
     }
 
     /// Whether it returns its results, and has no memory for them.

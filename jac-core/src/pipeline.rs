@@ -419,7 +419,7 @@ impl<'a> Emitter<'a> {
             let kernel = kernel::kernel(&plan, &signature);
             let before = Signature { results: Results::Written, ..signature };
             let before = (request.results == Results::Updated).then(|| kernel::kernel(&plan, &before));
-            if request.results == Results::Batched {
+            if request.is_batch() {
                 if let Some(why) = emit::lanes::refused(&kernel) {
                     self.refused.get_or_insert(why);
                     continue;

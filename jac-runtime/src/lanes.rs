@@ -53,6 +53,17 @@ pub trait Lane:
     /// # Panics
     /// If the position is not one of a point, or a point has fewer floats than there are vectors.
     fn read<T>(points: &[T], first: usize, lanes: &mut [Self], part: impl Fn(&T) -> &[Self::Float]);
+    /// Reads lanes from where one quantity of all points stands, from a position on. Behind the last point stands that one
+    /// again.
+    ///
+    /// # Panics
+    /// If the position is not one of a point.
+    fn load(points: &[Self::Float], first: usize) -> Self;
+    /// Writes lanes to where one quantity of all points stands, from a position on.
+    ///
+    /// # Panics
+    /// If the position lies behind the last point.
+    fn store(self, points: &mut [Self::Float], first: usize);
     /// Writes the lanes of the block of points that begins at a position into the floats that `part` says are a point's.
     ///
     /// # Panics
@@ -153,6 +164,21 @@ macro_rules! lanes {
                 }
                 for k in whole..lanes.len() {
                     lanes[k] = $vector::new([$($point[k]),*]);
+                }
+            }
+            #[inline(always)]
+            fn load(points: &[$float], first: usize) -> Self {
+                let (from, last) = (&points[first..], points.len() - first - 1);
+                match from.first_chunk::<$width>() {
+                    Some(block) => $vector::new(*block),
+                    None => $vector::new([$(from[last.min($lane)]),*]),
+                }
+            }
+            #[inline(always)]
+            fn store(self, points: &mut [$float], first: usize) {
+                match points[first..].first_chunk_mut::<$width>() {
+                    Some(block) => *block = self.to_array(),
+                    None => points[first..].iter_mut().zip(self.to_array()).for_each(|(to, x)| *to = x),
                 }
             }
             #[inline(always)]

@@ -66,7 +66,7 @@ impl Check<'_> {
         let [first, others @ ..] = self.interface.requests.as_slice() else { return TokenStream::new() };
         let jacobian = self.generated(*first);
         // tests compare batches with the functions of a point
-        let others = others.iter().filter(|request| request.results != Results::Batched).map(|request| {
+        let others = others.iter().filter(|request| !request.is_batch()).map(|request| {
             let (run, name, value) = (self.generated(*request), format!("{function}_{}", request.suffix()), request.form.value);
             let steps = request.form.steps.iter().map(|step| format_ident!("{step:?}"));
             quote! {

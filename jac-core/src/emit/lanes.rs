@@ -8,7 +8,7 @@ use super::expressions::WEAKEST;
 use super::local;
 use super::memory::nest;
 use super::types::Parts;
-use crate::interface::{Interface, Param, ParamKind, Request};
+use crate::interface::{Interface, Param, ParamKind, Request, Results, Ty};
 use crate::ir::{lengths, Float, Set, Tensor};
 use crate::kernel::{each_statement, Buffer, Home, Init, Kernel, Layout, Local, Stmt, Value};
 use crate::ops::{Op, Syntax};
@@ -34,76 +34,45 @@ pub fn refused(kernel: &Kernel<'_>) -> Option<String> {
     found
 }
 
-/// Whether a parameter differs from point to point.
-pub fn is_varied(interface: &Interface, seeds: &[Tensor], param: &Param) -> bool {
-    matches!(&param.kind, ParamKind::Float(_, t, _) if interface.varied.contains(t) || seeds.contains(t))
-}
-
 /// The body of a function of many points; `memory` are the slices that take the results.
 pub fn body(interface: &Interface, request: Request, seeds: &[Tensor], memory: &[Ident], kernel: &Kernel<'_>) -> TokenStream {
     let groups = Parts::groups(interface, request.form, request.form.value);
     let tys = groups.iter().flat_map(Parts::tys);
     let printer = Printer::new(interface, request, kernel, kernel.results().zip(tys).collect());
-    let varied: Vec<(&Param, Buffer)> = interface
-        .params
-        .iter()
-        .filter(|p| is_varied(interface, seeds, p))
-        .filter_map(|p| match &p.kind {
-            ParamKind::Float(_, t, _) => Some((p, Buffer::from(*t))),
-            _ => None,
-        })
-        .collect();
     let (vector, width) = match kernel.float() {
         Float::F64 => ("F64", 4),
         Float::F32 => ("F32", 8),
     };
-    let (runtime, width) = (&interface.runtime, Literal::usize_unsuffixed(width));
-    let (lanes, vector) = (quote!(#runtime::lanes), local(vector));
+    let (runtime, vector, width) = (&interface.runtime, local(vector), Literal::usize_unsuffixed(width));
+    let lanes = quote!(#runtime::lanes);
     let vector = quote!(#lanes::#vector);
-    let buffers = varied.iter().map(|(_, b)| *b).collect();
-    let mut lane = Lanes { printer, lanes: lanes.clone(), vector, varied: buffers, uniform: Set::default(), guard: None };
-    let mut out = lane.printer.imports();
-    out.extend(lane.printer.constants());
-    out.extend(lane.printer.lengths());
-    out.extend(lane.printer.slices());
-    let function = format!("{}_{}", kernel.program.name, request.suffix());
-    let (count, first) = (local("__count"), local("__first"));
-    let (leader, _) = varied[0];
-    let leader = &leader.ident;
-    out.extend(quote!(let #count = #leader.len();));
-    let why = format!("the number of points, that of `{leader}`");
-    for ident in varied[1..].iter().map(|(p, _)| &p.ident).chain(memory) {
-        let name = ident.to_string();
-        out.extend(quote!(#runtime::__private::check_length(#function, #name, 0, #ident.len(), #count, #why);));
-    }
-    let mut round = TokenStream::new();
-    for (p, b) in &varied {
-        let (ident, point, rank, zeros) = (&p.ident, local("__point"), kernel.info(*b).shape.len(), lane.repeated(*b, &lane.zero()));
-        let read = local("__lanes");
-        let (all, floats) = (flattened(&quote!(#read), rank, true), flattened(&quote!((*#point)), rank, false));
-        round.extend(quote! {
-            let #ident = { let mut #read = #zeros; #lanes::Lane::read(#ident, #first, #all, |#point| #floats); #read };
-        });
-    }
+    let params: Vec<(Ident, Buffer)> = interface.params.iter().filter_map(|p| varied(interface, seeds, p)).collect();
+    let varied = params.iter().map(|(_, b)| *b).collect();
+    let columns = request.results == Results::Columns;
+    let mut body = Lanes { printer, lanes, vector, varied, columns, uniform: Set::default(), guard: None };
+    let mut out: TokenStream =
+        [body.printer.imports(), body.printer.constants(), body.printer.lengths(), body.printer.slices()].into_iter().collect();
+    out.extend(memory.iter().filter(|_| columns).map(|name| quote!(let mut #name = #name;)));
+    out.extend(body.count(&params, &groups, memory));
+    let mut round: TokenStream = params.iter().map(|(name, b)| body.read(name, *b)).collect();
     for b in kernel.results().filter(|b| kernel.info(*b).home == Home::Returned) {
-        let (name, zeros) = (lane.name(b), lane.repeated(b, &lane.zero()));
+        let (name, zeros) = (body.printer.name(b), body.printer.repeated(b, &body.zero()));
         round.extend(quote!(let mut #name = #zeros;));
     }
-    round.extend(lane.statements(&kernel.body));
-    let mut results = kernel.results();
-    for (group, memory) in groups.iter().zip(memory) {
-        let point = local("__point");
-        let (tys, places) = (group.tys(), group.places(&quote!((*#point))));
-        for (ty, place) in tys.iter().zip(places) {
-            let b = results.next().expect("a result for each part");
-            let name = lane.name(b);
-            let (all, part) = (flattened(&quote!(#name), ty.rank(), false), flattened(&place, ty.rank(), true));
-            round.extend(quote!(#lanes::Lane::write(#memory, #first, #all, |#point| #part);));
-        }
-    }
+    round.extend(body.statements(&kernel.body));
+    round.extend(body.write(&groups, memory));
+    let (count, first) = (local("__count"), local("__first"));
     quote! {
         #out
         for #first in (0..#count).step_by(#width) { #round }
+    }
+}
+
+/// The parameter and its buffer, if it differs from point to point.
+fn varied(interface: &Interface, seeds: &[Tensor], param: &Param) -> Option<(Ident, Buffer)> {
+    match &param.kind {
+        ParamKind::Float(_, t, _) if interface.varied.contains(t) || seeds.contains(t) => Some((param.ident.clone(), Buffer::from(*t))),
+        _ => None,
     }
 }
 
@@ -115,7 +84,7 @@ fn flattened(place: &TokenStream, rank: usize, mutable: bool) -> TokenStream {
     };
     match rank {
         0 => quote!(::core::slice::#from(#reference #place)),
-        1 => quote!(#reference #place[..]),
+        1 => quote!((#reference #place[..])),
         _ => {
             let flatten = (1..rank).map(|_| quote!(.#as_flattened()));
             quote!(#place #(#flatten)*)
@@ -137,6 +106,8 @@ struct Lanes<'a> {
     vector: TokenStream,
     /// The parameters that differ from point to point.
     varied: Set<Buffer>,
+    /// Whether each number of all points stands in a slice of its own, and not each point in an element of one.
+    columns: bool,
     /// The truth values that are the same for all points.
     uniform: Set<Local>,
     /// The lanes in which the statements around take place, if not in all.
@@ -148,9 +119,80 @@ impl Lanes<'_> {
         self.printer.kernel
     }
 
-    /// What holds a buffer; results are variables.
-    fn name(&self, b: Buffer) -> TokenStream {
-        self.printer.name(b)
+    fn rank(&self, b: Buffer) -> usize {
+        self.kernel().info(b).shape.len()
+    }
+
+    /// Counts the points, and checks that all slices are as long.
+    fn count(&self, params: &[(Ident, Buffer)], groups: &[Parts], memory: &[Ident]) -> TokenStream {
+        let (leader, b) = &params[0];
+        let any = (0..self.rank(*b)).filter(|_| self.columns).map(|_| quote!([0]));
+        let count = local("__count");
+        let mut out = quote!(let #count = #leader #(#any)*.len(););
+        let why = format!("the number of points, that of `{leader}`");
+        let function = format!("{}_{}", self.kernel().program.name, self.printer.request.suffix());
+        let runtime = &self.printer.interface.runtime;
+        let mut check = |name: &Ident, rank: usize, place: &TokenStream| {
+            let (slice, parameter) = (local("__slice"), name.to_string());
+            let check = |of: TokenStream| quote!(#runtime::__private::check_length(#function, #parameter, 0, #of.len(), #count, #why););
+            out.extend(if rank == 0 || !self.columns {
+                check(place.clone())
+            } else {
+                let (all, check) = (flattened(place, rank, false), check(quote!(#slice)));
+                quote!(for #slice in #all { #check })
+            });
+        };
+        for (name, b) in params {
+            check(name, self.rank(*b), &quote!(#name));
+        }
+        for (group, name) in groups.iter().zip(memory) {
+            // of rows, each is a whole group
+            let (tys, places) = (group.tys(), group.places(&quote!(#name)));
+            let parts = tys.iter().map(Ty::rank).zip(places);
+            let whole = [(0, quote!(#name))];
+            let all: Vec<(usize, TokenStream)> = if self.columns { parts.collect() } else { whole.into() };
+            all.iter().for_each(|(rank, place)| check(name, *rank, place));
+        }
+        out
+    }
+
+    /// Reads a parameter into lanes.
+    fn read(&self, name: &Ident, b: Buffer) -> TokenStream {
+        let (lanes, vector, point, read, first) = (&self.lanes, &self.vector, local("__point"), local("__lanes"), local("__first"));
+        let (rank, zeros) = (self.rank(b), self.printer.repeated(b, &self.zero()));
+        let all = flattened(&quote!(#read), rank, true);
+        let reading = match (self.columns, rank) {
+            (true, 0) => return quote!(let #name: #vector = #lanes::Lane::load(#name, #first);),
+            (true, rank) => {
+                let from = flattened(&quote!(#name), rank, false);
+                quote!(for (#point, #read) in #from.iter().zip(#all) { *#read = #lanes::Lane::load(#point, #first); })
+            }
+            (false, rank) => {
+                let floats = flattened(&quote!((*#point)), rank, false);
+                quote!(#lanes::Lane::read(#name, #first, #all, |#point| #floats);)
+            }
+        };
+        quote!(let #name = { let mut #read = #zeros; #reading #read };)
+    }
+
+    /// Writes the lanes of the results.
+    fn write(&self, groups: &[Parts], memory: &[Ident]) -> TokenStream {
+        let (lanes, point, read, first) = (&self.lanes, local("__point"), local("__lanes"), local("__first"));
+        let mut results = self.kernel().results();
+        let mut out = TokenStream::new();
+        for (group, memory) in groups.iter().zip(memory) {
+            let whole = if self.columns { quote!(#memory) } else { quote!((*#point)) };
+            for (ty, place) in group.tys().iter().zip(group.places(&whole)) {
+                let (name, rank) = (self.printer.name(results.next().expect("a result for each part")), ty.rank());
+                let (all, part) = (flattened(&name, rank, false), flattened(&place, rank, true));
+                out.extend(match (self.columns, rank) {
+                    (true, 0) => quote!(#lanes::Lane::store(#name, #place, #first);),
+                    (true, _) => quote!(for (#point, #read) in #part.iter_mut().zip(#all) { #lanes::Lane::store(*#read, #point, #first); }),
+                    (false, _) => quote!(#lanes::Lane::write(#memory, #first, #all, |#point| #part);),
+                });
+            }
+        }
+        out
     }
 
     fn splat(&self, x: &TokenStream) -> TokenStream {
@@ -160,10 +202,6 @@ impl Lanes<'_> {
 
     fn zero(&self) -> TokenStream {
         self.splat(&self.printer.zero())
-    }
-
-    fn repeated(&self, b: Buffer, value: &TokenStream) -> TokenStream {
-        self.printer.repeated(b, value)
     }
 
     fn statements(&mut self, body: &[Stmt]) -> TokenStream {
@@ -229,7 +267,7 @@ impl Lanes<'_> {
                 self.assign(&target, value, *add)
             }
             Stmt::Assign(to, from) => {
-                let (to, from) = (self.name(*to), self.name(*from));
+                let (to, from) = (self.printer.name(*to), self.printer.name(*from));
                 quote!(#to = #from;)
             }
             Stmt::Together(_) | Stmt::Clear(_) | Stmt::Dot(..) | Stmt::Product(..) | Stmt::Factor(..) | Stmt::Intrinsic(..) => {
@@ -268,15 +306,15 @@ impl Lanes<'_> {
     }
 
     fn declare(&mut self, b: Buffer, init: &Init) -> TokenStream {
-        let name = self.name(b);
+        let name = self.printer.name(b);
         let returned = self.kernel().info(b).home == Home::Returned;
         let value = match init {
             Init::Unset => return TokenStream::new(),
             Init::Zeros if returned => return TokenStream::new(),
-            Init::Zeros => self.repeated(b, &self.zero()),
+            Init::Zeros => self.printer.repeated(b, &self.zero()),
             Init::Fill(value) => {
                 let value = self.value(value, WEAKEST);
-                self.repeated(b, &value)
+                self.printer.repeated(b, &value)
             }
             Init::Values(values) => {
                 let values: Vec<TokenStream> = values.iter().map(|v| self.value(v, WEAKEST)).collect();

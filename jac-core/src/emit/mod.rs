@@ -44,7 +44,7 @@ pub fn layouts(interface: &Interface, request: Request, seeds: &[Tensor], progra
     Signature {
         layouts: inputs.chain(results).collect(),
         // those of a point are variables, which lanes of slices are made of
-        results: if request.results == Results::Batched { Results::Returned } else { request.results },
+        results: if request.is_batch() { Results::Returned } else { request.results },
         in_place: interface.wrapper.is_none(),
         reorders: interface.generic.is_none() && !interface.strict,
     }
@@ -59,7 +59,7 @@ pub fn function(interface: &Interface, request: Request, seeds: &[Tensor], kerne
     // what a condition guards is no mistake, though rustc may see that it would be one elsewhere
     docs.extend((!kernel.program.lazy.is_empty()).then(|| quote!(#[allow(unconditional_panic)])));
     let body = match request.results {
-        Results::Batched => lanes::body(&interface, request, seeds, &memory, kernel),
+        _ if request.is_batch() => lanes::body(&interface, request, seeds, &memory, kernel),
         _ if request.form.value && interface.strict => strict::body(&interface, request, &memory, kernel),
         _ => body::body(&interface, request, &memory, kernel),
     };
@@ -87,23 +87,35 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
     let mut memory = Vec::new();
     if !request.returns() {
         let names = request.form.value.then_some("value").into_iter().chain(request.form.names.iter().copied());
-        let types = types::group_types(&interface, request.form, request.form.value);
-        let batched = request.results == Results::Batched;
-        if batched {
+        let types = match request.results {
+            Results::Columns => types::columns(&interface, request.form, request.form.value),
+            _ => types::group_types(&interface, request.form, request.form.value),
+        };
+        if request.is_batch() {
             let own = interface.item.sig.inputs.len();
             for k in 0..interface.params.len() {
                 // what stands behind the function's own parameters are tangents and the like
                 let ParamKind::Float(ty, t, _) = &interface.params[k].kind else { continue };
                 if interface.varied.contains(t) || k >= own {
-                    let ty = types::block_type(&interface, ty);
-                    interface.params[k].ty = syn::Type::Verbatim(quote!(&[#ty]));
+                    let ty = match request.results {
+                        Results::Columns => types::of_slices(&interface, ty, false),
+                        _ => {
+                            let point = types::block_type(&interface, ty);
+                            quote!(&[#point])
+                        }
+                    };
+                    interface.params[k].ty = syn::Type::Verbatim(ty);
                 }
             }
         }
         for (stem, ty) in names.zip(types) {
             let ident = free_name(&interface, stem);
             memory.push(ident.clone());
-            let ty = if batched { quote!(&mut [#ty]) } else { quote!(&mut #ty) };
+            let ty = match request.results {
+                Results::Columns => ty,
+                Results::Batched => quote!(&mut [#ty]),
+                _ => quote!(&mut #ty),
+            };
             interface.params.push(Param { ident, ty: syn::Type::Verbatim(ty), kind: ParamKind::Other, source: None });
         }
     }

@@ -95,6 +95,19 @@ pub fn group_types(interface: &Interface, form: &Form, value: bool) -> Vec<Token
     value.then(|| value_type(interface)).into_iter().chain(groups).collect()
 }
 
+/// The types of the same for many points, a slice for each number.
+pub fn columns(interface: &Interface, form: &Form, value: bool) -> Vec<TokenStream> {
+    let groups = Parts::groups(interface, form, value);
+    groups.iter().map(|parts| parts.nested(&mut |ty| of_slices(interface, ty, true))).collect()
+}
+
+/// A number or a nested array, of each of whose numbers there are many in a slice.
+pub fn of_slices(interface: &Interface, ty: &Ty, mutable: bool) -> TokenStream {
+    let float = &interface.float;
+    let slice = if mutable { quote!(&mut [#float]) } else { quote!(&[#float]) };
+    block_type(&Interface { float: slice, ..interface.clone() }, ty)
+}
+
 /// The type of all that a function computes.
 pub fn groups_type(interface: &Interface, form: &Form, value: bool) -> TokenStream {
     let types = group_types(interface, form, value);

@@ -32,6 +32,11 @@ pub fn docs(interface: &Interface, request: Request, program: &Program, report: 
                  by up to 2 units in the last place.",
                 names.join(" and ")
             ),
+            Results::Columns => format!(
+                "Of many points, whose numbers stand in a slice each; it is written into {}. Elementary functions differ from those of a \
+                 point by up to 2 units in the last place.",
+                names.join(" and ")
+            ),
             Results::Returned | Results::Written => format!("It is written into {}.", names.join(" and ")),
         });
     }
@@ -58,7 +63,7 @@ pub fn docs(interface: &Interface, request: Request, program: &Program, report: 
         lines.push(format!("{} operations in the loops, {} before simplification.", report.after, report.before));
     }
     let mut panics: Set<String> = Set::default();
-    if request.results == Results::Batched {
+    if request.is_batch() {
         panics.insert("If the slices are not as long as each other.".to_owned());
     }
     if interface.params.iter().any(|p| matches!(p.kind, ParamKind::Float(Ty::Nd(1..) | Ty::Slice, ..))) {

@@ -121,7 +121,7 @@ fn option(
         "into" => options.results.push(Results::Written),
         "update" => options.results.push(Results::Updated),
         "batch" => {
-            options.results.push(Results::Batched);
+            options.results.extend([Results::Batched, Results::Columns]);
             let named = if input.peek(syn::token::Paren) { names(input, name, span, diagnostics)? } else { None };
             options.batch = Some((span, named));
         }

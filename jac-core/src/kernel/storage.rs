@@ -26,7 +26,7 @@ pub fn decide(kernel: &mut Kernel<'_>, signature: &Signature) {
     let alone = |kernel: &Kernel<'_>, b: Buffer| once(b) && !kernel.info(b).carried && kernel.info(b).home == Home::Local;
     let is_fixed = |kernel: &Kernel<'_>, b: Buffer| matches!(kernel.info(b).layout, Layout::Scalar | Layout::Nested);
     match signature.results {
-        Results::Returned | Results::Batched => {
+        Results::Returned | Results::Batched | Results::Columns => {
             let all = results.iter().all(|b| alone(kernel, *b) && is_fixed(kernel, *b));
             if signature.in_place && all && results.iter().any(|b| filled.contains(b)) {
                 results.iter().for_each(|b| kernel.info_mut(*b).home = Home::Returned);
