@@ -46,7 +46,8 @@ fn directory(directory: &str, twins: bool) -> (TokenStream, TokenStream) {
 
 fn corpus_file(name: &str, path: &Path, file: &syn::File, twins_wanted: bool) -> (TokenStream, TokenStream) {
     let module = format_ident!("{name}");
-    let twins = format_ident!("{name}_twins");
+    let (twins, batches) = (format_ident!("{name}_twins"), format_ident!("{name}_batches"));
+    let mut batch_items = TokenStream::new();
     let absolute = std::fs::canonicalize(path).unwrap().to_string_lossy().into_owned();
     let mut twin_items = TokenStream::new();
     let mut cases = TokenStream::new();
@@ -60,11 +61,22 @@ fn corpus_file(name: &str, path: &Path, file: &syn::File, twins_wanted: bool) ->
                     Twin.visit_item_fn_mut(&mut twin);
                     twin_items.extend(twin.to_token_stream());
                 });
-                if let Some(attribute) = f.attrs.iter().find(|a| a.path().is_ident("jacobian")) {
-                    cases.extend(case(&module, &twins, f, attribute, &docs, twin.is_some()));
+                let batched = twins_wanted.then(|| batched(f)).flatten();
+                let attribute = f.attrs.iter().find(|a| a.path().is_ident("jacobian"));
+                if let Some(attribute) = attribute {
+                    let batches = batched.is_some().then_some(&batches);
+                    cases.extend(case(&module, &twins, batches, f, attribute, &docs, twin.is_some()));
+                }
+                if twins_wanted && (batched.is_some() || attribute.is_none()) {
+                    batch_items.extend(batched.unwrap_or_else(|| quote!(#f)));
                 }
             }
-            other => twin_items.extend(other.to_token_stream()),
+            other => {
+                twin_items.extend(other.to_token_stream());
+                if twins_wanted {
+                    batch_items.extend(other.to_token_stream());
+                }
+            }
         }
     }
     let modules = quote! {
@@ -73,8 +85,36 @@ fn corpus_file(name: &str, path: &Path, file: &syn::File, twins_wanted: bool) ->
         pub mod #module;
         #[allow(missing_docs, dead_code, unused_imports, unused_variables, clippy::all)]
         mod #twins { use super::{D, dual_linalg}; #twin_items }
+        #[allow(missing_docs, dead_code, unused_imports, unused_variables, clippy::all)]
+        mod #batches { #batch_items }
     };
     (modules, cases)
+}
+
+/// The function with the option `batch`, if it is one of numbers and arrays of literal lengths.
+fn batched(f: &syn::ItemFn) -> Option<TokenStream> {
+    let mut f = f.clone();
+    let attribute = f.attrs.iter_mut().find(|a| a.path().is_ident("jacobian"))?;
+    let options = match &attribute.meta {
+        syn::Meta::List(list) => list.tokens.clone(),
+        _ => TokenStream::new(),
+    };
+    fn is_fixed(ty: &syn::Type) -> bool {
+        match ty {
+            syn::Type::Array(a) => is_fixed(&a.elem),
+            syn::Type::Reference(r) => r.mutability.is_none() && is_fixed(&r.elem),
+            syn::Type::Tuple(t) => t.elems.iter().all(is_fixed),
+            ty => ["f64", "f32", "usize", "i32", "bool"].contains(&ty.to_token_stream().to_string().as_str()),
+        }
+    }
+    let inputs = f.sig.inputs.iter().all(|input| matches!(input, syn::FnArg::Typed(t) if is_fixed(&t.ty)));
+    let output = matches!(&f.sig.output, syn::ReturnType::Type(_, ty) if is_fixed(ty));
+    let strict = options.to_string().contains("strict");
+    if !inputs || !output || strict || !f.sig.generics.params.is_empty() {
+        return None;
+    }
+    *attribute = syn::parse_quote!(#[jacobian(batch, #options)]);
+    Some(quote!(#f))
 }
 
 fn docs(f: &syn::ItemFn) -> String {
@@ -92,7 +132,15 @@ fn note<'d>(docs: &'d str, key: &str) -> Option<&'d str> {
     docs.lines().find_map(|l| l.trim().strip_prefix(key)?.strip_prefix(':')).map(str::trim)
 }
 
-fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &syn::Attribute, docs: &str, twin: bool) -> TokenStream {
+fn case(
+    module: &syn::Ident,
+    twins: &syn::Ident,
+    batches: Option<&syn::Ident>,
+    f: &syn::ItemFn,
+    attribute: &syn::Attribute,
+    docs: &str,
+    twin: bool,
+) -> TokenStream {
     let ident = &f.sig.ident;
     let jacobian = format_ident!("{ident}_jacobian");
     let check = format_ident!("{ident}_jacobian_check");
@@ -112,6 +160,8 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
     let mut params = TokenStream::new();
     let mut reads = TokenStream::new();
     let mut twin_reads = TokenStream::new();
+    // of a batch: the parameters that differ from point to point, and all as they are passed
+    let (mut varied, mut columns, mut many) = (Vec::new(), Vec::new(), TokenStream::new());
     let mut arguments = TokenStream::new();
     // out-parameters: made before the call, results after it
     let mut all_arguments = TokenStream::new();
@@ -135,6 +185,7 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
             twin_reads.extend(quote!(let #name = #value;));
             arguments.extend(quote!(#name,));
             all_arguments.extend(quote!(#name,));
+            many.extend(quote!(#value,));
             params.extend(quote!(Param { name: #text, shape: vec![], wrt: false, integer: Some(#value) },));
             continue;
         }
@@ -170,6 +221,10 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
             (false, true) => quote!(#name.view(),),
             (false, false) => quote!(#name,),
         };
+        varied.push(name.clone());
+        let column = format_ident!("__{name}_of_points");
+        many.extend(quote!(&#column,));
+        columns.push(column);
         arguments.extend(argument.clone());
         all_arguments.extend(argument);
     }
@@ -184,6 +239,26 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
     } else {
         quote!(None)
     };
+    let batch = batches.map_or(quote!(None), |batches| {
+        let function = format_ident!("{ident}_jacobian_batch");
+        quote!(Some(Box::new(|points: &[Vec<f64>]| {
+            #(let mut #columns = Vec::new();)*
+            let mut memory = Vec::new();
+            // what is there before is that of the point before
+            for (point, before) in points.iter().zip(points.iter().cycle().skip(points.len() - 1)) {
+                {
+                    let mut __flat = point.iter().copied();
+                    #reads
+                    #(#columns.push(#varied);)*
+                }
+                let mut __flat = before.iter().copied();
+                #reads
+                memory.push(#module::#jacobian(#arguments));
+            }
+            #batches::#function(#many &mut memory);
+            memory.iter().map(|m| blocks(m)).collect()
+        })))
+    });
     let source = f.to_token_stream();
     let item = quote!(#source).to_string();
     let single = f.sig.to_token_stream().to_string().contains("f32");
@@ -199,6 +274,7 @@ fn case(module: &syn::Ident, twins: &syn::Ident, f: &syn::ItemFn, attribute: &sy
             jacobian: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads blocks(&#module::#jacobian(#arguments)) }),
             check: Box::new(|x: &[f64]| { let mut __flat = x.iter().copied(); #reads #made #module::#check(#all_arguments) }),
             both: #both,
+            batch: #batch,
             dual: #dual,
         },
     }

@@ -7,6 +7,7 @@ mod corpus {
     include!(concat!(env!("OUT_DIR"), "/corpus.rs"));
 }
 
+mod batch;
 mod c;
 mod check;
 mod common;

@@ -352,6 +352,9 @@ pub fn blocks<T>(value: &impl Outputs<T>) -> Vec<T> {
     outputs(value).into_iter().flatten().collect()
 }
 
+/// What is computed of many points.
+pub type Many = Box<dyn Fn(&[Vec<f64>]) -> Vec<Vec<f64>> + Sync>;
+
 /// A parameter of a function of the corpus.
 #[derive(Clone, Debug)]
 pub struct Param {
@@ -401,6 +404,8 @@ pub struct Case {
     pub check: Function<f64, ()>,
     /// The generated function that returns both, if it is asked for: the outputs, then the blocks.
     pub both: Option<Function<f64, Vec<f64>>>,
+    /// The generated Jacobian of many points at once, if its lengths are known: the blocks of each point.
+    pub batch: Option<Many>,
     /// The function over dual numbers.
     pub dual: Option<Function<D, Vec<Vec<D>>>>,
 }
