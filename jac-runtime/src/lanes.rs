@@ -1,17 +1,15 @@
 //! Many points at once: the lanes of SIMD vectors, which batches are computed in.
 //!
-//! A vector holds the same quantity of neighbouring points: four of `f64`, eight of `f32`. Arithmetic, roots and
+//! A vector holds the same quantity of neighbouring points: with AVX four of `f64` or eight of `f32`, else half as many. Arithmetic, roots and
 //! comparisons are those of the floats themselves, lane by lane. Elementary functions differ from the standard library's by at
 //! most 2 ulp: those of `wide` that do, as the tests of this file measure, are computed for all lanes at once where the
 //! arguments lie in the interval that this was measured on; the others, and other arguments, by the standard library.
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+#[cfg(not(target_feature = "avx"))]
+use wide::{f32x4, f64x2};
+#[cfg(target_feature = "avx")]
 use wide::{f32x8, f64x4};
-
-/// A vector of `f64`.
-pub type F64 = f64x4;
-/// A vector of `f32`.
-pub type F32 = f32x8;
 
 /// A vector of floats.
 pub trait Lane:
@@ -27,6 +25,8 @@ pub trait Lane:
 {
     /// The floats.
     type Float: Copy;
+    /// How many there are.
+    const WIDTH: usize;
     /// The same float in every lane.
     fn splat(x: Self::Float) -> Self;
     /// What a function makes of each lane.
@@ -92,12 +92,13 @@ macro_rules! lanes {
         $vector:ident of $width:literal $float:ident, $($lane:literal $point:ident)*,
         exact: $($exact:ident)*; $($exact2:ident)*,
         measured: $($name:ident in $low:literal..$high:literal)*,
-        through $other:ident: $($through:ident)*,
+        through half: $($through:ident)*,
         sin_cos: $sin_cos:expr,
         by lane: $($slow:ident)*; $($slow2:ident)*
     ) => {
         impl Lane for $vector {
             type Float = $float;
+            const WIDTH: usize = $width;
             #[inline(always)]
             fn splat(x: $float) -> Self {
                 $vector::splat(x)
@@ -227,7 +228,7 @@ macro_rules! lanes {
             $(
                 #[inline(always)]
                 fn $through(self) -> Self {
-                    through(self, <$other as Functions>::$through)
+                    self.halves(<<$vector as Halves>::Half as Functions>::$through)
                 }
             )*
             $(
@@ -255,36 +256,78 @@ macro_rules! lanes {
     };
 }
 
-lanes! {
-    f64x4 of 4 f64, 0 a 1 b 2 c 3 d,
-    exact: sqrt abs floor ceil trunc; max min,
-    measured: exp in -700.0..700.0  ln in 1e-300..1e300  sin in -1e5..1e5  cos in -1e5..1e5  asin in -1.0..1.0
-              acos in -1.0..1.0  atan in -1e9..1e9  cosh in -700.0..700.0  cbrt in 1e-290..1e290,
-    through f64x4: ,
-    sin_cos: |x| match x.is_inside(-1e5, 1e5) {
-        true => f64x4::sin_cos(x),
-        false => (by_lane(x, f64::sin), by_lane(x, f64::cos)),
-    },
-    by lane: round exp2 exp_m1 ln_1p log2 log10 tan sinh tanh asinh acosh atanh signum; powf atan2 hypot copysign
+/// Vectors of `f64`, with the intervals that are measured.
+macro_rules! of_f64 {
+    ($vector:ident, $width:literal, $($lane:literal $point:ident)*) => {
+        lanes! {
+            $vector of $width f64, $($lane $point)*,
+            exact: sqrt abs floor ceil trunc; max min,
+            measured: exp in -700.0..700.0  ln in 1e-300..1e300  sin in -1e5..1e5  cos in -1e5..1e5  asin in -1.0..1.0
+                      acos in -1.0..1.0  atan in -1e9..1e9  cosh in -700.0..700.0  cbrt in 1e-290..1e290,
+            through half: ,
+            sin_cos: |x| match x.is_inside(-1e5, 1e5) {
+                true => $vector::sin_cos(x),
+                false => (by_lane(x, f64::sin), by_lane(x, f64::cos)),
+            },
+            by lane: round exp2 exp_m1 ln_1p log2 log10 tan sinh tanh asinh acosh atanh signum; powf atan2 hypot copysign
+        }
+    };
 }
 
-lanes! {
-    f32x8 of 8 f32, 0 a 1 b 2 c 3 d 4 e 5 f 6 g 7 h,
-    exact: sqrt abs floor ceil trunc; max min,
-    measured: ,
-    through f64x4: exp ln sin cos asin acos atan cosh cbrt,
-    sin_cos: |x| (Functions::sin(x), Functions::cos(x)),
-    by lane: round exp2 exp_m1 ln_1p log2 log10 tan sinh tanh asinh acosh atanh signum; powf atan2 hypot copysign
+/// Vectors of `f32`, whose functions are those of the two halves in `f64`, rounded.
+macro_rules! of_f32 {
+    ($vector:ident, $half:ident, $width:literal, $($lane:literal $point:ident)*; $($low:literal)*; $($high:literal)*) => {
+        lanes! {
+            $vector of $width f32, $($lane $point)*,
+            exact: sqrt abs floor ceil trunc; max min,
+            measured: ,
+            through half: exp ln sin cos asin acos atan cosh cbrt,
+            sin_cos: |x| (Functions::sin(x), Functions::cos(x)),
+            by lane: round exp2 exp_m1 ln_1p log2 log10 tan sinh tanh asinh acosh atanh signum; powf atan2 hypot copysign
+        }
+
+        impl Halves for $vector {
+            type Half = $half;
+            #[inline(always)]
+            fn halves(self, f: impl Fn($half) -> $half) -> Self {
+                let x = self.to_array();
+                let low = f($half::new([$(f64::from(x[$low])),*])).to_array();
+                let high = f($half::new([$(f64::from(x[$high])),*])).to_array();
+                $vector::new([$(if $lane < $width / 2 { low[$lane % ($width / 2)] } else { high[$lane % ($width / 2)] } as f32),*])
+            }
+        }
+    };
 }
 
-/// A function of numbers of twice the width, rounded.
-#[inline(always)]
-fn through(x: f32x8, f: impl Fn(f64x4) -> f64x4) -> f32x8 {
-    let [a, b, c, d, e, f_, g, h] = x.to_array();
-    let half = |a, b, c, d| f(f64x4::new([f64::from(a), f64::from(b), f64::from(c), f64::from(d)])).to_array();
-    let ([a, b, c, d], [e, f_, g, h]) = (half(a, b, c, d), half(e, f_, g, h));
-    f32x8::new([a as f32, b as f32, c as f32, d as f32, e as f32, f_ as f32, g as f32, h as f32])
+/// Vectors whose halves are vectors of numbers of twice the width.
+trait Halves: Lane {
+    /// A half.
+    type Half: Functions;
+    /// What a function makes of both halves.
+    fn halves(self, f: impl Fn(Self::Half) -> Self::Half) -> Self;
 }
+
+/// A vector of `f64`: as many as the target has in a register.
+#[cfg(target_feature = "avx")]
+pub type F64 = f64x4;
+/// A vector of `f32`: as many as the target has in a register.
+#[cfg(target_feature = "avx")]
+pub type F32 = f32x8;
+#[cfg(target_feature = "avx")]
+of_f64!(f64x4, 4, 0 a 1 b 2 c 3 d);
+#[cfg(target_feature = "avx")]
+of_f32!(f32x8, f64x4, 8, 0 a 1 b 2 c 3 d 4 e 5 f 6 g 7 h; 0 1 2 3; 4 5 6 7);
+
+/// A vector of `f64`: as many as the target has in a register.
+#[cfg(not(target_feature = "avx"))]
+pub type F64 = f64x2;
+/// A vector of `f32`: as many as the target has in a register.
+#[cfg(not(target_feature = "avx"))]
+pub type F32 = f32x4;
+#[cfg(not(target_feature = "avx"))]
+of_f64!(f64x2, 2, 0 a 1 b);
+#[cfg(not(target_feature = "avx"))]
+of_f32!(f32x4, f64x2, 4, 0 a 1 b 2 c 3 d; 0 1; 2 3);
 
 /// What is too rare, or too far from 2 ulp, for all lanes at once.
 #[inline(never)]
@@ -312,7 +355,7 @@ mod tests {
         (found - expected).abs() / (f64::from_bits(size.to_bits() + 1) - size)
     }
 
-    type Function = (&'static str, fn(f64x4) -> f64x4, fn(f64) -> f64, f64, f64);
+    type Function = (&'static str, fn(F64) -> F64, fn(f64) -> f64, f64, f64);
 
     #[test]
     fn functions_are_within_2_ulp_of_the_standard_librarys() {
@@ -336,20 +379,20 @@ mod tests {
                 (state >> 11) as f64 / (1_u64 << 53) as f64
             };
             for round in 0..40_000 {
-                let x = from_fn(|_| match round % 3 {
+                let x: [f64; F64::WIDTH] = from_fn(|_| match round % 3 {
                     0 => low + (high - low) * unit(),
                     // small ones, and those of all magnitudes
                     1 => (low.max(-4.0)) + (high.min(4.0) - low.max(-4.0)) * unit(),
                     _ => (high.ln() - unit() * (high.ln() - low.max(1e-12).ln())).exp().clamp(low, high),
                 });
-                let found = lanes(f64x4::new(x)).to_array();
-                for l in 0..4 {
+                let found = lanes(F64::new(x)).to_array();
+                for l in 0..F64::WIDTH {
                     assert!(ulps(found[l], float(x[l])) <= 2.0, "{name}({:e}) is {:e}, not {:e}", x[l], found[l], float(x[l]));
                 }
             }
             // outside the interval they are the standard library's
             for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, -1.5, 1e-310, 1e308, -1e308, 800.0, -800.0, 1e9] {
-                let found = lanes(f64x4::new([x, 0.5, x, 0.25])).to_array();
+                let found = lanes(F64::new(from_fn(|l| if l == 0 { x } else { 0.5 }))).to_array();
                 assert!(ulps(found[0], float(x)) <= 2.0 && ulps(found[1], float(0.5)) <= 2.0, "{name}({x}) is {}", found[0]);
             }
         }
@@ -357,24 +400,24 @@ mod tests {
 
     #[test]
     fn powers_and_choices_are_those_of_the_floats() {
-        let x = f64x4::new([-1.5, 0.0, 2.0, 3.25]);
+        let x = F64::new(from_fn(|l| [-1.5, 2.0, 0.0, 3.25][l]));
         for n in [-3, 0, 1, 2, 7, i32::MIN] {
             let found = Lane::powi(x, n).to_array();
             let expected = x.to_array().map(|x| x.powi(n));
             assert!(found.iter().zip(expected).all(|(a, b)| ulps(*a, b) <= 2.0), "{n}: {found:?}, not {expected:?}");
         }
-        let chosen = x.lt(f64x4::splat(1.0)).select(f64x4::splat(1.0), f64x4::splat(f64::NAN)).to_array();
-        assert!(chosen[0] == 1.0 && chosen[1] == 1.0 && chosen[2].is_nan() && chosen[3].is_nan());
-        let all = |holds: bool| f64x4::truth(holds).select(f64x4::splat(1.0), f64x4::splat(2.0)).to_array();
-        assert_eq!((all(true), all(false)), ([1.0; 4], [2.0; 4]));
+        let chosen = Lane::select(x.lt(F64::splat(1.0)), F64::splat(1.0), F64::splat(f64::NAN)).to_array();
+        assert!(chosen[0] == 1.0 && chosen[1].is_nan());
+        let all = |holds: bool| Lane::select(F64::truth(holds), F64::splat(1.0), F64::splat(2.0)).to_array();
+        assert_eq!((all(true), all(false)), ([1.0; F64::WIDTH], [2.0; F64::WIDTH]));
     }
 
     #[test]
     fn points_are_packed_and_unpacked_in_blocks_of_any_length() {
         let points: std::vec::Vec<[f64; 6]> = (0..7).map(|k| from_fn(|l| f64::from(k * 10 + l as i32))).collect();
         let mut memory = std::vec![(0.0, [0.0; 6]); 7];
-        for first in [0, 4] {
-            let mut lanes = [f64x4::splat(0.0); 6];
+        for first in (0..points.len()).step_by(F64::WIDTH) {
+            let mut lanes = [F64::splat(0.0); 6];
             Lane::read(&points, first, &mut lanes, |p| p);
             Lane::write(&mut memory, first, &lanes, |m| &mut m.1);
         }

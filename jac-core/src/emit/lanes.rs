@@ -39,13 +39,14 @@ pub fn body(interface: &Interface, request: Request, seeds: &[Tensor], memory: &
     let groups = Parts::groups(interface, request.form, request.form.value);
     let tys = groups.iter().flat_map(Parts::tys);
     let printer = Printer::new(interface, request, kernel, kernel.results().zip(tys).collect());
-    let (vector, width) = match kernel.float() {
-        Float::F64 => ("F64", 4),
-        Float::F32 => ("F32", 8),
-    };
-    let (runtime, vector, width) = (&interface.runtime, local(vector), Literal::usize_unsuffixed(width));
+    let runtime = &interface.runtime;
+    let vector = local(match kernel.float() {
+        Float::F64 => "F64",
+        Float::F32 => "F32",
+    });
     let lanes = quote!(#runtime::lanes);
     let vector = quote!(#lanes::#vector);
+    let width = quote!(<#vector as #lanes::Lane>::WIDTH);
     let params: Vec<(Ident, Buffer)> = interface.params.iter().filter_map(|p| varied(interface, seeds, p)).collect();
     let varied = params.iter().map(|(_, b)| *b).collect();
     let columns = request.results == Results::Columns;
