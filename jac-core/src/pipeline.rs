@@ -258,7 +258,7 @@ impl<'a> Derivations<'a> {
     /// Differentiates a function once, and once more if second derivatives are asked for that the Jacobian is not good for.
     fn new(function: &'a syn::ItemFn, primal: Program, interface: &Interface, diagnostics: &mut Diagnostics) -> Option<Derivations<'a>> {
         let effort = interface.effort;
-        let derivative = differentiate(&primal, products::jacobian, function, effort, diagnostics)?;
+        let (derivative, _) = differentiate(&primal, products::jacobian, function, effort, diagnostics)?;
         let forms = || interface.requests.iter().map(|r| r.form);
         let both = forms().any(|form| is_jacobian(form) && form.value).then(|| simplified(derivative.clone(), effort));
         let (jacobian, report) = match &both {
@@ -287,7 +287,7 @@ impl<'a> Derivations<'a> {
             return Some(diff::definitions::differentiate(product.program, product.of));
         }
         let smooth = self.smooth.as_ref()?;
-        differentiate(smooth, products::jacobian, self.function, self.effort, diagnostics)
+        Some(differentiate(smooth, products::jacobian, self.function, self.effort, diagnostics)?.0)
     }
 
     /// What second derivatives are taken of.
@@ -298,10 +298,7 @@ impl<'a> Derivations<'a> {
     /// What computes a form, and its seeds.
     fn derive(&self, form: &Form, stage: Stage, diagnostics: &mut Diagnostics) -> Option<(Program, Vec<Tensor>)> {
         let values = self.primal.outputs.len();
-        let mut taken = |from: &Program, what: What| {
-            let derivative = differentiate(from, what, self.function, self.effort, diagnostics)?;
-            Some((derivative, what(from.clone()).seeds))
-        };
+        let mut taken = |from: &Program, what: What| differentiate(from, what, self.function, self.effort, diagnostics);
         let (program, seeds) = match form.steps {
             [Step::Jacobian] => (self.derivative.clone(), Vec::new()),
             [first] => taken(&self.primal, once(*first))?,
@@ -349,7 +346,7 @@ struct Emitter<'a> {
 impl<'a> Emitter<'a> {
     fn new(interface: &'a Interface, as_read: &'a Program) -> Emitter<'a> {
         let start = Instant::now();
-        let check = Selfcheck::new(as_read, interface.requests.iter().any(|r| r.form.is_of_scalars()));
+        let check = Selfcheck::new(as_read, interface.requests.iter().any(|r| r.form.order() > 1));
         let (returning, writing) = (TokenStream::new(), TokenStream::new());
         let (withdrawn, compared) = (Vec::new(), Vec::new());
         Emitter { interface, check, returning, writing, withdrawn, compared, wrong: None, checking: start.elapsed() }
@@ -566,19 +563,25 @@ fn again(step: Step) -> What {
 }
 
 /// Differentiates: unrolled where all lengths are known and the code stays short enough, else in
-/// loops.
-fn differentiate(primal: &Program, what: What, function: &syn::ItemFn, effort: Effort, diagnostics: &mut Diagnostics) -> Option<Program> {
+/// loops. With the derivative are its seeds.
+fn differentiate(
+    primal: &Program,
+    what: What,
+    function: &syn::ItemFn,
+    effort: Effort,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Program, Vec<Tensor>)> {
     let product = what(primal.clone());
     let unrolled = if product.program.is_known() { differentiate_unrolled(&product, effort) } else { Err(String::new()) };
     let too_large = match unrolled {
-        Ok(derivative) => return Some(derivative),
+        Ok(derivative) => return Some((derivative, product.seeds)),
         Err(count) => count,
     };
     if product.program.operations() <= LARGEST_LOOPED {
         let derivative = product.finish(diff::definitions::differentiate(product.program.clone(), product.of.clone()));
         verified(&derivative);
         if code(&derivative) <= LARGEST_CODE {
-            return Some(derivative);
+            return Some((derivative, product.seeds));
         }
     }
     if too_large.is_empty() {
@@ -661,7 +664,7 @@ mod tests {
         let read = front::read(TokenStream::new(), &function, &Helpers::default(), &mut Diagnostics::default());
         let primal = read.program.unwrap();
         let derivative = differentiate(&primal, products::jacobian, &function, Effort::Low, &mut Diagnostics::default());
-        (read.interface, primal, without_value(derivative.unwrap()))
+        (read.interface, primal, without_value(derivative.unwrap().0))
     }
 
     #[test]
@@ -694,6 +697,23 @@ mod tests {
         let text = diagnostics.into_vec()[0].text();
         let parts = ["`f_jacobian` would disagree with the function: the derivative of element 0 of the result by `x` is ", " instead of "];
         assert!(parts.iter().chain(&["note: at x = ", "please report it"]).all(|part| text.contains(part)), "{text}");
+    }
+
+    #[test]
+    fn every_form_is_compared_though_it_is_the_only_one() {
+        for form in &FORMS {
+            let options: TokenStream = form.option.unwrap_or_default().parse().unwrap();
+            let compiled = compile(
+                options,
+                quote!(
+                    fn f(x: &[f64; 2]) -> f64 {
+                        (x[0] * x[1]).sin() + x[0]
+                    }
+                ),
+            );
+            let compared = compiled.stages.unwrap().compared;
+            assert!(compared.iter().any(|(r, points)| r.form == form && *points > 0), "{compared:?}");
+        }
     }
 
     #[test]

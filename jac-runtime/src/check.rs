@@ -373,6 +373,9 @@ impl<'a> At<'a> {
             let (values, rest) = results.split_at(values.min(results.len()));
             let scales: Parts = self.value.iter().map(|y| y.iter().map(|y| y.abs()).collect()).collect();
             self.same(form, "the value", values, (&self.value[..values.len()], &scales, &values_moved))?;
+            // what is like the inputs by each of them
+            let inputs: Vec<usize> = self.point.iter().map(Vec::len).collect();
+            let second = || self.nudged.iter().filter_map(|near| near.run(run, seeds)).collect::<Vec<Nudged>>();
             match other.steps {
                 [Step::Jacobian] => {
                     let scales: Parts = self.jacobian.iter().map(|j| j.iter().map(|j| j.abs()).collect()).collect();
@@ -389,18 +392,14 @@ impl<'a> At<'a> {
                     self.same(form, "the cotangent", rest, (&expected, &scales, &moved))?;
                 }
                 [Step::Jacobian, Step::Jacobian] => {
-                    let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
-                    let second = self.nudged.iter().filter_map(|near| near.run(run, seeds));
                     let of = (self.subject.jacobian, &moved(&Parts::clone)[..]);
-                    self.differences(form, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
+                    self.differences(form, of, &inputs, (rest, &second()))?;
                 }
                 [Step::Vjp, Step::Jacobian] => {
-                    let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
-                    let second = self.nudged.iter().filter_map(|near| near.run(run, seeds));
                     let pulled = |j: &Parts| self.product(j, &cotangents, true).0;
                     let gradient = |x: &[Vec<f64>], _: &[Vec<f64>]| Some(pulled(&(self.subject.jacobian)(x, &[])?));
                     let of = (&gradient as Run<'_>, &moved(&pulled)[..]);
-                    self.differences(form, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
+                    self.differences(form, of, &inputs, (rest, &second()))?;
                 }
                 [Step::Jacobian, Step::Normal | Step::WeightedNormal] => {
                     let normal = |j: &Parts, y: &Parts| self.normal(j, y, seeds);
@@ -410,11 +409,9 @@ impl<'a> At<'a> {
                     self.same(form, "the normal equations", rest, (&expected, &scales, &moved))?;
                 }
                 [Step::Jacobian, Step::Jvp] => {
-                    let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
-                    let second = self.nudged.iter().filter_map(|near| near.run(run, seeds));
                     let gradient = |step: &[Vec<f64>], _: &[Vec<f64>]| (self.subject.jacobian)(&self.beside(&tangents, step[0][0]), &[]);
                     let of = (&gradient as Run<'_>, &moved(&Parts::clone)[..]);
-                    self.along_a_line().differences(form, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
+                    self.along_a_line().differences(form, of, &inputs, (rest, &second()))?;
                 }
                 steps => return Err(format!("`{form}`: nothing is known of the steps {steps:?}")),
             }

@@ -6,7 +6,7 @@
 //! faster.
 
 use super::products::like;
-use crate::ir::{affines, placed, positions, Affine, Body, Expr, Index, Node, Program, Tensor, Term};
+use crate::ir::{affines, lengths, placed, positions, Affine, Body, Definition, Expr, Index, Node, Program, Role, Tensor, Term};
 
 /// Turns a program with its derivative into its results, followed by the blocks of `JᵀJ`, those of each input with each, and of
 /// `Jᵀr`. Returns the weights, which become parameters, if there are to be any.
@@ -49,8 +49,8 @@ fn product(program: &mut Program, name: &str, a: Tensor, b: Option<Tensor>, weig
             Body::Each(axes, e)
         }
     };
-    let tensor = program.tensor(name, shape, crate::ir::Role::Defined);
-    program.definitions.push(crate::ir::Definition { tensor, body });
+    let tensor = program.tensor(name, shape, Role::Defined);
+    program.definitions.push(Definition { tensor, body });
     if Some(a) == b {
         program.find_symmetric(tensor);
     }
@@ -63,32 +63,36 @@ fn block(program: &Program, output: usize, input: Tensor) -> Tensor {
     found.expect("a block for every result and input").tensor
 }
 
-/// The elements one by one, if all that they are made of is given so.
-fn elements(program: &mut Program, a: Tensor, b: Option<Tensor>, weights: &[Tensor]) -> Option<Vec<Expr>> {
-    let given = |program: &Program, t: Tensor| match &program.definition(t)?.body {
+/// The elements of a tensor, if it is given by them.
+fn given(program: &Program, t: Tensor) -> Option<Vec<Expr>> {
+    match &program.definition(t)?.body {
         Body::Elements(es) => Some(es.clone()),
         Body::Each(indices, e) if indices.is_empty() => Some(vec![*e]),
         _ => None,
+    }
+}
+
+/// The elements one by one, if all that they are made of is given so.
+fn elements(program: &mut Program, a: Tensor, b: Option<Tensor>, weights: &[Tensor]) -> Option<Vec<Expr>> {
+    let of_each = |program: &Program, pick: &dyn Fn(usize) -> Tensor| -> Option<Vec<Vec<Expr>>> {
+        (0..program.outputs.len()).map(|output| given(program, pick(output))).collect()
     };
-    let all = |program: &Program, pick: &dyn Fn(usize) -> Tensor| -> Option<Vec<Vec<Expr>>> {
-        (0..weights.len().max(program.outputs.len())).map(|output| given(program, pick(output))).collect()
-    };
-    let left = all(program, &|output| block(program, output, a))?;
+    let left = of_each(program, &|output| block(program, output, a))?;
     let right = match b {
-        Some(b) => all(program, &|output| block(program, output, b))?,
-        None => all(program, &|output| program.outputs[output])?,
+        Some(b) => of_each(program, &|output| block(program, output, b))?,
+        None => of_each(program, &|output| program.outputs[output])?,
     };
-    let count = |x: Tensor| crate::ir::lengths(&program.info(x).shape).iter().product::<usize>();
+    let count = |x: Tensor| lengths(&program.info(x).shape).iter().product::<usize>();
     let (rows, columns) = (count(a), b.map_or(1, count));
     let mut out: Vec<Expr> = Vec::with_capacity(rows * columns);
     for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
-        if a == b.unwrap_or(a) && b.is_some() && j < i {
+        if b == Some(a) && j < i {
             out.push(out[j * columns + i]);
             continue;
         }
         let mut sum = program.arena.constant(0);
         for (output, (left, right)) in left.iter().zip(&right).enumerate() {
-            let shape = crate::ir::lengths(&program.info(program.outputs[output]).shape);
+            let shape = lengths(&program.info(program.outputs[output]).shape);
             for (k, at) in positions(&shape).enumerate() {
                 let mut term = program.arena.mul(left[k * rows + i], right[k * columns + j]);
                 if let Some(weight) = weights.get(output) {
@@ -111,23 +115,20 @@ fn by_terms(program: &mut Program, axes: &[Index], a: Tensor, b: Option<Tensor>,
     for output in 0..program.outputs.len() {
         let shape = program.info(program.outputs[output]).shape.clone();
         let rows = program.axes(&shape);
-        let factors = [
-            block_terms(program, output, a, &rows, left),
-            match b {
-                Some(b) => block_terms(program, output, b, &rows, right),
-                None => vec![Term::dense(program.arena.insert(Node::Access(program.outputs[output], affines(&rows))))],
-            },
-        ];
-        let weight = weights.get(output).map(|w| Term::dense(program.arena.insert(Node::Access(*w, affines(&rows)))));
-        for l in &factors[0] {
-            for r in &factors[1] {
-                let mut term = l.times(r, &mut program.arena);
-                if let Some(weight) = &weight {
-                    term = term.times(weight, &mut program.arena);
-                }
-                term.sum_over(program, &rows);
-                terms.push(term);
+        let value = |program: &mut Program, t: Tensor| Term::dense(program.arena.insert(Node::Access(t, affines(&rows))));
+        let of_a = block_terms(program, output, a, &rows, left);
+        let of_b = match b {
+            Some(b) => block_terms(program, output, b, &rows, right),
+            None => vec![value(program, program.outputs[output])],
+        };
+        let weight = weights.get(output).map(|w| value(program, *w));
+        for (l, r) in of_a.iter().flat_map(|l| of_b.iter().map(move |r| (l, r))) {
+            let mut term = l.times(r, &mut program.arena);
+            if let Some(weight) = &weight {
+                term = term.times(weight, &mut program.arena);
             }
+            term.sum_over(program, &rows);
+            terms.push(term);
         }
     }
     let terms = program.collect(terms);

@@ -247,20 +247,16 @@ impl<'p> Selfcheck<'p> {
         let weights = |x: &Tensor| reference.directions[0][x].as_slice();
         let wrt = &self.program.wrt;
         // what is like the inputs, along the first direction, and like pairs of inputs, along that and another
-        let gradient = |rest: &[Vec<Rounded>]| wrt.iter().zip(rest).fold(Rounded::new(0.0), |sum, (x, row)| sum + dot(row, weights(x)));
+        let gradient = |rest: &[Vec<Rounded>]| sum(wrt.iter().zip(rest).map(|(x, row)| dot(row, weights(x))));
         let quadratic = |rest: &[Vec<Rounded>], other: &Map<Tensor, Vec<f64>>| {
             let pairs = wrt.iter().flat_map(|a| wrt.iter().map(move |b| (a, b)));
-            let rows = rest.iter().zip(pairs).flat_map(|(all, (a, b))| {
+            sum(rest.iter().zip(pairs).flat_map(|(all, (a, b))| {
                 let second = other[b].as_slice();
                 all.chunks(second.len().max(1)).zip(weights(a)).map(move |(row, weight)| dot(row, second) * Rounded::new(*weight))
-            });
-            rows.fold(Rounded::new(0.0), |a, b| a + b)
+            }))
         };
         // the results times the cotangents
-        let weighted = |of: &[Vec<Rounded>]| {
-            let dots = of.iter().zip(&reference.cotangents).map(|(y, c)| dot(y, c));
-            dots.fold(Rounded::new(0.0), |a, b| a + b)
-        };
+        let weighted = |of: &[Vec<Rounded>]| sum(of.iter().zip(&reference.cotangents).map(|(y, c)| dot(y, c)));
         match form.steps {
             [Step::Jacobian] => {
                 let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
@@ -295,9 +291,7 @@ impl<'p> Selfcheck<'p> {
                 let weight = |o: usize, k: usize| Rounded::new(if *last == Step::Normal { 1.0 } else { reference.cotangents[o][k] });
                 let along_times = |other: &[Vec<Rounded>]| {
                     let all = reference.along.iter().zip(other).enumerate();
-                    let terms =
-                        all.flat_map(|(o, (y, other))| y.iter().zip(other).enumerate().map(move |(k, (a, b))| weight(o, k) * *a * *b));
-                    terms.fold(Rounded::new(0.0), |a, b| a + b)
+                    sum(all.flat_map(|(o, (y, other))| y.iter().zip(other).enumerate().map(move |(k, (a, b))| weight(o, k) * *a * *b)))
                 };
                 let (found, expected) = (quadratic(squares, &reference.directions[0]), along_times(&reference.along));
                 claims.push(Claim { of: Part::Sum("the square of the Jacobian"), found, expected });
@@ -389,7 +383,11 @@ fn derivatives<'r>(found: &'r [Vec<Rounded>], expected: &'r [Vec<Rounded>]) -> i
 /// `Σ aᵢ·bᵢ`, of which most may be zeros.
 fn dot(a: &[Rounded], b: &[f64]) -> Rounded {
     let terms = a.iter().zip(b).filter(|(a, _)| !a.is_zero());
-    terms.fold(Rounded::new(0.0), |sum, (a, b)| sum + *a * Rounded::new(*b))
+    sum(terms.map(|(a, b)| *a * Rounded::new(*b)))
+}
+
+fn sum(terms: impl Iterator<Item = Rounded>) -> Rounded {
+    terms.fold(Rounded::new(0.0), |sum, term| sum + term)
 }
 
 fn exact(values: &[f64]) -> Vec<Rounded> {
