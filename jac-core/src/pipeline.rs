@@ -769,6 +769,23 @@ mod tests {
     }
 
     #[test]
+    fn a_derivative_at_constants_is_compared_where_a_length_is_zero() {
+        let compiled = compile(
+            quote!(wrt(xi), at(xi = 0), jvp),
+            quote!(
+                fn f(xi: &[f64; 2], x: f64) -> [f64; 2] {
+                    let n = (xi[0] * xi[0] + xi[1] * xi[1]).sqrt();
+                    let s = if n < 1e-8 { 1.0 } else { n.sin() / n };
+                    [x * n.cos() + s * xi[0], x * s * xi[1]]
+                }
+            ),
+        );
+        let stages = compiled.stages.unwrap();
+        assert!(stages.compared.iter().all(|(_, points)| *points > 0), "{:?}", stages.compared);
+        assert!(stages.jacobian.to_text().ends_with("J[0, 0] = 1\nJ[1, 1] = x\nblock J: 0 by xi\n"), "{}", stages.jacobian.to_text());
+    }
+
+    #[test]
     fn a_panic_is_an_error_at_the_function_beside_stubs() {
         let item = quote!(
             fn f(x: f64) -> f64 {

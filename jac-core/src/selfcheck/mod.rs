@@ -33,6 +33,8 @@ const DUAL: usize = 3;
 const HYPER_DUAL: usize = 8;
 /// The error bounds are of first order, and libms differ: this many times as much is no disagreement.
 const SAFETY: f64 = 16.0;
+/// How far beside a constant the derivatives are taken that tell the one there.
+const BESIDE: f64 = 1e-3;
 /// The columns that are tried to find the entry that is wrong.
 const COLUMNS: usize = 256;
 
@@ -77,6 +79,8 @@ pub struct Selfcheck<'p> {
     primal: Primal<'p>,
     program: &'p Program,
     normal: Normal,
+    /// The parameters that are constants.
+    at: Vec<Tensor>,
     references: Vec<Reference>,
 }
 
@@ -154,7 +158,8 @@ impl<'p> Selfcheck<'p> {
     /// Runs the function, as the front returned it, for what the forms are compared with; `at` says which parameters are
     /// constants.
     pub fn new(program: &'p Program, forms: impl Iterator<Item = &'static Form>, normal: Normal, at: &[At]) -> Selfcheck<'p> {
-        let mut check = Selfcheck { primal: Primal::new(program), program, normal, references: Vec::new() };
+        let mut check =
+            Selfcheck { primal: Primal::new(program), program, normal, at: at.iter().map(|(t, _)| *t).collect(), references: Vec::new() };
         let forms: Vec<&Form> = forms.collect();
         let second = forms.iter().any(|form| form.order() > 1);
         let has = |step: Step| forms.iter().any(|form| form.steps.contains(&step));
@@ -219,7 +224,38 @@ impl<'p> Selfcheck<'p> {
     ) -> Option<(Vec<Vec<Rounded>>, Vec<Vec<Rounded>>, bool)> {
         let (outputs, certain) = self.primal.run(point, moving(&exact_all(point), direction), fuel)?;
         let split = |f: fn(&Dual<Rounded>) -> Rounded| outputs.iter().map(|y| y.iter().map(f).collect()).collect();
-        Some((split(|y| y.value), split(|y| y.along), certain))
+        let (values, mut along): (_, Vec<Vec<Rounded>>) = (split(|y| y.value), split(|y| y.along));
+        let is_known = |r: &Rounded| r.value.is_finite() && r.error.is_finite();
+        if !self.at.is_empty() && !along.iter().flatten().all(is_known) {
+            if let Some(limits) = self.limits(point, direction, fuel) {
+                let all = along.iter_mut().flatten().zip(limits);
+                all.filter(|(r, _)| !is_known(r)).for_each(|(r, limit)| *r = limit);
+            }
+        }
+        Some((values, along, certain))
+    }
+
+    /// What the derivatives along a direction tend to at the constants, from both sides: dual numbers tell nothing where
+    /// a length is 0 that the function is smooth in. The error is infinite where both sides do not come nearer to each other.
+    fn limits(&self, point: &Point, direction: &Map<Tensor, Vec<f64>>, fuel: &mut Fuel) -> Option<Vec<Rounded>> {
+        let mut beside = |by: f64| -> Option<Vec<Rounded>> {
+            let (mut moved, mut random) = (point.clone(), Random(7));
+            for t in &self.at {
+                moved.tensors[t].iter_mut().for_each(|x| *x += by * random.part());
+            }
+            let (outputs, _) = self.primal.run(&moved, moving(&exact_all(&moved), direction), fuel)?;
+            Some(outputs.iter().flatten().map(|y| y.along).collect())
+        };
+        let [above, below, far_above, far_below] = [BESIDE, -BESIDE, 2.0 * BESIDE, -2.0 * BESIDE].map(&mut beside);
+        let (near, far) = (above?.into_iter().zip(below?), far_above?.into_iter().zip(far_below?));
+        let limit = |((a, b), (c, d)): ((Rounded, Rounded), (Rounded, Rounded))| {
+            let (middle, far) = ((a.value + b.value) / 2.0, (c.value + d.value) / 2.0);
+            let rounding = a.error + b.error + c.error + d.error;
+            let comes_nearer = (a.value - b.value).abs() <= 0.75 * (c.value - d.value).abs() + rounding;
+            let error = if comes_nearer { (middle - far).abs() + rounding } else { f64::INFINITY };
+            Rounded { value: middle, error }
+        };
+        Some(near.zip(far).map(limit).collect())
     }
 
     /// The second derivatives along two directions.
