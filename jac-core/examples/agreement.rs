@@ -13,6 +13,7 @@
 //!
 //! It exits with 1 if any disagrees. `tests/examples/faults.rs` runs it over a compiler with a fault in it.
 
+use jac_core::interface::FORMS;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use std::time::{Duration, Instant};
@@ -147,11 +148,17 @@ fn compile(Function { attribute, item }: &Function, all: bool) -> (jac_core::Com
     if !all {
         return with(&[]);
     }
-    let compiled = with(&["value", "jvp", "vjp", "hessian", "into", "update"]);
-    if compiled.0.diagnostics.iter().any(|d| d.message.contains("Hessian")) {
-        return with(&["value", "jvp", "vjp", "into", "update"]);
+    // those that a function has not are said by an error of their own
+    let mut asked: Vec<&str> = FORMS.iter().filter_map(|form| form.option).chain(["into", "update"]).collect();
+    loop {
+        let compiled = with(&asked);
+        let before = asked.len();
+        let says = |part: &str| compiled.0.diagnostics.iter().any(|d| d.message.contains(part));
+        asked.retain(|option| !says(&format!("`{option}` of a function")) && !(says("not square") && *option == "jacobian_diagonal"));
+        if asked.len() == before {
+            return compiled;
+        }
     }
-    compiled
 }
 
 /// A number that tells emissions apart, 0 for errors: FNV-1a, which is the same on every machine. What documents the

@@ -4,7 +4,8 @@
 
 use crate::effort::Effort;
 use crate::ir::{Size, Tensor};
-use proc_macro2::TokenStream;
+use crate::ops::Loss;
+use proc_macro2::{Span, TokenStream};
 use std::collections::BTreeMap;
 
 /// The shape of a Rust type of floats.
@@ -91,6 +92,10 @@ pub enum Step {
     Normal,
     /// The same with a weight for each element of the results, which become parameters: `JᵀWJ` and `JᵀWr`.
     WeightedNormal,
+    /// Takes the diagonal of a square Jacobian.
+    Diagonal,
+    /// Makes the diagonal of `JᵀJ`.
+    NormalDiagonal,
 }
 
 impl Step {
@@ -119,7 +124,7 @@ pub struct Form {
 }
 
 /// The forms, in the order in which they are generated.
-pub static FORMS: [Form; 11] = [
+pub static FORMS: [Form; 13] = [
     Form {
         option: None,
         suffix: "jacobian",
@@ -208,6 +213,22 @@ pub static FORMS: [Form; 11] = [
         steps: &[Step::Jacobian, Step::WeightedNormal],
         value: true,
     },
+    Form {
+        option: Some("jacobian_diagonal"),
+        suffix: "jacobian_diagonal",
+        doc: "The diagonal of the Jacobian of [`{f}`] with respect to {by}: of each element of the result by the one at its place.",
+        names: &["diagonal"],
+        steps: &[Step::Jacobian, Step::Diagonal],
+        value: false,
+    },
+    Form {
+        option: Some("normal_diagonal"),
+        suffix: "normal_diagonal",
+        doc: "The diagonal of `JᵀJ` for the Jacobian of [`{f}`] with respect to {by}: the sum of the squares of each column.",
+        names: &["diagonal"],
+        steps: &[Step::Jacobian, Step::NormalDiagonal],
+        value: false,
+    },
 ];
 
 impl Form {
@@ -225,6 +246,30 @@ impl Form {
     pub fn order(&self) -> usize {
         self.steps.iter().filter(|step| step.differentiates()).count()
     }
+}
+
+/// A parameter that the generated functions do not take: they are at these values of it.
+#[derive(Clone, Debug)]
+pub struct At {
+    /// Its place among the parameters of the function.
+    pub place: usize,
+    /// The parameter.
+    pub param: Param,
+    /// Its tensor.
+    pub tensor: Tensor,
+    /// Its elements, or the number that all of them are.
+    pub values: Vec<f64>,
+    /// Where that is said.
+    pub span: Span,
+}
+
+/// What normal equations are like.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Normal {
+    /// The robust loss of each residual, and its scale.
+    pub loss: Option<(&'static Loss, f64)>,
+    /// Whether `JᵀJ` is computed on and below its diagonal alone, and is 0 above.
+    pub lower: bool,
 }
 
 /// What a generated function does with its results.
@@ -313,6 +358,10 @@ pub struct Interface {
     pub varied: Vec<Tensor>,
     /// Where batches are asked for.
     pub batch: Option<proc_macro2::Span>,
+    /// The parameters that are set to constants once the function is differentiated: none of `params`.
+    pub at: Vec<At>,
+    /// What normal equations are like.
+    pub normal: Normal,
     /// How hard to simplify.
     pub effort: Effort,
     /// Whether nothing may be reassociated; the value is then that of the function, which is called.
@@ -325,6 +374,23 @@ impl Interface {
     /// Whether the generated function computes the value from its program.
     pub fn computes_value(&self, request: Request) -> bool {
         request.form.value && !self.strict
+    }
+
+    /// The parameters that the function is differentiated by, in their order.
+    pub fn differentiated(&self) -> impl Iterator<Item = &Param> {
+        let of = |x: &Tensor| {
+            let all = self.params.iter().chain(self.at.iter().map(|at| &at.param));
+            all.into_iter().find(|p| matches!(&p.kind, ParamKind::Float(_, t, _) if t == x))
+        };
+        self.wrt.iter().filter_map(of)
+    }
+
+    /// With the parameters that are set to constants among the others, as the function itself has them.
+    #[must_use]
+    pub fn as_written(&self) -> Interface {
+        let mut all = self.clone();
+        self.at.iter().for_each(|at| all.params.insert(at.place, at.param.clone()));
+        all
     }
 
     /// Parameters and constants: what the program reads.

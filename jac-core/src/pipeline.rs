@@ -1,11 +1,12 @@
 //! The pipe: the one place that sees all passes.
 
 use crate::diag::{Diagnostic, Diagnostics, Refusal};
+use crate::diff::at::At;
 use crate::diff::products::{self, Product};
 use crate::effort::Effort;
 use crate::emit;
 use crate::front::{self, Helpers};
-use crate::interface::{Form, Interface, Request, Results, Step};
+use crate::interface::{Form, Interface, Normal, Request, Results, Step};
 use crate::ir::{self, Affine, Program, Tensor};
 use crate::kernel::{self, Signature};
 use crate::lower;
@@ -238,6 +239,29 @@ fn compile_caught(
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
 }
 
+/// The parameters that are set to constants.
+fn constants(interface: &Interface) -> Vec<At> {
+    interface.at.iter().map(|at| (at.tensor, at.values.clone())).collect()
+}
+
+/// The program at constants.
+fn fixed(mut program: Program, at: &[At], span: Span, diagnostics: &mut Diagnostics) -> Option<Program> {
+    if at.is_empty() {
+        return Some(program);
+    }
+    match diff::at::fix(&mut program, at) {
+        Ok(()) => {
+            verified(&program);
+            Some(program)
+        }
+        Err(what) => {
+            let error = diagnostics.error(span, format!("no derivative at these constants: {what}"));
+            error.help("where it has a limit, write that: `if x < 1e-8 { limit } else { … }`");
+            None
+        }
+    }
+}
+
 /// Whether the form is the Jacobian, alone or with the value.
 fn is_jacobian(form: &Form) -> bool {
     *form.steps == [Step::Jacobian]
@@ -254,7 +278,11 @@ enum Stage {
 struct Derivations<'a> {
     function: &'a syn::ItemFn,
     effort: Effort,
+    normal: Normal,
     primal: Program,
+    /// The parameters that are set to constants in what is derived, and where that is asked for.
+    at: Vec<At>,
+    at_span: Span,
     /// What second derivatives are taken of, if it is not the function.
     smooth: Option<Program>,
     /// The function and its derivative.
@@ -272,7 +300,10 @@ impl<'a> Derivations<'a> {
     /// Differentiates a function once, and once more if second derivatives are asked for that the Jacobian is not good for.
     fn new(function: &'a syn::ItemFn, primal: Program, interface: &Interface, diagnostics: &mut Diagnostics) -> Option<Derivations<'a>> {
         let effort = interface.effort;
-        let derivative = differentiate(&primal, products::jacobian, function, effort, diagnostics)?;
+        let (whole, _) = differentiate(&primal, products::jacobian, function, effort, diagnostics)?;
+        let at = constants(interface);
+        let at_span = interface.at.first().map_or_else(Span::call_site, |at| at.span);
+        let derivative = fixed(whole.clone(), &at, at_span, diagnostics)?;
         let forms = || interface.requests.iter().map(|r| r.form);
         let both = forms().any(|form| is_jacobian(form) && form.value).then(|| simplified(derivative.clone(), effort));
         let (jacobian, report) = match &both {
@@ -285,9 +316,11 @@ impl<'a> Derivations<'a> {
             None => simplified(without_value(derivative.clone()), effort),
         };
         let smooth = if forms().any(|form| form.order() > 1) { diff::second::prepare(&primal) } else { None };
-        let mut derivations = Derivations { function, effort, primal, smooth, derivative, both, jacobian, report, gradient: None };
+        let normal = interface.normal;
+        let mut derivations =
+            Derivations { function, effort, normal, at, at_span, primal, smooth, derivative, both, jacobian, report, gradient: None };
         if forms().any(Form::is_of_scalars) {
-            let gradient = derivations.gradient(diagnostics).map(without_value);
+            let gradient = derivations.gradient(diagnostics).or_else(|| (!derivations.at.is_empty()).then_some(whole)).map(without_value);
             derivations.gradient = gradient.map(|plain| (plain.clone(), simplified(plain, effort).0));
         }
         Some(derivations)
@@ -301,7 +334,7 @@ impl<'a> Derivations<'a> {
             return Some(diff::definitions::differentiate(product.program, product.of));
         }
         let smooth = self.smooth.as_ref()?;
-        differentiate(smooth, products::jacobian, self.function, self.effort, diagnostics)
+        Some(differentiate(smooth, products::jacobian, self.function, self.effort, diagnostics)?.0)
     }
 
     /// What second derivatives are taken of.
@@ -311,19 +344,32 @@ impl<'a> Derivations<'a> {
 
     /// What computes a form, and its seeds.
     fn derive(&self, form: &Form, stage: Stage, diagnostics: &mut Diagnostics) -> Option<(Program, Vec<Tensor>)> {
+        let (program, seeds) = self.derive_anywhere(form, stage, diagnostics)?;
+        Some((fixed(program, &self.at, self.at_span, diagnostics)?, seeds))
+    }
+
+    /// The same, but parameters that are to be constants are still read.
+    fn derive_anywhere(&self, form: &Form, stage: Stage, diagnostics: &mut Diagnostics) -> Option<(Program, Vec<Tensor>)> {
         let values = self.primal.outputs.len();
-        let mut taken = |from: &Program, what: What| {
-            let derivative = differentiate(from, what, self.function, self.effort, diagnostics)?;
-            Some((derivative, what(from.clone()).seeds))
-        };
+        let mut taken = |from: &Program, what: What| differentiate(from, what, self.function, self.effort, diagnostics);
         let (program, seeds) = match form.steps {
             [Step::Jacobian] => (self.derivative.clone(), Vec::new()),
             [first] => taken(&self.primal, once(*first))?,
-            [Step::Jacobian, last @ (Step::Normal | Step::WeightedNormal)] => {
-                let mut equations = self.derivative.clone();
-                let weights = diff::normal::equations(&mut equations, *last == Step::WeightedNormal);
-                verified(&equations);
-                (equations, weights)
+            [Step::Jacobian, last] if !last.differentiates() => {
+                let mut rows = self.derivative.clone();
+                let weights = match last {
+                    Step::Diagonal => {
+                        diff::normal::diagonal(&mut rows);
+                        Vec::new()
+                    }
+                    Step::NormalDiagonal => {
+                        diff::normal::squares(&mut rows, &self.normal);
+                        Vec::new()
+                    }
+                    _ => diff::normal::equations(&mut rows, *last == Step::WeightedNormal, &self.normal),
+                };
+                verified(&rows);
+                (rows, weights)
             }
             [Step::Jacobian, last] => {
                 let plain = || without_value(self.derivative.clone());
@@ -372,7 +418,7 @@ struct Emitter<'a> {
 impl<'a> Emitter<'a> {
     fn new(interface: &'a Interface, as_read: &'a Program) -> Emitter<'a> {
         let start = Instant::now();
-        let check = Selfcheck::new(as_read, interface.requests.iter().any(|r| r.form.is_of_scalars()));
+        let check = Selfcheck::new(as_read, interface.requests.iter().map(|r| r.form), interface.normal, &constants(interface));
         let (returning, writing) = (TokenStream::new(), TokenStream::new());
         let (withdrawn, compared) = (Vec::new(), Vec::new());
         Emitter { interface, check, returning, writing, withdrawn, compared, wrong: None, refused: None, checking: start.elapsed() }
@@ -596,7 +642,7 @@ fn once(step: Step) -> What {
         Step::Jacobian => products::jacobian,
         Step::Jvp => products::jvp,
         Step::Vjp => products::vjp,
-        Step::Normal | Step::WeightedNormal => unreachable!("{step:?} is taken from a derivative"),
+        step => unreachable!("{step:?} is taken from a derivative"),
     }
 }
 
@@ -605,24 +651,30 @@ fn again(step: Step) -> What {
     match step {
         Step::Jacobian => products::hessian,
         Step::Jvp => products::hvp,
-        Step::Vjp | Step::Normal | Step::WeightedNormal => unreachable!("no form takes {step:?} from a gradient"),
+        step => unreachable!("no form takes {step:?} from a gradient"),
     }
 }
 
 /// Differentiates: unrolled where all lengths are known and the code stays short enough, else in
-/// loops.
-fn differentiate(primal: &Program, what: What, function: &syn::ItemFn, effort: Effort, diagnostics: &mut Diagnostics) -> Option<Program> {
+/// loops. With the derivative are its seeds.
+fn differentiate(
+    primal: &Program,
+    what: What,
+    function: &syn::ItemFn,
+    effort: Effort,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Program, Vec<Tensor>)> {
     let product = what(primal.clone());
     let unrolled = if product.program.is_known() { differentiate_unrolled(&product, effort) } else { Err(String::new()) };
     let too_large = match unrolled {
-        Ok(derivative) => return Some(derivative),
+        Ok(derivative) => return Some((derivative, product.seeds)),
         Err(count) => count,
     };
     if product.program.operations() <= LARGEST_LOOPED {
         let derivative = product.finish(diff::definitions::differentiate(product.program.clone(), product.of.clone()));
         verified(&derivative);
         if code(&derivative) <= LARGEST_CODE {
-            return Some(derivative);
+            return Some((derivative, product.seeds));
         }
     }
     if too_large.is_empty() {
@@ -705,7 +757,7 @@ mod tests {
         let read = front::read(TokenStream::new(), &function, &Helpers::default(), &mut Diagnostics::default());
         let primal = read.program.unwrap();
         let derivative = differentiate(&primal, products::jacobian, &function, Effort::Low, &mut Diagnostics::default());
-        (read.interface, primal, without_value(derivative.unwrap()))
+        (read.interface, primal, without_value(derivative.unwrap().0))
     }
 
     #[test]
@@ -738,6 +790,43 @@ mod tests {
         let text = diagnostics.into_vec()[0].text();
         let parts = ["`f_jacobian` would disagree with the function: the derivative of element 0 of the result by `x` is ", " instead of "];
         assert!(parts.iter().chain(&["note: at x = ", "please report it"]).all(|part| text.contains(part)), "{text}");
+    }
+
+    #[test]
+    fn every_form_is_compared_though_it_is_the_only_one() {
+        for form in &FORMS {
+            let options: TokenStream = form.option.unwrap_or_default().parse().unwrap();
+            let scalar = quote!(
+                fn f(x: &[f64; 2]) -> f64 {
+                    (x[0] * x[1]).sin() + x[0]
+                }
+            );
+            let square = quote!(
+                fn f(x: &[f64; 2]) -> [f64; 2] {
+                    [(x[0] * x[1]).sin(), x[0]]
+                }
+            );
+            let compiled = compile(options, if form.steps.contains(&Step::Diagonal) { square } else { scalar });
+            let compared = compiled.stages.unwrap().compared;
+            assert!(compared.iter().any(|(r, points)| r.form == form && *points > 0), "{compared:?}");
+        }
+    }
+
+    #[test]
+    fn a_derivative_at_constants_is_compared_where_a_length_is_zero() {
+        let compiled = compile(
+            quote!(wrt(xi), at(xi = 0), jvp),
+            quote!(
+                fn f(xi: &[f64; 2], x: f64) -> [f64; 2] {
+                    let n = (xi[0] * xi[0] + xi[1] * xi[1]).sqrt();
+                    let s = if n < 1e-8 { 1.0 } else { n.sin() / n };
+                    [x * n.cos() + s * xi[0], x * s * xi[1]]
+                }
+            ),
+        );
+        let stages = compiled.stages.unwrap();
+        assert!(stages.compared.iter().all(|(_, points)| *points > 0), "{:?}", stages.compared);
+        assert!(stages.jacobian.to_text().ends_with("J[0, 0] = 1\nJ[1, 1] = x\nblock J: 0 by xi\n"), "{}", stages.jacobian.to_text());
     }
 
     #[test]

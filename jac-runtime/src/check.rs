@@ -26,6 +26,19 @@ pub enum Step {
     Normal,
     /// Normal equations with weights, which are seeds: `JᵀWJ` and `JᵀWr`.
     WeightedNormal,
+    /// The diagonal of a square Jacobian.
+    Diagonal,
+    /// The diagonal of `JᵀJ`.
+    NormalDiagonal,
+}
+
+/// What normal equations are like.
+#[derive(Clone, Copy, Default)]
+pub struct Normal {
+    /// Whether `JᵀJ` is 0 above its diagonal.
+    pub lower: bool,
+    /// The weight of a residual by its square.
+    pub weight: Option<fn(f64) -> f64>,
 }
 
 /// A function that was generated beside the Jacobian. One that writes into memory of the caller is given memory full of
@@ -37,6 +50,8 @@ pub struct Other<'a> {
     pub value: bool,
     /// What it computes.
     pub steps: &'static [Step],
+    /// If it computes normal equations, what these are like.
+    pub normal: Normal,
     /// The function.
     pub run: Run<'a>,
 }
@@ -49,6 +64,8 @@ pub struct Subject<'a> {
     pub inputs: &'a [&'static str],
     /// Their values.
     pub point: Parts,
+    /// Which of them are constants of the generated functions: these stay.
+    pub fixed: &'a [bool],
     /// The distance from 1 to the next number of its floats.
     pub epsilon: f64,
     /// The function.
@@ -57,6 +74,12 @@ pub struct Subject<'a> {
     pub jacobian: Run<'a>,
     /// The others.
     pub others: &'a [Other<'a>],
+}
+
+impl Subject<'_> {
+    fn stays(&self, input: usize) -> bool {
+        self.fixed.get(input).copied().unwrap_or_default()
+    }
 }
 
 /// Something that is passed by value, to be copied if it can be.
@@ -154,9 +177,9 @@ const ENLARGED: f64 = 7.0;
 pub fn check(subject: &Subject<'_>) {
     for k in 0..=AROUND {
         let mut random = Random(k);
-        let near = |x: &f64| if k == 0 { *x } else { x + DISTANCE * random.sign() * x.abs().max(0.1) };
-        let mut near = near;
-        let point: Parts = subject.point.iter().map(|x| x.iter().map(&mut near).collect()).collect();
+        let mut near = |stays: bool, x: &f64| if k == 0 || stays { *x } else { x + DISTANCE * random.sign() * x.abs().max(0.1) };
+        let parts = subject.point.iter().enumerate();
+        let point: Parts = parts.map(|(i, x)| x.iter().map(|x| near(subject.stays(i), x)).collect()).collect();
         match At::new(subject, point) {
             Some(at) => {
                 if let Err(what) = at.compare(k) {
@@ -332,7 +355,8 @@ impl<'a> At<'a> {
         let mut random = Random(7);
         let lengths = |parts: &Parts| parts.iter().map(Vec::len).collect::<Vec<usize>>();
         let nudged = NUDGES.iter().filter_map(|part| {
-            let directions: Parts = point.iter().map(|x| x.iter().map(|_| part * random.sign()).collect()).collect();
+            let mut by = |i: usize| if subject.stays(i) { 0.0 } else { part * random.sign() };
+            let directions: Parts = point.iter().enumerate().map(|(i, x)| x.iter().map(|_| by(i)).collect()).collect();
             let moved = |(x, by): (&Vec<f64>, &Vec<f64>), side: f64| x.iter().zip(by).map(|(x, by)| x * (1.0 + side * by)).collect();
             let points = [1.0, -1.0].map(|side| point.iter().zip(&directions).map(|pair| moved(pair, side)).collect::<Parts>());
             let [above, below] = [both(&points[0])?, both(&points[1])?];
@@ -355,6 +379,11 @@ impl<'a> At<'a> {
         self.differences(&format!("{name}_jacobian"), of, &lengths, (&self.jacobian, &moved(&Parts::clone)))?;
         for other in self.subject.others {
             let (run, form) = (other.run, other.name);
+            let is_second = other.steps.len() > 1 && matches!(other.steps[1], Step::Jacobian | Step::Jvp);
+            if is_second && self.subject.fixed.contains(&true) {
+                // differences of the Jacobian need it beside the constants, too
+                continue;
+            }
             let mut random = Random(seed.wrapping_add(0x9e37_79b9));
             let mut like = |parts: &Parts| -> Parts { parts.iter().map(|x| x.iter().map(|_| random.sign()).collect()).collect() };
             let (mut tangents, cotangents) = (like(&self.point), like(&self.value));
@@ -373,6 +402,9 @@ impl<'a> At<'a> {
             let (values, rest) = results.split_at(values.min(results.len()));
             let scales: Parts = self.value.iter().map(|y| y.iter().map(|y| y.abs()).collect()).collect();
             self.same(form, "the value", values, (&self.value[..values.len()], &scales, &values_moved))?;
+            // what is like the inputs by each of them
+            let inputs: Vec<usize> = self.point.iter().map(Vec::len).collect();
+            let second = || self.nudged.iter().filter_map(|near| near.run(run, seeds)).collect::<Vec<Nudged>>();
             match other.steps {
                 [Step::Jacobian] => {
                     let scales: Parts = self.jacobian.iter().map(|j| j.iter().map(|j| j.abs()).collect()).collect();
@@ -389,32 +421,30 @@ impl<'a> At<'a> {
                     self.same(form, "the cotangent", rest, (&expected, &scales, &moved))?;
                 }
                 [Step::Jacobian, Step::Jacobian] => {
-                    let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
-                    let second = self.nudged.iter().filter_map(|near| near.run(run, seeds));
                     let of = (self.subject.jacobian, &moved(&Parts::clone)[..]);
-                    self.differences(form, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
+                    self.differences(form, of, &inputs, (rest, &second()))?;
                 }
                 [Step::Vjp, Step::Jacobian] => {
-                    let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
-                    let second = self.nudged.iter().filter_map(|near| near.run(run, seeds));
                     let pulled = |j: &Parts| self.product(j, &cotangents, true).0;
                     let gradient = |x: &[Vec<f64>], _: &[Vec<f64>]| Some(pulled(&(self.subject.jacobian)(x, &[])?));
                     let of = (&gradient as Run<'_>, &moved(&pulled)[..]);
-                    self.differences(form, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
+                    self.differences(form, of, &inputs, (rest, &second()))?;
                 }
-                [Step::Jacobian, Step::Normal | Step::WeightedNormal] => {
-                    let normal = |j: &Parts, y: &Parts| self.normal(j, y, seeds);
+                [Step::Jacobian, last @ (Step::Normal | Step::WeightedNormal | Step::Diagonal | Step::NormalDiagonal)] => {
+                    let normal = |j: &Parts, y: &Parts| match last {
+                        Step::Diagonal => self.diagonal(j),
+                        last => self.normal(j, y, (*last, seeds, other.normal)),
+                    };
                     let (expected, scales) = normal(&self.jacobian, &self.value);
                     let at = |near: &Near| (near.part, [0, 1].map(|side| normal(&near.jacobians[side], &near.values[side]).0));
                     let moved: Vec<Nudged> = self.nudged.iter().map(at).collect();
-                    self.same(form, "the normal equations", rest, (&expected, &scales, &moved))?;
+                    let what = if *last == Step::Diagonal { "the diagonal" } else { "the normal equations" };
+                    self.same(form, what, rest, (&expected, &scales, &moved))?;
                 }
                 [Step::Jacobian, Step::Jvp] => {
-                    let lengths: Vec<usize> = self.point.iter().map(Vec::len).collect();
-                    let second = self.nudged.iter().filter_map(|near| near.run(run, seeds));
                     let gradient = |step: &[Vec<f64>], _: &[Vec<f64>]| (self.subject.jacobian)(&self.beside(&tangents, step[0][0]), &[]);
                     let of = (&gradient as Run<'_>, &moved(&Parts::clone)[..]);
-                    self.along_a_line().differences(form, of, &lengths, (rest, &second.collect::<Vec<_>>()))?;
+                    self.along_a_line().differences(form, of, &inputs, (rest, &second()))?;
                 }
                 steps => return Err(format!("`{form}`: nothing is known of the steps {steps:?}")),
             }
@@ -537,11 +567,22 @@ impl<'a> At<'a> {
         (sums, scales)
     }
 
-    /// `JᵀWJ` by pairs of inputs and `JᵀWr` by inputs, and the sums of the absolute values of their terms. Without weights
-    /// these are 1.
-    fn normal(&self, jacobian: &Parts, value: &Parts, weights: &Parts) -> (Parts, Parts) {
+    /// The diagonal of the Jacobian's one block, and the absolute values.
+    fn diagonal(&self, jacobian: &Parts) -> (Parts, Parts) {
+        let diagonal: Vec<f64> = jacobian[0].iter().step_by(self.point[0].len() + 1).copied().collect();
+        let sizes = diagonal.iter().map(|x| x.abs()).collect();
+        (alloc::vec![diagonal], alloc::vec![sizes])
+    }
+
+    /// `JᵀWJ` by pairs of inputs and `JᵀWr` by inputs, or the diagonals of `JᵀWJ`, and the sums of the absolute values of their
+    /// terms. The weights are given, those of the loss, or 1.
+    fn normal(&self, jacobian: &Parts, value: &Parts, (step, weights, how): (Step, &Parts, Normal)) -> (Parts, Parts) {
         let inputs = self.point.len();
-        let weight = |o: usize, row: usize| weights.get(o).map_or(1.0, |w| w[row]);
+        let weight = |o: usize, row: usize| match (weights.get(o), how.weight) {
+            (Some(weights), _) => weights[row],
+            (None, Some(weight)) => weight(value[o][row] * value[o][row]),
+            (None, None) => 1.0,
+        };
         let total = |factor: &dyn Fn(usize, usize) -> f64| {
             let rows = value.iter().enumerate().flat_map(|(o, y)| (0..y.len()).map(move |row| (o, row)));
             rows.map(|(o, row)| weight(o, row) * factor(o, row)).fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()))
@@ -550,8 +591,17 @@ impl<'a> At<'a> {
         let columns = |i: usize| 0..self.point[i].len();
         let square = |i: usize, j: usize| {
             let entries = columns(i).flat_map(|k| columns(j).map(move |l| (k, l)));
-            entries.map(|(k, l)| total(&|o, row| entry(o, row, i, k) * entry(o, row, j, l))).unzip::<f64, f64, Vec<f64>, Vec<f64>>()
+            let is_there = |k: usize, l: usize| !how.lower || (j, l) <= (i, k);
+            let all = entries.map(|(k, l)| match is_there(k, l) {
+                true => total(&|o, row| entry(o, row, i, k) * entry(o, row, j, l)),
+                false => (0.0, 0.0),
+            });
+            all.unzip::<f64, f64, Vec<f64>, Vec<f64>>()
         };
+        if step == Step::NormalDiagonal {
+            let square = |i: usize| columns(i).map(|k| total(&|o, row| entry(o, row, i, k) * entry(o, row, i, k))).unzip();
+            return (0..inputs).map(square).unzip();
+        }
         let product = |i: usize| columns(i).map(|k| total(&|o, row| entry(o, row, i, k) * value[o][row])).unzip();
         let squares = (0..inputs).flat_map(|i| (0..inputs).map(move |j| (i, j))).map(|(i, j)| square(i, j));
         squares.chain((0..inputs).map(product)).unzip()

@@ -38,7 +38,7 @@ pub mod lanes;
 pub mod __private {
     //! What generated code calls. Of one version with the macro, and no part of the interface.
 
-    pub use crate::check::{beside, check, fill, fill_all, flat, Copied, OfClone, OfOthers, Other, Run, Step, Subject};
+    pub use crate::check::{beside, check, fill, fill_all, flat, Copied, Normal, OfClone, OfOthers, Other, Run, Step, Subject};
     use alloc::vec::Vec;
     use core::ops::{Add, Mul};
 

@@ -2,7 +2,7 @@
 #![allow(clippy::needless_range_loop, clippy::op_ref)] // functions as users write them
 
 use crate::{common, corpus};
-use jac_runtime::__private::{check, Other, Run, Step, Subject};
+use jac_runtime::__private::{check, Normal, Other, Run, Step, Subject};
 use jac_runtime::check;
 use jac_runtime::jacobian;
 use ndarray::{array, s, Array1, Array2, ArrayView1, ArrayView2};
@@ -142,7 +142,7 @@ fn what_cannot_be_checked_says_why() {
 }
 
 fn other<'a>(name: &'static str, value: bool, steps: &'static [Step], run: Run<'a>) -> Other<'a> {
-    Other { name, value, steps, run }
+    Other { name, value, steps, normal: Normal::default(), run }
 }
 
 /// `f(x, y) = (x₀·y, x₁²)` with one derivative that is wrong by a factor, from one of the functions.
@@ -156,6 +156,7 @@ fn wrong(which: &str, factor: f64) -> String {
             name: "f",
             inputs: &["x", "y"],
             point: vec![vec![0.3, 0.7], vec![1.2]],
+            fixed: &[],
             epsilon: f64::EPSILON,
             value: &|x, _| Some(value(x)),
             jacobian: &|x, _| Some(jacobian(x, j)),
@@ -198,6 +199,7 @@ fn a_wrong_hessian_fails() {
             name: "f",
             inputs: &["x"],
             point: vec![vec![0.5]],
+            fixed: &[],
             epsilon: f64::EPSILON,
             value: &|x, _| Some(vec![vec![x[0][0].powi(3)]]),
             jacobian: &|x, _| Some(vec![vec![3.0 * x[0][0] * x[0][0]]]),
@@ -216,7 +218,7 @@ fn where_no_input_can_move_values_are_roughly_the_same() {
         let (name, point, epsilon) = ("f", vec![vec![]], f64::EPSILON);
         let run = || {
             let (value, jacobian): (Run<'_>, Run<'_>) = (&|_, _| Some(vec![vec![1.469149289903604]]), &|_, _| Some(vec![vec![]]));
-            check(&Subject { name, inputs: &["x"], point: point.clone(), epsilon, value, jacobian, others: &others });
+            check(&Subject { name, inputs: &["x"], point: point.clone(), fixed: &[], epsilon, value, jacobian, others: &others });
         };
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_ok()
     };
@@ -234,6 +236,7 @@ fn verdict((_, f, derivative, _): &Row, x: f64, change: fn(f64) -> f64) -> Optio
             name: "f",
             inputs: &["x"],
             point: vec![vec![x]],
+            fixed: &[],
             epsilon: f64::EPSILON,
             value: &|x, _| Some(vec![vec![f(x[0][0])]]),
             jacobian: &|x, _| Some(vec![vec![change(derivative(x[0][0]))]]),
@@ -283,6 +286,7 @@ fn what_has_no_digits_is_not_compared() {
                 name: "f",
                 inputs: &["x"],
                 point: vec![vec![0.4]],
+                fixed: &[],
                 epsilon: f64::EPSILON,
                 value: &|x, _| Some(vec![vec![noise(x[0][0])]]),
                 jacobian: &|x, _| Some(vec![vec![slope(x[0][0])]]),
@@ -329,6 +333,7 @@ fn what_cancels_is_compared_with_what_cancelled() {
                 name: "f",
                 inputs: &["x"],
                 point: vec![vec![0.3]],
+                fixed: &[],
                 epsilon: f64::EPSILON,
                 value: &|_, _| Some(vec![vec![1.0]]),
                 jacobian: &|_, _| Some(vec![vec![0.0]]),

@@ -57,7 +57,7 @@ fn close(case: &Case, what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) 
 #[test]
 fn products_are_the_jacobian_times_a_vector() {
     for case in corpus::cases() {
-        let stages = stages(&case, "jvp, vjp");
+        let stages = stages(&case, "jvp, vjp, pushforward, pullback");
         let mut random = Random(case.name.len() as u64);
         let mut vector = |n: usize| (0..n).map(|_| 2.0 * random.unit() - 1.0).collect::<Vec<f64>>();
         for seed in 0..2 {
@@ -83,13 +83,13 @@ fn products_are_the_jacobian_times_a_vector() {
                 }
             }
             let tolerance = if case.single { 1e-5 } else { 1e-11 };
-            for (form, seeds, expected) in
-                [("jvp", &tangents, forward.concat()), ("vjp", &cotangents, backward.into_values().collect::<Vec<_>>().concat())]
-            {
+            let (forward, backward) = (forward.concat(), backward.into_values().collect::<Vec<_>>().concat());
+            for (form, alone, seeds, expected) in [("jvp", "pushforward", &tangents, forward), ("vjp", "pullback", &cotangents, backward)] {
                 let ours = product(&case, derived(&stages, form), &x, seeds);
                 let (values, products) = ours.split_at(value.len());
                 close(&case, &format!("{form}: value"), &values.concat(), &value.concat(), tolerance);
                 close(&case, form, &products.concat(), &expected, tolerance);
+                close(&case, alone, &product(&case, derived(&stages, alone), &x, seeds).concat(), &expected, tolerance);
             }
         }
     }
@@ -99,7 +99,7 @@ fn products_are_the_jacobian_times_a_vector() {
 fn normal_equations_are_products_of_the_jacobian() {
     let mut checked = 0;
     for case in corpus::cases() {
-        let Some(stages) = small(&case, "normal, weighted_normal, pushforward, pullback") else { continue };
+        let Some(stages) = small(&case, "normal, weighted_normal, normal_diagonal") else { continue };
         checked += 1;
         let x = point(&case, 0);
         let value = (case.value)(&x);
@@ -140,16 +140,60 @@ fn normal_equations_are_products_of_the_jacobian() {
                 close(&case, form, found, &expected, tolerance);
             }
         }
-        let pulled: Vec<Vec<f64>> =
-            (0..inputs).map(|i| (0..columns(i)).map(|k| total(true, &|o, row| entry(o, row, i, k))).collect()).collect();
-        close(&case, "pullback", &product(&case, derived(&stages, "pullback"), &x, &weights).concat(), &pulled.concat(), tolerance);
-        let tangents = like(&pulled);
-        let along =
-            |o: usize, row: usize| (0..inputs).map(|i| (0..columns(i)).map(|k| entry(o, row, i, k) * tangents[i][k]).sum::<f64>()).sum();
-        let pushed: Vec<f64> = value.iter().enumerate().flat_map(|(o, y)| (0..y.len()).map(move |row| along(o, row))).collect();
-        close(&case, "pushforward", &product(&case, derived(&stages, "pushforward"), &x, &tangents).concat(), &pushed, tolerance);
+        for (i, found) in product(&case, derived(&stages, "normal_diagonal"), &x, &[]).iter().enumerate() {
+            let expected: Vec<f64> = (0..columns(i)).map(|k| total(false, &|o, row| entry(o, row, i, k).powi(2))).collect();
+            close(&case, "normal_diagonal", found, &expected, tolerance);
+        }
     }
     assert!(checked > 300, "only {checked} functions are small enough");
+}
+
+/// Of every fourth function: with a loss, of the lower triangle alone.
+#[test]
+fn lower_triangles_with_a_loss_are_those_with_its_weights() {
+    let mut checked = 0;
+    for case in corpus::cases().into_iter().step_by(4) {
+        let Some(weighted) = small(&case, "weighted_normal") else { continue };
+        let Some(stages) = small(&case, "normal, lower, loss = cauchy(0.5)") else { continue };
+        checked += 1;
+        let x = point(&case, 0);
+        let value = (case.value)(&x);
+        let weights: Vec<Vec<f64>> = value.iter().map(|y| y.iter().map(|r| 1.0 / (1.0 + r * r / 0.25)).collect()).collect();
+        let ours = product(&case, derived(&stages, "normal"), &x, &[]);
+        let whole = product(&case, derived(&weighted, "weighted_normal"), &x, &weights);
+        let (tolerance, inputs) = (if case.single { 1e-4 } else { 1e-10 }, stages.jacobian.wrt.len());
+        for (k, (found, expected)) in ours.iter().zip(&whole).enumerate() {
+            let mut expected = expected.clone();
+            // behind the values come the blocks of each input with each
+            if let Some(block) = k.checked_sub(value.len()).filter(|block| *block < inputs * inputs) {
+                let (i, j) = (block / inputs, block % inputs);
+                let columns = ours[value.len() + inputs * inputs + j].len().max(1);
+                expected.iter_mut().enumerate().filter(|(at, _)| (i, at / columns) < (j, at % columns)).for_each(|(_, e)| *e = 0.0);
+            }
+            close(&case, "lower", found, &expected, tolerance);
+        }
+    }
+    assert!(checked > 75, "only {checked} functions are small enough");
+}
+
+#[test]
+fn the_diagonal_of_a_square_jacobian_is_its_diagonal() {
+    let mut checked = 0;
+    for case in corpus::cases() {
+        let read = crate::common::stages(&case).primal;
+        let shape = |t: &Tensor| read.info(*t).shape.clone();
+        if !matches!((read.outputs.as_slice(), read.wrt.as_slice()), ([y], [x]) if shape(y) == shape(x)) {
+            continue;
+        }
+        let Some(stages) = small(&case, "jacobian_diagonal") else { continue };
+        checked += 1;
+        let x = point(&case, 0);
+        let block = blocks(&case, &stages, &x).swap_remove(0).2;
+        let ours = product(&case, derived(&stages, "jacobian_diagonal"), &x, &[]).swap_remove(0);
+        let expected: Vec<f64> = block.iter().step_by(ours.len() + 1).copied().collect();
+        close(&case, "diagonal", &ours, &expected, if case.single { 1e-4 } else { 1e-11 });
+    }
+    assert!(checked > 20, "only {checked} functions have a square Jacobian");
 }
 
 #[test]
@@ -456,6 +500,96 @@ fn residuals(t: &[f64], y: &[f64], a: f64, b: f64) -> Vec<f64> {
 #[jacobian(into, strict, normal, weighted_normal, pullback)]
 fn pair(x: [f64; 2], m: &Array2<f64>) -> Option<([f64; 2], Array1<f64>)> {
     Some(([x[0] * x[1], x[0].sin()], m.dot(&array![x[0], x[1]])))
+}
+
+/// A curve with an outlier among the data, by robust steps.
+#[jacobian(wrt(p), into, loss = geman_mcclure(0.1), lower, normal, normal_diagonal)]
+fn robust(p: &[f64; 2], t: &[f64], y: &[f64]) -> Vec<f64> {
+    t.iter().zip(y).map(|(t, y)| p[0] * (p[1] * t).exp() - y).collect()
+}
+
+#[jacobian(wrt(x), update, loss = huber(0.3), normal, jacobian_diagonal, normal_diagonal)]
+fn diffusion(x: &Array1<f64>, k: f64) -> Array1<f64> {
+    let n = x.len();
+    Array1::from_shape_fn(n, |i| {
+        let left = if i > 0 { x[i - 1] } else { 0.0 };
+        let right = if i + 1 < n { x[i + 1] } else { 0.0 };
+        x[i] * x[i] + k * (left - 2.0 * x[i] + right)
+    })
+}
+
+/// A rotation by `q`, moved by the tangent `xi`: the derivative is by that, at 0.
+#[jacobian(value, into, wrt(xi), at(xi = 0), jvp, vjp, normal)]
+fn moved(q: &[f64; 4], xi: &[f64; 3], v: &[f64; 3]) -> [f64; 3] {
+    let n = (xi[0] * xi[0] + xi[1] * xi[1] + xi[2] * xi[2]).sqrt();
+    let s = if n < 1e-8 { 0.5 } else { (0.5 * n).sin() / n };
+    let d = [(0.5 * n).cos(), s * xi[0], s * xi[1], s * xi[2]];
+    let w = q[0] * d[0] - q[1] * d[1] - q[2] * d[2] - q[3] * d[3];
+    let x = q[0] * d[1] + q[1] * d[0] + q[2] * d[3] - q[3] * d[2];
+    let y = q[0] * d[2] - q[1] * d[3] + q[2] * d[0] + q[3] * d[1];
+    let z = q[0] * d[3] + q[1] * d[2] - q[2] * d[1] + q[3] * d[0];
+    let (a, b, c) = (2.0 * (y * v[2] - z * v[1]), 2.0 * (z * v[0] - x * v[2]), 2.0 * (x * v[1] - y * v[0]));
+    [v[0] + w * a + y * c - z * b, v[1] + w * b + z * a - x * c, v[2] + w * c + x * b - y * a]
+}
+
+#[jacobian(wrt(x, s), at(s = [1.0, -2.0]), hessian)]
+fn scaled(x: &Array1<f64>, s: [f64; 2]) -> f64 {
+    x.iter().map(|x| (s[0] * x).sin() * s[1] * s[1]).sum::<f64>()
+}
+
+#[test]
+fn robust_steps_fit_a_curve_in_spite_of_an_outlier() {
+    let t: Vec<f64> = (0..20).map(|k| 0.1 * f64::from(k)).collect();
+    let mut y: Vec<f64> = t.iter().map(|t| 1.5 * (-0.7 * t).exp()).collect();
+    y[7] += 3.0;
+    let mut p = [1.45, -0.65];
+    for _ in 0..40 {
+        let (_, [[aa, upper], [ba, bb]], [ga, gb]) = robust_normal(&p, &t, &y);
+        assert_eq!(upper, 0.0);
+        let det = aa * bb - ba * ba;
+        p = [p[0] - (bb * ga - ba * gb) / det, p[1] - (aa * gb - ba * ga) / det];
+    }
+    assert!((p[0] - 1.5).abs() < 1e-3 && (p[1] + 0.7).abs() < 1e-3, "{p:?}");
+}
+
+#[test]
+fn diagonals_losses_and_constants_agree_as_emitted() {
+    jac_runtime::check!(robust, &[1.4, -0.6], &[0.1, 0.5, 1.5], &[1.0, 3.0, -0.25]);
+    for x in [array![], array![0.4], array![0.4, -1.2, 0.7, 2.0]] {
+        jac_runtime::check!(diffusion, &x, 0.3);
+        assert_eq!(diffusion_jacobian_diagonal(&x, 0.3), diffusion_jacobian(&x, 0.3).diag());
+    }
+    let (q, v) = ([0.5, -0.5, 0.5, 0.5], [0.3, -1.0, 2.0]);
+    jac_runtime::check!(moved, &q, &[0.0; 3], &v);
+    let j = moved_jacobian(&q, &v);
+    let step = 1e-6;
+    for k in 0..3 {
+        let at = |by: f64| moved(&q, &std::array::from_fn(|i| if i == k { by } else { 0.0 }), &v);
+        let (up, down) = (at(step), at(-step));
+        assert!((0..3).all(|i| ((up[i] - down[i]) / (2.0 * step) - j[i][k]).abs() < 1e-8), "{j:?}");
+    }
+    jac_runtime::check!(scaled, &array![0.2, -0.7], [1.0, -2.0]);
+    let ((hxx, _), (_, hss)) = scaled_hessian(&array![0.5]);
+    assert!((hxx[[0, 0]] + 4.0 * 0.5_f64.sin()).abs() < 1e-12);
+    assert!((hss[1][1] - 2.0 * 0.5_f64.sin()).abs() < 1e-12);
+}
+
+#[test]
+fn constants_that_divide_by_zero_are_an_error() {
+    let text = |options: &str, body: &str| {
+        let item = format!("fn f(xi: &[f64; 2], x: f64) -> f64 {{ {body} }}");
+        let found = compile(options, &item).diagnostics;
+        found.iter().map(jac_core::diag::Diagnostic::text).collect::<String>()
+    };
+    let unguarded = text("wrt(xi), at(xi = 0)", "x * xi[0].sin() / xi[0]");
+    assert!(unguarded.starts_with("no derivative at these constants: a division by 0\nhelp: where it has a limit"), "{unguarded}");
+    assert_eq!(text("wrt(xi), at(xi = [0.5, 0])", "x * xi[0].sin() / xi[0] + xi[1]"), "");
+    assert!(text("at(xi = [1, 2, 3])", "x * xi[0]").starts_with("3 numbers for `xi`, which has 2"));
+    assert!(text("at(y = 0)", "x * xi[0]").starts_with("no parameter named `y`"));
+    assert!(text("strict, at(xi = 0)", "x * xi[0]").starts_with("`at` beside `strict`"));
+    assert!(text("normal, loss = tukeys(1.0)", "x * xi[0]").starts_with("no loss named `tukeys`"));
+    assert!(text("weighted_normal, loss = tukey(1.0)", "x * xi[0]").starts_with("`weighted_normal` beside `loss`"));
+    assert!(text("jacobian_diagonal", "x * xi[0]").starts_with("the diagonal of a Jacobian that is not square"));
 }
 
 #[test]

@@ -3,9 +3,10 @@
 //! Before: a program that verifies. After: its Jacobian's blocks are defined, of shape
 //! `output.shape ++ input.shape`, beside what they need. Programs of known lengths, unrolled to
 //! scalars, go through [`elimination`]; others through [`definitions`]. [`products`] are derivatives of
-//! other programs, and [`normal`] equations are made of a derivative. Lengths, which have no derivative where they are 0, are known to `norms`; [`second`] says of what
+//! other programs, and [`normal`] equations are made of a derivative; [`at`] puts constants in the place of inputs. Lengths, which have no derivative where they are 0, are known to `norms`; [`second`] says of what
 //! second derivatives are taken.
 
+pub mod at;
 pub mod definitions;
 pub mod elimination;
 pub mod normal;

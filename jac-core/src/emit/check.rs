@@ -15,6 +15,7 @@ pub fn name(function: &Ident) -> Ident {
 
 /// Generates it; `associated` says whether the function stands in an `impl`. `body` is that of a stub.
 pub fn function(interface: &Interface, associated: bool, body: Option<&TokenStream>) -> TokenStream {
+    let interface = &interface.as_written();
     let sig = &interface.item.sig;
     let (name, vis, attributes) = (name(&sig.ident), &interface.item.vis, attributes(interface));
     let (generics, _, condition) = sig.generics.split_for_impl();
@@ -53,7 +54,16 @@ impl Check<'_> {
         };
         let inputs = self.inputs();
         let names = inputs.iter().map(|p| p.ident.to_string());
+        let fixed = inputs.iter().map(|p| self.interface.at.iter().any(|at| at.param.ident == p.ident));
         let point = inputs.iter().map(|p| {
+            if let Some(at) = self.interface.at.iter().find(|at| at.param.ident == p.ident) {
+                let (values, ident) = (&at.values, &p.ident);
+                let count = count(ty(p), &quote!(#ident));
+                return match values.as_slice() {
+                    [x] => quote!(::std::vec![#x; #count]),
+                    all => quote!(::std::vec![#(#all),*]),
+                };
+            }
             let (ident, ty) = (&p.ident, ty(p));
             let elements = if matches!((ty, &p.kind), (Ty::Scalar, ParamKind::Float(_, _, true))) {
                 quote!(::core::iter::once(#ident))
@@ -65,6 +75,20 @@ impl Check<'_> {
         let value = self.value(&quote!(::core::option::Option::None));
         let [first, others @ ..] = self.interface.requests.as_slice() else { return TokenStream::new() };
         let jacobian = self.generated(*first);
+        let lower = self.interface.normal.lower;
+        let weight = match self.interface.normal.loss {
+            Some((loss, scale)) => {
+                let code: TokenStream = loss.code.parse().expect("tokens");
+                quote!(::core::option::Option::Some({
+                    fn weight(s: ::core::primitive::f64) -> ::core::primitive::f64 {
+                        let c: ::core::primitive::f64 = #scale;
+                        #code
+                    }
+                    weight
+                }))
+            }
+            None => quote!(::core::option::Option::None),
+        };
         // tests compare batches with the functions of a point
         let others = others.iter().filter(|request| !request.is_batch()).map(|request| {
             let (run, name, value) = (self.generated(*request), format!("{function}_{}", request.suffix()), request.form.value);
@@ -74,6 +98,7 @@ impl Check<'_> {
                     name: #name,
                     value: #value,
                     steps: &[#(#runtime::__private::Step::#steps),*],
+                    normal: #runtime::__private::Normal { lower: #lower, weight: #weight },
                     run: &|#x: &[::std::vec::Vec<::core::primitive::f64>], #seeds: &[::std::vec::Vec<::core::primitive::f64>]| { #run },
                 },
             }
@@ -87,6 +112,7 @@ impl Check<'_> {
                 name: #function,
                 inputs: &[#(#names),*],
                 point: ::std::vec![#(#point),*],
+                fixed: &[#(#fixed),*],
                 epsilon: #epsilon,
                 value: &|#x: &[::std::vec::Vec<::core::primitive::f64>], #seeds: &[::std::vec::Vec<::core::primitive::f64>]| {
                     #value
@@ -109,8 +135,7 @@ impl Check<'_> {
 
     /// The parameters that it is differentiated by, in their order.
     fn inputs(&self) -> Vec<&Param> {
-        let of = |x| self.interface.params.iter().find(|p| matches!(&p.kind, ParamKind::Float(_, t, _) if t == x));
-        self.interface.wrt.iter().filter_map(of).collect()
+        self.interface.differentiated().collect()
     }
 
     /// Copies of what the function is given, of which the inputs are those at the point.
@@ -146,6 +171,7 @@ impl Check<'_> {
     /// The arguments: of the function itself, or without out-parameters.
     fn arguments(&self, own: bool) -> Vec<TokenStream> {
         let inputs = self.inputs();
+        let is_fixed = |p: &Param| !own && self.interface.at.iter().any(|at| at.param.ident == p.ident);
         let argument = |(k, p): (usize, &Param)| match &p.kind {
             ParamKind::Out(..) => own.then(|| lent(p, &holder(k), true)),
             _ if inputs.iter().any(|q| q.ident == p.ident) => Some(lent(p, &holder(k), false)),
@@ -154,7 +180,7 @@ impl Check<'_> {
                 Some(if is_reference(p) { quote!(#ident) } else { copied })
             }
         };
-        self.interface.params.iter().enumerate().filter_map(argument).collect()
+        self.interface.params.iter().enumerate().filter(|(_, p)| !is_fixed(p)).filter_map(argument).collect()
     }
 
     /// A copy of what is passed by value; at run time it is said if there is none.
@@ -254,7 +280,7 @@ impl Check<'_> {
         let mut seed = || given.next().unwrap_or_default();
         for step in request.form.steps {
             match step {
-                Step::Jacobian | Step::Normal => {}
+                Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal => {}
                 Step::Jvp => {
                     for p in self.inputs() {
                         let k = seed();
@@ -310,6 +336,12 @@ impl Check<'_> {
 /// The copy of a parameter.
 fn holder(k: usize) -> Ident {
     local(&format!("__h{k}"))
+}
+
+/// How many elements there are.
+fn count(ty: &Ty, place: &TokenStream) -> TokenStream {
+    let elements = elements(ty, place, false);
+    quote!(#elements.count())
 }
 
 fn is_reference(p: &Param) -> bool {

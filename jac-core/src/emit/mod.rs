@@ -76,10 +76,9 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
     let mut seed = || seeds.next().expect("there is no end");
     for step in request.form.steps {
         let params = match step {
-            Step::Jacobian => Vec::new(),
+            Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal => Vec::new(),
             Step::Jvp => tangents(&interface, &mut seed),
             Step::Vjp => like_outputs(&interface, "cotangent", &mut seed),
-            Step::Normal => Vec::new(),
             Step::WeightedNormal => like_outputs(&interface, "weights", &mut seed),
         };
         interface.params.extend(params);
@@ -128,14 +127,13 @@ fn free_name(interface: &Interface, stem: &str) -> Ident {
 }
 
 fn tangents(interface: &Interface, seed: &mut dyn FnMut() -> Tensor) -> Vec<Param> {
-    let input = |x: &Tensor| interface.params.iter().find(|p| matches!(&p.kind, ParamKind::Float(_, t, _) if t == x));
     let mut tangent = |p: &Param| {
         let ParamKind::Float(ty, _, reference) = &p.kind else { return None };
         let stem = p.ident.to_string();
         let ident = free_name(interface, &format!("{}_tangent", stem.trim_start_matches("r#")));
         Some(Param { ident, ty: p.ty.clone(), kind: ParamKind::Float(ty.clone(), seed(), *reference), source: None })
     };
-    interface.wrt.iter().filter_map(input).filter_map(&mut tangent).collect()
+    interface.differentiated().filter_map(&mut tangent).collect()
 }
 
 /// Parameters with the types of the results.

@@ -1,7 +1,7 @@
 //! The types of generated functions.
 
 use super::local;
-use crate::interface::{Form, Interface, ParamKind, Request, Step, Ty};
+use crate::interface::{Form, Interface, Param, ParamKind, Request, Step, Ty};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
@@ -24,7 +24,7 @@ impl Parts {
         form.steps.iter().fold(results, |groups, step| match step {
             Step::Jacobian => groups.into_iter().map(|parts| parts.each(&|y| by_input(&|x| block(y, x)))).collect(),
             Step::Jvp => groups,
-            Step::Vjp => vec![like_inputs()],
+            Step::Vjp | Step::Diagonal | Step::NormalDiagonal => vec![like_inputs()],
             Step::Normal | Step::WeightedNormal => vec![by_input(&|a| by_input(&|b| block(a, b))), like_inputs()],
         })
     }
@@ -180,16 +180,11 @@ pub(super) fn tuple(items: Vec<TokenStream>, tuple: bool) -> TokenStream {
 }
 
 fn differentiated(interface: &Interface) -> Vec<Ty> {
-    interface
-        .wrt
-        .iter()
-        .filter_map(|t| {
-            interface.params.iter().find_map(|p| match &p.kind {
-                ParamKind::Float(ty, tensor, _) if tensor == t => Some(ty.clone()),
-                _ => None,
-            })
-        })
-        .collect()
+    let ty = |p: &Param| match &p.kind {
+        ParamKind::Float(ty, ..) => Some(ty.clone()),
+        _ => None,
+    };
+    interface.differentiated().filter_map(ty).collect()
 }
 
 /// The shape law: the axes of the output, then those of the input.

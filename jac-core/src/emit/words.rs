@@ -16,6 +16,13 @@ pub fn docs(interface: &Interface, request: Request, program: &Program, report: 
     let by: Vec<String> = interface.wrt.iter().map(|t| format!("`{}`", program.info(*t).name)).collect();
     let first = request.form.doc.replace("{f}", &f.to_string()).replace("{by}", &by.join(", "));
     let mut lines = vec![first];
+    if !interface.at.is_empty() {
+        let constants = interface.at.iter().map(|at| match at.values.as_slice() {
+            [x] => format!("`{} = {x}`", at.param.ident),
+            all => format!("`{} = {all:?}`", at.param.ident),
+        });
+        lines.push(format!("At {}.", constants.collect::<Vec<String>>().join(", ")));
+    }
     let value = request.form.value.then_some("value");
     if !request.returns() {
         let names: Vec<String> = value.into_iter().chain(request.form.names.iter().copied()).map(|name| format!("`{name}`")).collect();

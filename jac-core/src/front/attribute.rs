@@ -2,7 +2,8 @@
 
 use crate::diag::{did_you_mean, Diagnostics};
 use crate::effort::Effort;
-use crate::interface::{Form, Request, Results, FORMS};
+use crate::interface::{Form, Normal, Request, Results, FORMS};
+use crate::ops::LOSSES;
 use proc_macro2::TokenStream;
 use quote::{quote, ToTokens};
 use syn::parse::{ParseStream, Parser};
@@ -33,6 +34,10 @@ pub struct Options {
     pub results: Vec<Results>,
     /// Where batches are asked for, and the parameters that differ from point to point, if named.
     pub batch: Option<(proc_macro2::Span, Option<Vec<Ident>>)>,
+    /// The parameters that are set to constants, with the numbers of each.
+    pub at: Vec<(Ident, Vec<f64>)>,
+    /// What normal equations are like.
+    pub normal: Normal,
     /// How hard to simplify.
     pub effort: Effort,
     /// Where it is asked that nothing is reassociated.
@@ -42,12 +47,15 @@ pub struct Options {
 }
 
 /// The options that ask for no form, each with an example.
-const OPTIONS: [(&str, &str); 8] = [
+const OPTIONS: [(&str, &str); 11] = [
     ("wrt", "wrt(x, y)"),
     ("into", "into"),
     ("update", "update"),
     ("batch", "batch(x, y)"),
     ("shape", "shape(x = [n, 3])"),
+    ("at", "at(xi = 0)"),
+    ("loss", "loss = huber(1.0)"),
+    ("lower", "lower"),
     ("strict", "strict"),
     ("effort", "effort = \"high\""),
     ("crate", "crate = path::to::jac_runtime"),
@@ -72,6 +80,8 @@ pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
         forms: Vec::new(),
         results: Vec::new(),
         batch: None,
+        at: Vec::new(),
+        normal: Normal::default(),
         effort: Effort::Default,
         strict: None,
         runtime: quote!(::jac_runtime),
@@ -124,6 +134,39 @@ fn option(
             options.results.extend([Results::Batched, Results::Columns]);
             let named = if input.peek(syn::token::Paren) { names(input, name, span, diagnostics)? } else { None };
             options.batch = Some((span, named));
+        }
+        "lower" => options.normal.lower = true,
+        "at" => {
+            let content;
+            parenthesized!(content in input);
+            while !content.is_empty() {
+                let param: Ident = content.parse()?;
+                content.parse::<Token![=]>()?;
+                let mut values = Vec::new();
+                numbers(&content, &mut values)?;
+                options.at.push((param, values));
+                if !content.is_empty() {
+                    content.parse::<Token![,]>()?;
+                }
+            }
+        }
+        "loss" => {
+            input.parse::<Token![=]>()?;
+            let name: Ident = input.parse()?;
+            let content;
+            parenthesized!(content in input);
+            let scale = number(&content)?;
+            match LOSSES.iter().find(|loss| name == loss.name) {
+                Some(loss) if scale > 0.0 && scale.is_finite() => options.normal.loss = Some((loss, scale)),
+                Some(_) => {
+                    diagnostics.error(name.span(), "the scale of a loss is a positive number").help("write `loss = huber(1.0)`");
+                }
+                None => {
+                    let names: Vec<String> = LOSSES.iter().map(|loss| format!("`{}`", loss.name)).collect();
+                    let error = diagnostics.error(name.span(), format!("no loss named `{name}`"));
+                    error.help(format!("the losses are {}; of any other, pass the weights to `weighted_normal`", names.join(", ")));
+                }
+            }
         }
         "wrt" => options.wrt = names(input, name, span, diagnostics)?.or(options.wrt.take()),
         "shape" => {
@@ -205,6 +248,34 @@ fn names(input: ParseStream, option: &str, span: proc_macro2::Span, diagnostics:
         diagnostics.error(span, format!("`{option}()` names no parameter")).help(format!("leave it out {all}"));
     }
     Ok(Some(names))
+}
+
+/// A literal, or an array of those or of arrays.
+fn numbers(input: ParseStream, out: &mut Vec<f64>) -> syn::Result<()> {
+    if !input.peek(syn::token::Bracket) {
+        out.push(number(input)?);
+        return Ok(());
+    }
+    let content;
+    bracketed!(content in input);
+    while !content.is_empty() {
+        numbers(&content, out)?;
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    Ok(())
+}
+
+/// A literal, which may be negative.
+fn number(input: ParseStream) -> syn::Result<f64> {
+    let sign = if input.parse::<Option<Token![-]>>()?.is_some() { -1.0 } else { 1.0 };
+    let value: f64 = if input.peek(syn::LitInt) {
+        input.parse::<syn::LitInt>()?.base10_parse()?
+    } else {
+        input.parse::<syn::LitFloat>()?.base10_parse()?
+    };
+    Ok(sign * value)
 }
 
 impl syn::parse::Parse for AxisLength {

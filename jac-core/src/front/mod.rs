@@ -64,9 +64,15 @@ pub fn read(attribute: TokenStream, item: &syn::ItemFn, helpers: &Helpers, diagn
     if let Some(span) = options.strict {
         signature::callable(&interface, span, diagnostics);
     }
-    if !diagnostics.is_empty() {
-        return Function { interface, program: None };
+    let mut read = None;
+    if diagnostics.is_empty() {
+        read = body::read(&mut interface, program.clone(), lengths, types, helpers, diagnostics);
     }
-    let program = body::read(&mut interface, program, lengths, types, helpers, diagnostics);
+    let known = read.as_ref().unwrap_or(&program);
+    signature::fix(&options, &mut interface, known, diagnostics);
+    if read.is_some() {
+        signature::forms(&options, known, diagnostics);
+    }
+    let program = read.filter(|_| diagnostics.is_empty());
     Function { interface, program }
 }

@@ -4,8 +4,8 @@ use super::attribute::Options;
 use super::lengths::Lengths;
 use super::types::{first_type, new_size, strip, Seen, Types};
 use crate::diag::{did_you_mean, Diagnostics};
-use crate::interface::{Generic, Interface, Param, ParamKind, Ty, Wrapper};
-use crate::ir::{Program, Role, SizeKind};
+use crate::interface::{At, Generic, Interface, Param, ParamKind, Step, Ty, Wrapper};
+use crate::ir::{Affine, Program, Role, SizeKind, Tensor};
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, ToTokens};
 use syn::spanned::Spanned;
@@ -95,11 +95,65 @@ pub fn read(
         requests: options.requests(),
         varied,
         batch: options.batch.as_ref().map(|(span, _)| *span),
+        at: Vec::new(),
+        normal: options.normal,
         effort: options.effort,
         strict: options.strict.is_some(),
         associated: false,
     };
     (interface, types)
+}
+
+/// Takes the parameters that are set to constants out of those of the generated functions.
+pub(super) fn fix(options: &Options, interface: &mut Interface, program: &Program, diagnostics: &mut Diagnostics) {
+    let named = |name: &syn::Ident| interface.params.iter().position(|p| p.ident == *name);
+    let mut fixed: Vec<At> = Vec::new();
+    for (name, values) in &options.at {
+        let Some((place, param)) = named(name).map(|k| (k, interface.params[k].clone())) else {
+            diagnostics.error(name.span(), format!("no parameter named `{name}`"));
+            continue;
+        };
+        let ParamKind::Float(_, tensor, _) = param.kind else {
+            diagnostics.error(name.span(), format!("`{name}` is no parameter of floats"));
+            continue;
+        };
+        let shape = &program.info(tensor).shape;
+        let Some(count) = shape.iter().map(Affine::known).product::<Option<i64>>() else {
+            let error = diagnostics.error(name.span(), format!("the lengths of `{name}` are not known"));
+            error.help(format!("take a fixed array, or say them: `shape({name} = [3])`"));
+            continue;
+        };
+        if values.len() != 1 && values.len() as i64 != count || values.iter().any(|x| !x.is_finite()) {
+            let error = diagnostics.error(name.span(), format!("{} numbers for `{name}`, which has {count}", values.len()));
+            error.help(format!("write all of them, or one for all: `at({name} = 0)`"));
+            continue;
+        }
+        if fixed.iter().any(|at| at.tensor == tensor) {
+            diagnostics.error(name.span(), format!("`{name}` is named twice"));
+            continue;
+        }
+        fixed.push(At { place, param, tensor, values: values.clone(), span: name.span() });
+    }
+    fixed.sort_by_key(|at| at.place);
+    fixed.iter().rev().for_each(|at| _ = interface.params.remove(at.place));
+    if let (Some(at), true) = (fixed.first(), interface.strict) {
+        diagnostics.error(at.span, "`at` beside `strict`").help("what constants decide is computed here, not in the order that is written");
+    }
+    interface.at = fixed;
+}
+
+/// Whether the forms that are asked for are there for the function.
+pub(super) fn forms(options: &Options, program: &Program, diagnostics: &mut Diagnostics) {
+    let asked = |step: Step| options.forms.iter().filter(move |(form, _)| form.steps.contains(&step));
+    let shapes = |all: &[Tensor]| all.iter().map(|t| program.info(*t).shape.clone()).collect::<Vec<_>>();
+    let is_square = program.wrt.len() == 1 && shapes(&program.outputs) == shapes(&program.wrt);
+    for (_, span) in asked(Step::Diagonal).filter(|_| !is_square) {
+        let error = diagnostics.error(*span, "the diagonal of a Jacobian that is not square");
+        error.help("differentiate one result by one parameter of its shape; equal lengths of different names are said by `shape(x = [n], y = [n])`");
+    }
+    for (_, span) in asked(Step::WeightedNormal).filter(|_| options.normal.loss.is_some()) {
+        diagnostics.error(*span, "`weighted_normal` beside `loss`").help("ask for `normal`, which weighs by the loss, or pass all weights");
+    }
 }
 
 /// Whether generated code can call the function, as `strict` asks for where the value is returned.

@@ -273,6 +273,20 @@ impl Program {
         self.expand_in(e, &structured)
     }
 
+    /// The same, but all that is added up is taken apart, too, if that gives at most so many terms.
+    pub fn multiply_out(&mut self, e: Expr, most: usize) -> Option<Vec<Term>> {
+        let order = self.arena.reachable([e]);
+        let mut structured = self.structured(&order);
+        for &n in &order {
+            let node = &self.arena[n];
+            let is_linear = matches!(node, Node::Apply(Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Neg, _));
+            if matches!(node, Node::Apply(Op::Add | Op::Sub, _)) || is_linear && node.children().iter().any(|c| structured.contains(c)) {
+                structured.insert(n);
+            }
+        }
+        (self.count_of(e, &order, &structured) <= most).then(|| self.expand_in(e, &structured))
+    }
+
     /// The same, but sums stay whole.
     pub fn expand_around_sums(&mut self, e: Expr) -> Vec<Term> {
         let mut outside = self.arena.outside_sums([e]);
@@ -364,8 +378,12 @@ impl Program {
     pub fn count_terms(&self, e: Expr) -> usize {
         let order = self.arena.reachable([e]);
         let structured = self.structured(&order);
+        self.count_of(e, &order, &structured)
+    }
+
+    fn count_of(&self, e: Expr, order: &[Expr], structured: &Set<Expr>) -> usize {
         let mut counts: Map<Expr, usize> = Map::default();
-        for n in order {
+        for &n in order {
             let count = match &self.arena[n] {
                 Node::Const(c) => usize::from(!c.is_zero()),
                 Node::Sum(_, body) => counts[body],

@@ -690,7 +690,12 @@ fn precompute(program: &mut Program, tree: &mut Tree, value: Expr, loops: &[Inde
         // tensors hold numbers: of a comparison, what is compared is moved
         let truth = program.arena.as_apply(e).is_some_and(|(op, _)| op.entry().truth);
         let expensive = waste > 0 && !truth && price(program, e) >= EXPENSIVE;
-        if expensive || waste > 1 && depth == loops.len() && is_strided(program, e, loops[depth - 1]) {
+        // with something around it a product of matrices is one of a library, too
+        let product = tree.products && e != value && depth == loops.len() && waste == 0 && {
+            let nest = Nest { loops: loops.to_vec(), at: affines(loops), guards: Vec::new(), value: e };
+            nest.product(program).is_some()
+        };
+        if expensive || product || waste > 1 && depth == loops.len() && is_strided(program, e, loops[depth - 1]) {
             let indices: Vec<Index> = loops.iter().copied().filter(|i| free.contains(i)).collect();
             if may_stand(program, e, &Facts::inside(program, &indices)) {
                 let tensor = stored(program, tree, e, &indices);

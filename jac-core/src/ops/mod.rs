@@ -7,9 +7,11 @@
 //! an entry; the table tests then cover it.
 
 mod intrinsics;
+mod losses;
 mod table;
 
 pub use intrinsics::{Build, Intrinsic, Rule, MOST_ROWS};
+pub use losses::{Loss, LOSSES};
 pub use table::Op;
 
 /// How an operator is written, in the text form and in Rust.

@@ -13,8 +13,9 @@ mod number;
 mod points;
 mod primal;
 
-use crate::interface::{Form, Step};
-use crate::ir::{positions, Map, Program, Role, Tensor};
+use crate::diff::at::At;
+use crate::interface::{Form, Normal, Step};
+use crate::ir::{parse, positions, Map, Program, Role, Tensor};
 use crate::kernel::Kernel;
 use kernel::Stop;
 use number::{Dual, Real, Rounded};
@@ -32,6 +33,8 @@ const DUAL: usize = 3;
 const HYPER_DUAL: usize = 8;
 /// The error bounds are of first order, and libms differ: this many times as much is no disagreement.
 const SAFETY: f64 = 16.0;
+/// How far beside a constant the derivatives are taken that tell the one there.
+const BESIDE: f64 = 1e-3;
 /// The columns that are tried to find the entry that is wrong.
 const COLUMNS: usize = 256;
 
@@ -75,7 +78,17 @@ pub struct Disagreement {
 pub struct Selfcheck<'p> {
     primal: Primal<'p>,
     program: &'p Program,
+    normal: Normal,
+    /// The parameters that are constants.
+    at: Vec<Tensor>,
     references: Vec<Reference>,
+}
+
+/// The derivatives of the results by an element of an input.
+struct Column {
+    input: Tensor,
+    element: usize,
+    along: Vec<Vec<Rounded>>,
 }
 
 /// The derivatives at a point.
@@ -92,6 +105,10 @@ struct Reference {
     along: Vec<Vec<Rounded>>,
     /// The second derivatives along both directions.
     twice: Option<Vec<Vec<Rounded>>>,
+    /// The first columns of the Jacobian, if its diagonal is wanted, or that of its square.
+    columns: Vec<Column>,
+    /// The weights of the rows by the robust loss, if there is one.
+    weights: Vec<Vec<Rounded>>,
 }
 
 /// Two numbers that should be one: a value, or a derivative along the direction.
@@ -138,15 +155,24 @@ impl Claim {
 }
 
 impl<'p> Selfcheck<'p> {
-    /// Runs the function, as the front returned it; `second` says whether second derivatives are wanted.
-    pub fn new(program: &'p Program, second: bool) -> Selfcheck<'p> {
-        let mut check = Selfcheck { primal: Primal::new(program), program, references: Vec::new() };
+    /// Runs the function, as the front returned it, for what the forms are compared with; `at` says which parameters are
+    /// constants.
+    pub fn new(program: &'p Program, forms: impl Iterator<Item = &'static Form>, normal: Normal, at: &[At]) -> Selfcheck<'p> {
+        let mut check =
+            Selfcheck { primal: Primal::new(program), program, normal, at: at.iter().map(|(t, _)| *t).collect(), references: Vec::new() };
+        let forms: Vec<&Form> = forms.collect();
+        let second = forms.iter().any(|form| form.order() > 1);
+        let has = |step: Step| forms.iter().any(|form| form.steps.contains(&step));
+        let (columns, weights) = (has(Step::Diagonal) || has(Step::NormalDiagonal), has(Step::Normal) || has(Step::NormalDiagonal));
         let steps = STEPS + STEPS_AN_OPERATION * program.operations();
         let mut fuel = Fuel::new(steps, DUAL);
         let mut more = Fuel::new(2 * steps, HYPER_DUAL);
         let mut useful = 0;
         for attempt in 0..ATTEMPTS {
-            let Some(point) = Point::attempt(program, attempt) else { continue };
+            let Some(mut point) = Point::attempt(program, attempt) else { continue };
+            for (t, values) in at {
+                point.tensors[t] = (0..point.tensors[t].len()).map(|k| values[k.min(values.len() - 1)]).collect();
+            }
             let reference = fuel.share(steps, |fuel| check.reference(point, attempt as u64, fuel));
             let Some(mut reference) = reference else { continue };
             let along = || reference.along.iter().flatten();
@@ -156,6 +182,12 @@ impl<'p> Selfcheck<'p> {
             }
             if second {
                 reference.twice = more.share(2 * steps, |fuel| check.second(&reference.point, &reference.directions, fuel));
+            }
+            if columns {
+                reference.columns = more.share(2 * steps, |fuel| check.columns(&reference.point, fuel));
+            }
+            if weights {
+                reference.weights = check.weights(&reference.values);
             }
             useful += usize::from(finite && reference.certain);
             check.references.push(reference);
@@ -178,7 +210,8 @@ impl<'p> Selfcheck<'p> {
         }
         let cotangents = values.iter().map(|y| y.iter().map(|y| part(&y.value)).collect()).collect();
         let parameters = point.tensors.iter().map(|(t, x)| (*t, exact(x))).collect();
-        Some(Reference { point, certain, parameters, directions, cotangents, values, along, twice: None })
+        let (columns, weights) = (Vec::new(), Vec::new());
+        Some(Reference { point, certain, parameters, directions, cotangents, values, along, twice: None, columns, weights })
     }
 
     /// The values, the derivatives along a direction, and whether the point is in the domain.
@@ -191,13 +224,78 @@ impl<'p> Selfcheck<'p> {
     ) -> Option<(Vec<Vec<Rounded>>, Vec<Vec<Rounded>>, bool)> {
         let (outputs, certain) = self.primal.run(point, moving(&exact_all(point), direction), fuel)?;
         let split = |f: fn(&Dual<Rounded>) -> Rounded| outputs.iter().map(|y| y.iter().map(f).collect()).collect();
-        Some((split(|y| y.value), split(|y| y.along), certain))
+        let (values, mut along): (_, Vec<Vec<Rounded>>) = (split(|y| y.value), split(|y| y.along));
+        let is_known = |r: &Rounded| r.value.is_finite() && r.error.is_finite();
+        if !self.at.is_empty() && !along.iter().flatten().all(is_known) {
+            if let Some(limits) = self.limits(point, direction, fuel) {
+                let all = along.iter_mut().flatten().zip(limits);
+                all.filter(|(r, _)| !is_known(r)).for_each(|(r, limit)| *r = limit);
+            }
+        }
+        Some((values, along, certain))
+    }
+
+    /// What the derivatives along a direction tend to at the constants, from both sides: dual numbers tell nothing where
+    /// a length is 0 that the function is smooth in. The error is infinite where both sides do not come nearer to each other.
+    fn limits(&self, point: &Point, direction: &Map<Tensor, Vec<f64>>, fuel: &mut Fuel) -> Option<Vec<Rounded>> {
+        let mut beside = |by: f64| -> Option<Vec<Rounded>> {
+            let (mut moved, mut random) = (point.clone(), Random(7));
+            for t in &self.at {
+                moved.tensors[t].iter_mut().for_each(|x| *x += by * random.part());
+            }
+            let (outputs, _) = self.primal.run(&moved, moving(&exact_all(&moved), direction), fuel)?;
+            Some(outputs.iter().flatten().map(|y| y.along).collect())
+        };
+        let [above, below, far_above, far_below] = [BESIDE, -BESIDE, 2.0 * BESIDE, -2.0 * BESIDE].map(&mut beside);
+        let (near, far) = (above?.into_iter().zip(below?), far_above?.into_iter().zip(far_below?));
+        let limit = |((a, b), (c, d)): ((Rounded, Rounded), (Rounded, Rounded))| {
+            let (middle, far) = ((a.value + b.value) / 2.0, (c.value + d.value) / 2.0);
+            let rounding = a.error + b.error + c.error + d.error;
+            let comes_nearer = (a.value - b.value).abs() <= 0.75 * (c.value - d.value).abs() + rounding;
+            let error = if comes_nearer { (middle - far).abs() + rounding } else { f64::INFINITY };
+            Rounded { value: middle, error }
+        };
+        Some(near.zip(far).map(limit).collect())
     }
 
     /// The second derivatives along two directions.
     fn second(&self, point: &Point, [first, second]: &[Map<Tensor, Vec<f64>>; 2], fuel: &mut Fuel) -> Option<Vec<Vec<Rounded>>> {
         let (outputs, _) = self.primal.run(point, moving(&moving(&exact_all(point), first), second), fuel)?;
         Some(outputs.iter().map(|y| y.iter().map(|y| y.along.along).collect()).collect())
+    }
+
+    /// The columns of the Jacobian, as many as can be had.
+    fn columns(&self, point: &Point, fuel: &mut Fuel) -> Vec<Column> {
+        let columns = self.program.wrt.iter().flat_map(|x| (0..point.tensors[x].len()).map(move |k| (*x, k)));
+        let column = |(input, element): (Tensor, usize)| {
+            let (_, along, _) = self.along(point, &self.unit(point, (input, element)), fuel)?;
+            Some(Column { input, element, along })
+        };
+        columns.take(COLUMNS).map_while(column).collect()
+    }
+
+    /// The direction of an element of an input.
+    fn unit(&self, point: &Point, (t, at): (Tensor, usize)) -> Map<Tensor, Vec<f64>> {
+        let wrt = self.program.wrt.iter();
+        wrt.map(|x| (*x, (0..point.tensors[x].len()).map(|k| f64::from(u8::from(*x == t && k == at))).collect())).collect()
+    }
+
+    /// The weights of the results by the loss: its derivative by dual numbers.
+    fn weights(&self, values: &[Vec<Rounded>]) -> Vec<Vec<Rounded>> {
+        let Some((loss, scale)) = self.normal.loss else { return Vec::new() };
+        let text = format!("fn loss(s: [], c: []) wrt s -> y\ny = {}\n", loss.value);
+        let program = parse(&text).expect("the table's tests parse it");
+        let (primal, inputs) = (Primal::new(&program), program.params().collect::<Vec<Tensor>>());
+        let weight = |r: &Rounded| {
+            let tensors = [(inputs[0], vec![r.value * r.value]), (inputs[1], vec![scale])].into_iter().collect();
+            let point = Point { tensors, sizes: Vec::new() };
+            let s = vec![Dual { value: *r * *r, along: Rounded::new(1.0) }];
+            let c = vec![Dual { value: Rounded::new(scale), along: Rounded::new(0.0) }];
+            let run = primal.run(&point, [(inputs[0], s), (inputs[1], c)].into_iter().collect(), &mut Fuel::new(STEPS, 1));
+            // what is not known agrees with everything
+            run.map_or(Rounded { value: f64::NAN, error: f64::INFINITY }, |(y, _)| y[0][0].along)
+        };
+        values.iter().map(|y| y.iter().map(weight).collect()).collect()
     }
 
     /// The number of points at which a derivative could be told apart from rounding.
@@ -223,7 +321,7 @@ impl<'p> Selfcheck<'p> {
             let disagreement = |what: String| Disagreement { form, what, point: self.describe(&reference.point) };
             let mut parameters = reference.parameters.clone();
             let weights = form.steps.iter().zip(&reference.directions).flat_map(|(step, direction)| match step {
-                Step::Jacobian | Step::Normal => Vec::new(),
+                Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal => Vec::new(),
                 Step::Jvp => direction.values().collect(),
                 Step::Vjp | Step::WeightedNormal => reference.cotangents.iter().collect::<Vec<_>>(),
             });
@@ -272,20 +370,16 @@ impl<'p> Selfcheck<'p> {
         let weights = |x: &Tensor| reference.directions[0][x].as_slice();
         let wrt = &self.program.wrt;
         // what is like the inputs, along the first direction, and like pairs of inputs, along that and another
-        let gradient = |rest: &[Vec<Rounded>]| wrt.iter().zip(rest).fold(Rounded::new(0.0), |sum, (x, row)| sum + dot(row, weights(x)));
+        let gradient = |rest: &[Vec<Rounded>]| sum(wrt.iter().zip(rest).map(|(x, row)| dot(row, weights(x))));
         let quadratic = |rest: &[Vec<Rounded>], other: &Map<Tensor, Vec<f64>>| {
             let pairs = wrt.iter().flat_map(|a| wrt.iter().map(move |b| (a, b)));
-            let rows = rest.iter().zip(pairs).flat_map(|(all, (a, b))| {
+            sum(rest.iter().zip(pairs).flat_map(|(all, (a, b))| {
                 let second = other[b].as_slice();
                 all.chunks(second.len().max(1)).zip(weights(a)).map(move |(row, weight)| dot(row, second) * Rounded::new(*weight))
-            });
-            rows.fold(Rounded::new(0.0), |a, b| a + b)
+            }))
         };
         // the results times the cotangents
-        let weighted = |of: &[Vec<Rounded>]| {
-            let dots = of.iter().zip(&reference.cotangents).map(|(y, c)| dot(y, c));
-            dots.fold(Rounded::new(0.0), |a, b| a + b)
-        };
+        let weighted = |of: &[Vec<Rounded>]| sum(of.iter().zip(&reference.cotangents).map(|(y, c)| dot(y, c)));
         match form.steps {
             [Step::Jacobian] => {
                 let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
@@ -317,21 +411,54 @@ impl<'p> Selfcheck<'p> {
             }
             [Step::Jacobian, last @ (Step::Normal | Step::WeightedNormal)] => {
                 let (squares, products) = rest.split_at(wrt.len() * wrt.len());
-                let weight = |o: usize, k: usize| Rounded::new(if *last == Step::Normal { 1.0 } else { reference.cotangents[o][k] });
+                let weight = |o: usize, k: usize| match last {
+                    Step::WeightedNormal => Rounded::new(reference.cotangents[o][k]),
+                    _ => reference.weight(o, k),
+                };
                 let along_times = |other: &[Vec<Rounded>]| {
                     let all = reference.along.iter().zip(other).enumerate();
-                    let terms =
-                        all.flat_map(|(o, (y, other))| y.iter().zip(other).enumerate().map(move |(k, (a, b))| weight(o, k) * *a * *b));
-                    terms.fold(Rounded::new(0.0), |a, b| a + b)
+                    sum(all.flat_map(|(o, (y, other))| y.iter().zip(other).enumerate().map(move |(k, (a, b))| weight(o, k) * *a * *b)))
                 };
+                let mirrored = self.normal.lower.then(|| self.mirrored(squares, &reference.point));
+                let squares = mirrored.as_deref().unwrap_or(squares);
                 let (found, expected) = (quadratic(squares, &reference.directions[0]), along_times(&reference.along));
                 claims.push(Claim { of: Part::Sum("the square of the Jacobian"), found, expected });
                 let (found, expected) = (gradient(products), along_times(&reference.values));
                 claims.push(Claim { of: Part::Sum("the value times the Jacobian"), found, expected });
             }
+            [Step::Jacobian, Step::Diagonal] => {
+                let claim =
+                    |c: &Column| Claim { of: Part::Derivative(0, c.element), found: rest[0][c.element], expected: c.along[0][c.element] };
+                claims.extend(reference.columns.iter().map(claim));
+            }
+            [Step::Jacobian, Step::NormalDiagonal] => {
+                for column in &reference.columns {
+                    let input = wrt.iter().position(|x| *x == column.input).unwrap_or_default();
+                    let rows = column.along.iter().enumerate().flat_map(|(o, y)| y.iter().enumerate().map(move |(k, y)| (o, k, *y)));
+                    let expected = sum(rows.map(|(o, k, y)| reference.weight(o, k) * y * y));
+                    claims.push(Claim {
+                        of: Part::Sum("the square of a column of the Jacobian"),
+                        found: rest[input][column.element],
+                        expected,
+                    });
+                }
+            }
             steps => unreachable!("no form has the steps {steps:?}"),
         }
         claims
+    }
+
+    /// Blocks of a lower triangle, those of each input with each: what is below the diagonal of all of them twice, and what is above
+    /// it as it is.
+    fn mirrored(&self, squares: &[Vec<Rounded>], point: &Point) -> Vec<Vec<Rounded>> {
+        let wrt = self.program.wrt.iter().enumerate();
+        let pairs = wrt.clone().flat_map(|a| wrt.clone().map(move |b| (a, b)));
+        let blocks = squares.iter().zip(pairs).map(|(block, ((a, _), (b, x)))| {
+            let columns = point.tensors[x].len().max(1);
+            let entry = |(k, e): (usize, &Rounded)| if (b, k % columns) < (a, k / columns) { *e + *e } else { *e };
+            block.iter().enumerate().map(entry).collect()
+        });
+        blocks.collect()
     }
 
     /// Says which entry it is: the parameters move one by one.
@@ -345,15 +472,13 @@ impl<'p> Selfcheck<'p> {
         claim: &Claim,
     ) -> String {
         let numbers = |claim: &Claim| format!("{:?} instead of {:?}", claim.found.value, claim.expected.value);
-        // the results of `f_jvp` and `f_hvp` are along the whole direction
-        if matches!(claim.of, Part::Value(..)) || form.steps.contains(&Step::Jvp) {
+        // the results of `f_jvp` and `f_hvp` are along the whole direction, and those of diagonals have been compared one by one
+        let is_alone = |step: &Step| matches!(step, Step::Jvp | Step::Diagonal | Step::NormalDiagonal);
+        if matches!(claim.of, Part::Value(..)) || form.steps.iter().any(is_alone) {
             return format!("{} is {}", self.name(claim.of), numbers(claim));
         }
         let columns = || self.program.wrt.iter().flat_map(|x| (0..reference.point.tensors[x].len()).map(move |k| (*x, k))).take(COLUMNS);
-        let unit = |(t, at): (Tensor, usize)| -> Map<Tensor, Vec<f64>> {
-            let wrt = self.program.wrt.iter();
-            wrt.map(|x| (*x, (0..reference.point.tensors[x].len()).map(|k| f64::from(u8::from(*x == t && k == at))).collect())).collect()
-        };
+        let unit = |at| self.unit(&reference.point, at);
         let mut fuel = Fuel::new(COLUMNS * STEPS, 1);
         for first in columns() {
             let is_second = form.order() > 1;
@@ -363,8 +488,9 @@ impl<'p> Selfcheck<'p> {
                 let Some((at, along, certain)) = self.along(&reference.point, &directions[0], &mut fuel) else { break };
                 let twice = if is_second { self.second(&reference.point, &directions, &mut fuel) } else { None };
                 let (point, parameters) = (reference.point.clone(), Map::default());
-                let cotangents = reference.cotangents.clone();
-                let own = Reference { point, certain, parameters, directions, cotangents, values: at, along, twice };
+                let (cotangents, weights) = (reference.cotangents.clone(), reference.weights.clone());
+                let columns = Vec::new();
+                let own = Reference { point, certain, parameters, directions, cotangents, values: at, along, twice, columns, weights };
                 let wrong = self.claims(form, values, kernel, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
                 if let Some(wrong) = wrong {
                     let by = |at: (Tensor, usize)| self.element(&reference.point, at);
@@ -418,6 +544,13 @@ impl<'p> Selfcheck<'p> {
     }
 }
 
+impl Reference {
+    /// The weight of a row by the robust loss; 1 without one.
+    fn weight(&self, output: usize, row: usize) -> Rounded {
+        self.weights.get(output).map_or(Rounded::new(1.0), |weights| weights[row])
+    }
+}
+
 fn derivatives<'r>(found: &'r [Vec<Rounded>], expected: &'r [Vec<Rounded>]) -> impl Iterator<Item = Claim> + 'r {
     found.iter().zip(expected).enumerate().flat_map(|(o, (found, expected))| {
         let pairs = found.iter().zip(expected).enumerate();
@@ -428,7 +561,11 @@ fn derivatives<'r>(found: &'r [Vec<Rounded>], expected: &'r [Vec<Rounded>]) -> i
 /// `Σ aᵢ·bᵢ`, of which most may be zeros.
 fn dot(a: &[Rounded], b: &[f64]) -> Rounded {
     let terms = a.iter().zip(b).filter(|(a, _)| !a.is_zero());
-    terms.fold(Rounded::new(0.0), |sum, (a, b)| sum + *a * Rounded::new(*b))
+    sum(terms.map(|(a, b)| *a * Rounded::new(*b)))
+}
+
+fn sum(terms: impl Iterator<Item = Rounded>) -> Rounded {
+    terms.fold(Rounded::new(0.0), |sum, term| sum + term)
 }
 
 fn exact(values: &[f64]) -> Vec<Rounded> {
@@ -464,7 +601,8 @@ mod tests {
         let (function, jacobian) = (parse(function).unwrap(), parse(&format!("{head}\n{blocks}")).unwrap());
         let plan = lower(jacobian, true);
         let signature = Signature { layouts: Map::default(), results: Results::Returned, in_place: true, reorders: true };
-        Selfcheck::new(&function, false).compare(&FORMS[0], 0, &[], &crate::kernel::kernel(&plan, &signature), None)
+        let check = Selfcheck::new(&function, [&FORMS[0]].into_iter(), Normal::default(), &[]);
+        check.compare(&FORMS[0], 0, &[], &crate::kernel::kernel(&plan, &signature), None)
     }
 
     fn blocks(by_x: &str, by_a: &str) -> String {

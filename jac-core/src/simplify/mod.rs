@@ -7,6 +7,7 @@
 //! ([`accuracy`]). Nothing here depends on a clock or on hash order.
 //!
 //! - [`separate`] takes apart products over unrelated indices, once, before the others;
+//! - [`contract`] sums products in the order that takes the fewest operations, once;
 //! - [`sums`] makes leaves of sums until the others are done;
 //! - [`gvn`] finds equal values by fingerprint;
 //! - [`factor`] extracts common products and sums;
@@ -16,6 +17,7 @@
 
 pub mod accuracy;
 pub mod constants;
+mod contract;
 pub mod egraph;
 pub mod factor;
 mod functions;
@@ -80,6 +82,7 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
         return Report { before, after: before };
     }
     separate::separate(program);
+    contract::contract(program);
     program.settle_conditions();
     let dense = dense_roots(program);
     let sums = Leaves::new(program, &dense);

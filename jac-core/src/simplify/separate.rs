@@ -46,7 +46,7 @@ pub fn separate(program: &mut Program) {
 
 /// The sums that are defined.
 #[derive(Default)]
-struct Known {
+pub(super) struct Known {
     /// The tensor, by the lengths of its axes and its elements as if these were sums: no index has a name.
     tensors: Map<(Vec<Affine>, Expr), Tensor>,
 }
@@ -66,14 +66,15 @@ impl Known {
         Some((indices.iter().map(|i| program.length(*i).clone()).collect(), program.arena.ordered(canonical)))
     }
 
-    fn insert(&mut self, program: &mut Program, tensor: Tensor, indices: &[Index], e: Expr) {
+    /// Adds a definition, if it is a sum.
+    pub(super) fn insert(&mut self, program: &mut Program, tensor: Tensor, indices: &[Index], e: Expr) {
         if let Some(key) = Known::key(program, e, indices).filter(|key| matches!(program.arena[key.1], Node::Sum(..))) {
             self.tensors.entry(key).or_insert(tensor);
         }
     }
 
     /// The access to a definition among those `of` a kind that is a sum over the given indices, in some order.
-    fn find(&self, program: &mut Program, e: Expr, indices: &[Index], of: impl Fn(Tensor) -> bool) -> Option<Expr> {
+    pub(super) fn find(&self, program: &mut Program, e: Expr, indices: &[Index], of: impl Fn(Tensor) -> bool) -> Option<Expr> {
         let mut own = indices.to_vec();
         for _ in 0..own.len().clamp(1, 2) {
             let fits = |(lengths, _): &(Vec<Affine>, Expr)| lengths.iter().eq(own.iter().map(|i| program.length(*i)));
