@@ -5,11 +5,12 @@ use crate::diff::products::{self, Product};
 use crate::effort::Effort;
 use crate::emit;
 use crate::front::{self, Helpers};
-use crate::interface::{Form, Interface, Request, Step};
+use crate::interface::{Form, Interface, Request, Results, Step};
 use crate::ir::{self, Affine, Program, Tensor};
 use crate::lower::{self, Plan};
 use crate::selfcheck::{Disagreement, Selfcheck};
 use crate::simplify::{self, Report};
+use crate::sparse::{self, Layout};
 use crate::{diff, rounds, unroll};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
@@ -76,6 +77,8 @@ pub struct Derived {
     pub seeds: Vec<Tensor>,
     /// What simplification did to it.
     pub report: Report,
+    /// Where the entries of a sparse matrix are.
+    pub layout: Option<Layout>,
 }
 
 impl Stages {
@@ -175,7 +178,11 @@ fn compile_caught(
     interface: &mut Option<Interface>,
 ) -> Compiled {
     let mut diagnostics = Diagnostics::default();
-    let read = front::read(attribute, function, helpers, &mut diagnostics);
+    let mut read = front::read(attribute, function, helpers, &mut diagnostics);
+    if let Some(primal) = &read.program {
+        let lengths = primal.outputs.iter().chain(&primal.wrt).flat_map(|t| &primal.info(*t).shape);
+        read.interface.fixed = lengths.into_iter().all(|n| n.known().is_some());
+    }
     *interface = Some(read.interface.clone());
     let Some(mut primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
     let as_read = primal.clone();
@@ -183,14 +190,25 @@ fn compile_caught(
     rounds::share(&mut primal);
     verified(&primal);
     let effort = read.interface.effort;
-    let forms = || read.interface.requests.iter().filter(|r| r.returns()).map(|r| r.form);
+    let wanted = |r: &&Request| r.returns() || r.form.dense().is_some() && r.results == Results::Written;
+    let forms = || read.interface.requests.iter().filter(wanted).map(|r| r.form);
     let derivations = Derivations::new(function, primal, &read.interface, &mut diagnostics);
     let Some(derivations) = derivations else { return failed(item, Some(&read.interface), diagnostics) };
-    let mut others = Vec::new();
+    let mut others: Vec<Derived> = Vec::new();
     for form in forms().filter(|form| !is_jacobian(form)) {
+        if let Some(dense) = form.dense() {
+            let from = others.iter().find(|d| d.form == dense).map(|d| (d.program.clone(), d.seeds.clone(), d.report));
+            let from = from.or_else(|| is_jacobian(dense).then(|| (derivations.jacobian.clone(), Vec::new(), derivations.report)));
+            let Some((mut program, seeds, report)) = from else { continue };
+            match compressed(&mut program, form, &read.interface) {
+                Ok(layout) => others.push(Derived { form, program, seeds, report, layout: Some(layout) }),
+                Err(unordered) => unsorted(function, form, &unordered, &mut diagnostics),
+            }
+            continue;
+        }
         let Some((derivative, seeds)) = derivations.derive(form, Stage::Simplified, &mut diagnostics) else { continue };
         let (program, report) = simplified(derivative, effort);
-        others.push(Derived { form, program, seeds, report });
+        others.push(Derived { form, program, seeds, report, layout: None });
     }
     let reports = derivations.both.iter().map(|b| b.1).chain(others.iter().map(|p| p.report)).chain([derivations.report]);
     let largest = reports.map(|r| r.after).max().unwrap_or_default();
@@ -202,13 +220,19 @@ fn compile_caught(
     }
     let mut emitter = Emitter::new(&read.interface, &as_read);
     for form in forms() {
-        let (seeds, program, report): (&[Tensor], _, _) = match (others.iter().find(|d| d.form == form), &derivations.both) {
+        let other = others.iter().find(|d| d.form == form);
+        let (seeds, program, report): (&[Tensor], _, _) = match (other, &derivations.both) {
             (Some(other), _) => (&other.seeds, &other.program, other.report),
             (None, Some((both, report))) if form.value => (&[], both, *report),
             _ => (&[], &derivations.jacobian, derivations.report),
         };
-        let unsimplified = || Some(derivations.derive(form, Stage::Derived, &mut Diagnostics::default())?.0);
-        emitter.emit(form, seeds, program, &unsimplified, report);
+        let unsimplified = || {
+            let of = form.dense().unwrap_or(form);
+            let mut program = derivations.derive(of, Stage::Derived, &mut Diagnostics::default())?.0;
+            let layout = form.dense().map(|_| compressed(&mut program, form, &read.interface));
+            Some((program, layout.transpose().ok()?))
+        };
+        emitter.emit(form, seeds, (program, other.and_then(|d| d.layout.as_ref())), &unsimplified, report);
     }
     let Emitter { returning, writing, withdrawn, compared, wrong, checking, .. } = emitter;
     if let Some(wrong) = wrong {
@@ -222,6 +246,21 @@ fn compile_caught(
     let Derivations { primal, derivative, jacobian, report, both, .. } = derivations;
     let stages = Stages { primal, derivative, jacobian, report, both, others, withdrawn, compared, checking };
     Compiled { tokens, diagnostics: Vec::new(), stages: Some(stages) }
+}
+
+/// Keeps the entries of a sparse form that are not zero.
+fn compressed(program: &mut Program, form: &Form, interface: &Interface) -> Result<Layout, sparse::Unordered> {
+    let layout = sparse::compress(program, interface.order, form.order() > 1)?;
+    verified(program);
+    Ok(layout)
+}
+
+/// The error for entries that are in no known order.
+fn unsorted(function: &syn::ItemFn, form: &Form, unordered: &sparse::Unordered, diagnostics: &mut Diagnostics) {
+    let name = &function.sig.ident;
+    let message = format!("`{name}_{}`: the entries have no order that is known here: {}", form.suffix, unordered.0);
+    let error = diagnostics.error(name.span(), message);
+    error.help("try `sparse = \"csr\"` or `sparse = \"csc\"`, fix the lengths, as `shape(x = [8])` does, or leave `sparse` out");
 }
 
 /// Whether the form is the Jacobian, alone or with the value.
@@ -360,23 +399,26 @@ impl<'a> Emitter<'a> {
         &mut self,
         form: &'static Form,
         seeds: &[Tensor],
-        program: &Program,
-        unsimplified: &dyn Fn() -> Option<Program>,
+        (program, layout): (&Program, Option<&Layout>),
+        unsimplified: &dyn Fn() -> Option<(Program, Option<Layout>)>,
         report: Report,
     ) {
         let plan = lower::lower(program.clone(), self.has_products());
         let start = Instant::now();
-        let compared = self.check.compare(form, seeds, &plan);
+        let compared = self.check.compare(form, seeds, &plan, layout);
         self.checking += start.elapsed();
         match compared {
-            Ok(points) => self.agreed(form, seeds, program, plan, report, points),
+            Ok(points) => self.agreed(form, seeds, (program, layout), plan, report, points),
             Err(disagreement) => {
-                let plain = unsimplified().filter(|p| code(p) <= LARGEST_EMITTED);
-                let report = Report { after: plain.as_ref().map_or(0, Program::operations), ..report };
-                let plan = plain.map(|program| (lower::lower(program.clone(), self.has_products()), program));
-                match plan.and_then(|(plan, program)| Some((self.check.compare(form, seeds, &plan).ok()?, plan, program))) {
-                    Some((points, plan, program)) => {
-                        self.agreed(form, seeds, &program, plan, report, points);
+                let plain = unsimplified().filter(|(p, _)| code(p) <= LARGEST_EMITTED);
+                let report = Report { after: plain.as_ref().map_or(0, |(p, _)| p.operations()), ..report };
+                let plan = plain.map(|(program, layout)| (lower::lower(program.clone(), self.has_products()), program, layout));
+                let agreed = plan.and_then(|(plan, program, layout)| {
+                    Some((self.check.compare(form, seeds, &plan, layout.as_ref()).ok()?, plan, program, layout))
+                });
+                match agreed {
+                    Some((points, plan, program, layout)) => {
+                        self.agreed(form, seeds, (&program, layout.as_ref()), plan, report, points);
                         self.withdrawn.push(disagreement);
                     }
                     None => _ = self.wrong.get_or_insert(disagreement),
@@ -385,7 +427,17 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    fn agreed(&mut self, form: &'static Form, seeds: &[Tensor], program: &Program, plan: Plan, report: Report, points: usize) {
+    fn agreed(
+        &mut self,
+        form: &'static Form,
+        seeds: &[Tensor],
+        (program, layout): (&Program, Option<&Layout>),
+        plan: Plan,
+        report: Report,
+        points: usize,
+    ) {
+        // beside the function that writes the entries
+        self.writing.extend(layout.map(|layout| emit::pattern::function(self.interface, form, layout, program)));
         let plan = match form.value && self.interface.strict {
             // the value is that of the function, which is called
             true => lower::lower(without_values(program.clone(), self.interface.outputs.len()), self.has_products()),
@@ -394,7 +446,7 @@ impl<'a> Emitter<'a> {
         for request in self.interface.requests.iter().filter(|r| r.form == form) {
             self.compared.push((*request, points));
             let out = if request.returns() { &mut self.returning } else { &mut self.writing };
-            out.extend(emit::function(self.interface, *request, seeds, &plan, report));
+            out.extend(emit::function(self.interface, *request, seeds, &plan, layout, report));
         }
     }
 
@@ -552,7 +604,7 @@ fn once(step: Step) -> What {
         Step::Jacobian => products::jacobian,
         Step::Jvp => products::jvp,
         Step::Vjp => products::vjp,
-        Step::Normal | Step::WeightedNormal => unreachable!("{step:?} is taken from a derivative"),
+        Step::Normal | Step::WeightedNormal | Step::Sparse => unreachable!("{step:?} is taken from a derivative"),
     }
 }
 
@@ -561,7 +613,7 @@ fn again(step: Step) -> What {
     match step {
         Step::Jacobian => products::hessian,
         Step::Jvp => products::hvp,
-        Step::Vjp | Step::Normal | Step::WeightedNormal => unreachable!("no form takes {step:?} from a gradient"),
+        Step::Vjp | Step::Normal | Step::WeightedNormal | Step::Sparse => unreachable!("no form takes {step:?} from a gradient"),
     }
 }
 
@@ -678,7 +730,7 @@ mod tests {
         ));
         let emitted = |program: &Program, before: &Program| {
             let mut emitter = Emitter::new(&interface, &primal);
-            emitter.emit(&FORMS[0], &[], program, &|| Some(before.clone()), Report::default());
+            emitter.emit(&FORMS[0], &[], (program, None), &|| Some((before.clone(), None)), Report::default());
             (emitter.returning.to_string(), emitter.withdrawn.len(), emitter.compared.len(), emitter.wrong)
         };
         let (agreed, withdrawn, compared, refused) = emitted(&right, &wrong);

@@ -8,22 +8,43 @@ mod body;
 pub mod check;
 mod expressions;
 mod memory;
+pub mod pattern;
 mod strict;
 mod types;
 mod words;
 
-use crate::interface::{Interface, Param, ParamKind, Request, Step, Ty};
+use crate::interface::{Interface, Param, ParamKind, Request, Results, Step, Ty};
 use crate::ir::{Program, Tensor};
 use crate::lower::Plan;
 use crate::simplify::Report;
+use crate::sparse::Layout;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
 /// Generates one function from its plan.
 ///
-/// `seeds` are the tangents, cotangents or weights.
-pub fn function(interface: &Interface, request: Request, seeds: &[Tensor], plan: &Plan, report: Report) -> TokenStream {
-    let (interface, memory) = with_params(interface, request, seeds);
+/// `seeds` are the tangents, cotangents or weights, `layout` says where the entries of a sparse form are.
+pub fn function(
+    interface: &Interface,
+    request: Request,
+    seeds: &[Tensor],
+    plan: &Plan,
+    layout: Option<&Layout>,
+    report: Report,
+) -> TokenStream {
+    let (mut interface, mut memory) = with_params(interface, request, seeds);
+    let mut before = TokenStream::new();
+    if let Some(layout) = layout {
+        let ranks: Vec<usize> = plan.program.outputs.iter().map(|t| plan.program.info(*t).shape.len()).collect();
+        // one list is stored into as it is
+        interface.parts = if ranks == [1] { Vec::new() } else { ranks };
+        let name = format!("{}_{}", interface.item.sig.ident, request.suffix());
+        if let Some((parts, whole)) = pattern::parts(&interface, &name, &memory[0], layout, plan) {
+            (before, memory) = (parts, vec![whole]);
+        }
+        let flags = pattern::flags(&interface, layout, &plan.program);
+        interface.constants.extend(flags);
+    }
     let mut docs = words::docs(&interface, request, &plan.program, report);
     // what a condition guards is no mistake, though rustc may see that it would be one elsewhere
     docs.extend((!plan.program.lazy.is_empty()).then(|| quote!(#[allow(unconditional_panic)])));
@@ -31,7 +52,7 @@ pub fn function(interface: &Interface, request: Request, seeds: &[Tensor], plan:
         true => strict::body(&interface, request, &memory, plan),
         false => body::body(&interface, request, &memory, plan),
     };
-    signature(&interface, request, &docs, &body)
+    signature(&interface, request, &docs, &quote!(#before #body))
 }
 
 /// The interface with the parameters behind the function's own: tangents have the types of the inputs, as written,
@@ -44,7 +65,7 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
     let mut seed = || seeds.next().expect("there is no end");
     for step in request.form.steps {
         let params = match step {
-            Step::Jacobian => Vec::new(),
+            Step::Jacobian | Step::Sparse => Vec::new(),
             Step::Jvp => tangents(&interface, &mut seed),
             Step::Vjp => like_outputs(&interface, "cotangent", &mut seed),
             Step::Normal => Vec::new(),
@@ -57,6 +78,8 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
         let names = request.form.value.then_some("value").into_iter().chain(request.form.names.iter().copied());
         for (stem, ty) in names.zip(types::group_types(&interface, request.form, request.form.value)) {
             let ident = free_name(&interface, stem);
+            let float = &interface.float;
+            let ty = if request.form.dense().is_some() { quote!([#float]) } else { ty };
             memory.push(ident.clone());
             interface.params.push(Param { ident, ty: syn::Type::Verbatim(quote!(&mut #ty)), kind: ParamKind::Other, source: None });
         }
@@ -105,6 +128,9 @@ pub fn stubs(interface: &Interface, body: &TokenStream) -> TokenStream {
     for request in &interface.requests {
         let (interface, _) = with_params(interface, *request, &[]);
         out.extend(signature(&interface, *request, &hidden, body));
+    }
+    for request in interface.requests.iter().filter(|r| r.form.dense().is_some() && r.results == Results::Written) {
+        out.extend(pattern::stub(interface, request.form, body));
     }
     out.extend(ir_signature(interface, &quote!("")));
     out.extend(check::function(interface, false, Some(&quote!(::core::unimplemented!()))));

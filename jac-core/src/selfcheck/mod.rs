@@ -16,6 +16,7 @@ mod primal;
 use crate::interface::{Form, Step};
 use crate::ir::{positions, Map, Program, Tensor};
 use crate::lower::Plan;
+use crate::sparse::Layout;
 use number::{Dual, Real, Rounded};
 use plan::Stop;
 use points::{Point, Random, ATTEMPTS};
@@ -200,34 +201,51 @@ impl<'p> Selfcheck<'p> {
         Some(outputs.iter().map(|y| y.iter().map(|y| y.along.along).collect()).collect())
     }
 
-    /// The number of points at which a derivative could be told apart from rounding.
+    /// The number of points at which a derivative could be told apart from rounding. `layout` says where the entries of a sparse
+    /// form are.
     ///
     /// # Errors
     /// What disagrees.
-    pub fn compare(&self, form: &'static Form, seeds: &[Tensor], plan: &Plan) -> Result<usize, Disagreement> {
+    pub fn compare(
+        &self,
+        form: &'static Form,
+        seeds: &[Tensor],
+        plan: &Plan,
+        layout: Option<&Layout>,
+    ) -> Result<usize, Disagreement> {
         let length = plan.program.operations() + plan.body.len();
         let steps = 2 * STEPS + STEPS_AN_OPERATION * length;
         let mut fuel = Fuel::new(steps, 1);
         let mut told = 0;
         for reference in &self.references {
             let disagreement = |what: String| Disagreement { form, what, point: self.describe(&reference.point) };
+            let disagreement = &disagreement;
             let mut parameters = reference.parameters.clone();
             let weights = form.steps.iter().zip(&reference.directions).flat_map(|(step, direction)| match step {
-                Step::Jacobian | Step::Normal => Vec::new(),
+                Step::Jacobian | Step::Normal | Step::Sparse => Vec::new(),
                 Step::Jvp => direction.values().collect(),
                 Step::Vjp | Step::WeightedNormal => reference.cotangents.iter().collect::<Vec<_>>(),
             });
             parameters.extend(seeds.iter().zip(weights).map(|(t, w)| (*t, exact(w))));
-            let results = match fuel.share(steps, |fuel| plan::run(plan, &reference.point, &parameters, fuel)) {
-                Ok(results) => results,
+            let mut point = reference.point.clone();
+            layout.iter().for_each(|layout| layout.add_flags(&mut point.sizes));
+            let results = match fuel.share(steps, |fuel| plan::run(plan, &point, &parameters, fuel)) {
+                Ok(results) => match layout {
+                    // as the blocks that they are the entries of
+                    Some(layout) => {
+                        let size = |s: crate::ir::Size| point.sizes[s.0 as usize];
+                        layout.scatter(&results.concat(), Rounded::new(0.0), &size).map_err(disagreement)?
+                    }
+                    None => results,
+                },
                 Err(Stop::Exhausted) => continue,
                 Err(Stop::Fault(_)) if !reference.certain => continue,
                 Err(Stop::Fault(what)) => return Err(disagreement(what)),
             };
-            let claims = self.claims(form, plan, reference, &results);
+            let claims = self.claims(form, reference, &results);
             let counts = |c: &&Claim| reference.certain || c.found.value.is_finite();
             if let Some(claim) = claims.iter().filter(counts).find(|c| c.verdict() == Verdict::Different) {
-                return Err(disagreement(self.locate(form, plan, reference, &results, claim)));
+                return Err(disagreement(self.locate(form, reference, &results, claim)));
             }
             let known = |c: &Claim| !matches!(c.of, Part::Value(..)) && c.verdict() == Verdict::Same;
             told += usize::from(claims.iter().any(known));
@@ -236,7 +254,7 @@ impl<'p> Selfcheck<'p> {
     }
 
     /// All that the results say about the function along the reference's directions.
-    fn claims(&self, form: &'static Form, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>]) -> Vec<Claim> {
+    fn claims(&self, form: &'static Form, reference: &Reference, results: &[Vec<Rounded>]) -> Vec<Claim> {
         let values = if form.value { self.program.outputs.len() } else { 0 };
         let (outputs, rest) = results.split_at(values);
         let mut claims = Vec::new();
@@ -261,12 +279,13 @@ impl<'p> Selfcheck<'p> {
             let dots = of.iter().zip(&reference.cotangents).map(|(y, c)| dot(y, c));
             dots.fold(Rounded::new(0.0), |a, b| a + b)
         };
-        match form.steps {
+        match form.dense().map_or(form.steps, |dense| dense.steps) {
             [Step::Jacobian] => {
                 let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
-                for (block, all) in plan.program.blocks.iter().zip(rest) {
-                    let direction = weights(&block.input);
-                    for (sum, row) in sums[block.output].iter_mut().zip(all.chunks(direction.len().max(1))) {
+                let blocks = (0..self.program.outputs.len()).flat_map(|output| wrt.iter().map(move |input| (output, input)));
+                for ((output, input), all) in blocks.zip(rest) {
+                    let direction = weights(input);
+                    for (sum, row) in sums[output].iter_mut().zip(all.chunks(direction.len().max(1))) {
                         *sum = *sum + dot(row, direction);
                     }
                 }
@@ -310,7 +329,7 @@ impl<'p> Selfcheck<'p> {
     }
 
     /// Says which entry it is: the parameters move one by one.
-    fn locate(&self, form: &'static Form, plan: &Plan, reference: &Reference, results: &[Vec<Rounded>], claim: &Claim) -> String {
+    fn locate(&self, form: &'static Form, reference: &Reference, results: &[Vec<Rounded>], claim: &Claim) -> String {
         let numbers = |claim: &Claim| format!("{:?} instead of {:?}", claim.found.value, claim.expected.value);
         // the results of `f_jvp` and `f_hvp` are along the whole direction
         if matches!(claim.of, Part::Value(..)) || form.steps.contains(&Step::Jvp) {
@@ -332,7 +351,7 @@ impl<'p> Selfcheck<'p> {
                 let (point, parameters) = (reference.point.clone(), Map::default());
                 let own =
                     Reference { point, certain, parameters, directions, cotangents: reference.cotangents.clone(), values, along, twice };
-                let wrong = self.claims(form, plan, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
+                let wrong = self.claims(form, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
                 if let Some(wrong) = wrong {
                     let by = |at: (Tensor, usize)| self.element(&reference.point, at);
                     let by = if is_second { format!("{} and {}", by(first), by(second)) } else { by(first) };
@@ -422,7 +441,7 @@ mod tests {
     fn compared(function: &str, blocks: &str) -> Result<usize, Disagreement> {
         let (head, _) = function.split_once(" -> ").unwrap();
         let (function, jacobian) = (parse(function).unwrap(), parse(&format!("{head}\n{blocks}")).unwrap());
-        Selfcheck::new(&function, false).compare(&FORMS[0], &[], &lower(jacobian, true))
+        Selfcheck::new(&function, false).compare(&FORMS[0], &[], &lower(jacobian, true), None)
     }
 
     fn blocks(by_x: &str, by_a: &str) -> String {
