@@ -30,14 +30,13 @@ use alloc::vec::Vec;
 /// assert_eq!((csc.pointers, csc.indices), (vec![0, 1, 2, 3], vec![0, 0, 1]));
 /// ```
 ///
-/// The matrix types of other crates, with `p` for the pattern and `values` in the order by columns:
+/// The matrix types of other crates, with `p` for the pattern, `c` for `p.csc()` and `values` in the order by columns:
 ///
 /// ```text
-/// nalgebra-sparse   CscMatrix::try_from_csc_data(p.rows(), p.columns(), p.csc().pointers, p.csc().indices, values)?
-/// faer              SparseColMat::new(SymbolicSparseColMat::new_checked(p.rows(), p.columns(), p.csc().pointers, None, p.csc().indices), values)
-/// sprs              CsMat::new_csc((p.rows(), p.columns()), p.csc().pointers, p.csc().indices, values)
-/// triplets          p.triplets().zip(&values).map(|((row, column), value)| Triplet::new(row, column, *value))
-/// Ipopt             rows.copy_from_slice(&p.row_indices()); columns likewise
+/// nalgebra-sparse   CscMatrix::try_from_csc_data(p.rows(), p.columns(), c.pointers, c.indices, values)?
+/// faer              SparseColMat::new(SymbolicSparseColMat::new_checked(p.rows(), p.columns(), c.pointers, None, c.indices), values)
+/// sprs              CsMat::new_csc((p.rows(), p.columns()), c.pointers, c.indices, values)
+/// triplets          p.triplets().zip(&values).map(|((row, column), value)| (row, column, *value))
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Pattern {

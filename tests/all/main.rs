@@ -34,6 +34,7 @@ mod reference;
 mod runtime;
 mod selfcheck;
 mod snapshots;
+mod sparse;
 mod strict;
 mod sums;
 mod text;

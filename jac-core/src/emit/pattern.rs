@@ -18,7 +18,8 @@ pub fn name(interface: &Interface, form: &Form) -> Ident {
 pub fn function(interface: &Interface, form: &Form, layout: &Layout, program: &Program) -> TokenStream {
     if interface.fixed {
         let entries = layout.entries(&|_| unreachable!("all lengths are known"));
-        let [rows, columns] = [&layout.rows, &layout.columns].map(|groups| Layout::counts(groups, &|_| unreachable!("all lengths are known")));
+        let [rows, columns] =
+            [&layout.rows, &layout.columns].map(|groups| Layout::counts(groups, &|_| unreachable!("all lengths are known")));
         let flat = |k: usize, counts: &[usize]| -> Vec<Literal> {
             let of = |e: &[(usize, usize); 2]| Literal::usize_unsuffixed(counts[..e[k].0].iter().sum::<usize>() + e[k].1);
             entries.iter().map(of).collect()
@@ -234,7 +235,11 @@ impl Writer<'_> {
         });
         let terms = a.terms().iter().map(|(s, c)| {
             let (s, k) = (symbol(s), Literal::i64_unsuffixed(*c));
-            if *c == 1 { s } else { quote!(#k * #s) }
+            if *c == 1 {
+                s
+            } else {
+                quote!(#k * #s)
+            }
         });
         terms.chain(constant).reduce(|a, b| quote!(#a + #b)).unwrap_or_else(|| quote!(0))
     }

@@ -1,4 +1,4 @@
-//! The options of the attribute: `#[jacobian(wrt(x, y), value, jvp, shape(m = [n, n]), strict, effort = "high", crate = path)]`.
+//! The options of the attribute: `#[jacobian(wrt(x, y), value, jvp, sparse = "csr", shape(m = [n, n]), strict, effort = "high", crate = path)]`.
 
 use crate::diag::{did_you_mean, Diagnostics};
 use crate::effort::Effort;

@@ -206,13 +206,7 @@ impl<'p> Selfcheck<'p> {
     ///
     /// # Errors
     /// What disagrees.
-    pub fn compare(
-        &self,
-        form: &'static Form,
-        seeds: &[Tensor],
-        plan: &Plan,
-        layout: Option<&Layout>,
-    ) -> Result<usize, Disagreement> {
+    pub fn compare(&self, form: &'static Form, seeds: &[Tensor], plan: &Plan, layout: Option<&Layout>) -> Result<usize, Disagreement> {
         let length = plan.program.operations() + plan.body.len();
         let steps = 2 * STEPS + STEPS_AN_OPERATION * length;
         let mut fuel = Fuel::new(steps, 1);

@@ -69,11 +69,11 @@ impl Source {
     /// each position is one of its own; `lower` says that only rows are wanted that are not before the column.
     pub fn lanes(&self, program: &mut Program, view: &View) -> Result<Vec<Lane>, Unordered> {
         let mut out = Vec::new();
-        for at in positions(&view.listed) {
+        for at in positions(&view.listed).filter(|at| view.only.as_ref().is_none_or(|only| only == at)) {
             match self {
                 Source::Elements(shape, es) => {
-                    let numbers = |a: &Affine| a.known().expect("an element has a known position") as usize;
-                    let major: Vec<usize> = view.major.iter().map(numbers).collect();
+                    let numbers: Option<Vec<usize>> = view.major.iter().map(|a| Some(a.known()? as usize)).collect();
+                    let major = numbers.ok_or_else(|| Unordered("a long axis is given element by element".into()))?;
                     let all = if view.transposed { [major, at.clone()] } else { [at.clone(), major] }.concat();
                     let value = es[all.iter().zip(shape).fold(0, |flat, (k, n)| flat * n + k)];
                     if !program.arena.is(value, 0) {
@@ -94,8 +94,7 @@ impl Source {
                     });
                     let fixed: Vec<Option<Affine>> = fixed.collect();
                     let given = minor.iter().zip(&fixed).filter_map(|(i, a)| Some((*i, a.clone()?)));
-                    let (from, to): (Vec<Index>, Vec<Affine>) =
-                        given.chain(major.iter().copied().zip(view.major.iter().cloned())).unzip();
+                    let (from, to): (Vec<Index>, Vec<Affine>) = given.chain(major.iter().copied().zip(view.major.iter().cloned())).unzip();
                     for term in terms {
                         let mut term = term.clone();
                         term.place(&mut program.arena, &from, &to);
@@ -116,6 +115,8 @@ pub struct View {
     pub major: Vec<Affine>,
     /// The lengths of those axes of the rows along which every position is one of its own.
     pub listed: Vec<usize>,
+    /// Of those positions, the one that is looked at; all of them without it.
+    pub only: Option<Vec<usize>>,
     /// Longer axes of rows have lanes along them, if they are no run-time ones anyway.
     pub longest: i64,
     /// Whether the columns are the rows of the matrix.
@@ -137,15 +138,15 @@ pub fn is_listed(length: &Affine, longest: i64) -> bool {
 /// The lane of a term in which the columns' positions stand.
 fn lane(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<Affine>]) -> Result<Lane, Unordered> {
     let mut at: Vec<Option<Affine>> = fixed.to_vec();
-    let mut conditions = Vec::new();
+    let mut conditions: Vec<Condition> = Vec::new();
     let unsolved = |at: &[Option<Affine>]| -> Vec<Index> { minor.iter().zip(at).filter(|(_, a)| a.is_none()).map(|(i, _)| *i).collect() };
+    // a delta over the index of a sum removes the sum where that is in its range
+    let mut sums = term.name_sums(program);
     while let Some((position, axis)) = term.deltas.pop() {
         let difference = position.plus(&axis, -1);
-        if difference.loose() > 0 {
-            return Err(Unordered("it depends on the index of a sum which entries there are".into()));
-        }
-        let open = unsolved(&at);
-        let solved = open.iter().rev().find_map(|i| Some((*i, difference.solve_for(Symbol::Index(*i))?)));
+        let rows = unsolved(&at);
+        let candidates = sums.iter().chain(rows.iter().rev());
+        let solved = candidates.copied().find_map(|i| Some((i, difference.solve_for(Symbol::Index(i))?)));
         match solved {
             Some((i, value)) => {
                 // a position is always inside the axis that it is compared with
@@ -160,10 +161,12 @@ fn lane(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<
                 for condition in &mut conditions {
                     condition.substitute(&place);
                 }
-                let axis = minor.iter().position(|j| *j == i).expect("it is among them");
-                at[axis] = Some(own[0].clone());
+                sums.retain(|j| *j != i);
+                if let Some(axis) = minor.iter().position(|j| *j == i) {
+                    at[axis] = Some(own[0].clone());
+                }
             }
-            None if difference.indices().any(|i| minor.contains(&i)) => {
+            None if difference.indices().any(|i| rows.contains(&i) || sums.contains(&i)) => {
                 return Err(Unordered("an entry's position is a multiple of an index".into()));
             }
             None => conditions.push(Condition::Zero(difference)),
@@ -172,7 +175,8 @@ fn lane(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<
     let free = unsolved(&at);
     let mut guards = Vec::new();
     for guard in std::mem::take(&mut term.guards).into_iter().flat_map(|c| conjuncts(program, c)) {
-        if !is_integral(program, guard) {
+        let summed = sums.iter().any(|i| program.arena.mentions(guard, *i));
+        if summed || !is_integral(program, guard) {
             guards.push(guard);
         } else if free.iter().any(|i| program.arena.mentions(guard, *i)) {
             return Err(Unordered("how many entries a column has depends on the column".into()));
@@ -181,13 +185,14 @@ fn lane(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<
         }
     }
     term.guards = guards;
-    let mentions_free = |a: &Affine| a.indices().any(|i| free.contains(&i));
+    let mentions_free = |a: &Affine| a.indices().any(|i| free.contains(&i) || sums.contains(&i));
     if conditions.iter().flat_map(|c| c.differences(program)).any(|a| mentions_free(&a)) {
         return Err(Unordered("how many entries a column has depends on the column".into()));
     }
     if term.factors.iter().any(|e| has_structure(program, *e)) {
         return Err(Unordered("entries are decided inside a branch or a function".into()));
     }
+    term.sum_over(program, &sums);
     let at = minor.iter().zip(at).map(|(i, a)| a.map_or(Position::All(*i), Position::At)).collect();
     Ok(Lane { at, conditions, value: term.to_expr(program) })
 }

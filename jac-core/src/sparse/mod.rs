@@ -270,6 +270,5 @@ fn value(a: &Affine, size: &dyn Fn(Size) -> i64, at: &Map<Index, i64>) -> i64 {
     a.terms().iter().fold(a.constant(), |sum, (s, c)| sum + c * symbol(s))
 }
 
-
 #[cfg(test)]
 mod tests;

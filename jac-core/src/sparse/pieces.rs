@@ -40,14 +40,36 @@ pub fn compress(program: &mut Program, matrix: &Matrix, order: Order) -> Result<
         }
     }
     let (majors, minors) = if transposed { (&matrix.rows, &matrix.columns) } else { (&matrix.columns, &matrix.rows) };
-    let mut build = Build { program, matrix, sources: &sources, transposed, outputs: Vec::new(), parts: Vec::new(), flags: Vec::new(), count: 0 };
+    let mut build = Build {
+        program,
+        matrix,
+        sources: &sources,
+        transposed,
+        only: None,
+        outputs: Vec::new(),
+        parts: Vec::new(),
+        flags: Vec::new(),
+        count: 0,
+    };
     let all: Vec<usize> = (0..minors.len()).collect();
     let groups: Vec<(usize, Vec<usize>)> = match order {
         Order::Blocks => (0..majors.len()).flat_map(|m| all.iter().map(move |k| (m, vec![*k]))).collect(),
         _ => (0..majors.len()).map(|m| (m, all.clone())).collect(),
     };
     for (major, minors) in groups {
-        build.group(major, &minors)?;
+        if majors[major].iter().any(|n| !is_listed(n, LISTED)) {
+            build.group(major, &minors)?;
+            continue;
+        }
+        // few columns: along each, the rows are what is cut in pieces
+        for column in positions(&crate::ir::lengths(&majors[major])) {
+            for minor in &minors {
+                build.only = Some(column.clone());
+                build.transposed = !transposed;
+                build.group(*minor, &[major])?;
+            }
+        }
+        (build.only, build.transposed) = (None, transposed);
     }
     let Build { outputs, parts, flags, .. } = build;
     program.outputs = outputs;
@@ -60,6 +82,8 @@ struct Build<'a> {
     matrix: &'a Matrix,
     sources: &'a BTreeMap<(usize, usize), Source>,
     transposed: bool,
+    /// Of the rows the one that is looked at, if not all are.
+    only: Option<Vec<usize>>,
     outputs: Vec<crate::ir::Tensor>,
     parts: Vec<Part>,
     flags: Vec<Flag>,
@@ -179,7 +203,8 @@ impl Build<'_> {
         // an element by element has positions along every axis
         let longest = if matches!(source, Source::Elements(..)) { i64::MAX } else { LISTED };
         let listed = shape.iter().filter(|n| is_listed(n, longest)).filter_map(|n| Some(n.known()? as usize)).collect();
-        let mut lanes = source.lanes(self.program, &View { major: at.to_vec(), listed, longest, transposed: self.transposed })?;
+        let mut lanes = source
+            .lanes(self.program, &View { major: at.to_vec(), listed, only: self.only.clone(), longest, transposed: self.transposed })?;
         if self.matrix.symmetric && row == column {
             for lane in &mut lanes {
                 let mut differences = Vec::new();
@@ -208,7 +233,8 @@ impl Build<'_> {
             _ => return Err(Unordered("the length of an axis is not that of a parameter".into())),
         };
         let mut axis = Axis { index, length, size, ends: [0, 0] };
-        let sizes: Vec<Size> = all.iter().filter_map(|i| self.program.length(*i).terms().first()).filter_map(|(s, _)| size_of(*s)).collect();
+        let sizes: Vec<Size> =
+            all.iter().filter_map(|i| self.program.length(*i).terms().first()).filter_map(|(s, _)| size_of(*s)).collect();
         let own = Symbol::Index(index);
         let mut change = |difference: &Affine, behind: &[i64]| {
             // what other axes decide is for them
