@@ -210,6 +210,48 @@ pub fn scattered(pattern: &Pattern, values: &[f64], rows: &[usize], columns: &[u
     blocks
 }
 
+/// A part of a list of entries as an array of a given number of axes: what generated code stores into.
+macro_rules! list {
+    ($name:ident, $rank:literal, $dim:ty, |$shape:ident| $as_dim:expr) => {
+        #[doc(hidden)]
+        #[derive(Debug)]
+        pub struct $name<'a, F> {
+            shape: [usize; $rank],
+            slice: &'a mut [F],
+        }
+
+        impl<'a, F> $name<'a, F> {
+            #[inline]
+            #[must_use]
+            pub fn new(shape: [usize; $rank], slice: &'a mut [F]) -> Self {
+                Self { shape, slice }
+            }
+
+            #[inline]
+            #[must_use]
+            pub fn dim(&self) -> $dim {
+                let $shape = self.shape;
+                $as_dim
+            }
+
+            #[inline]
+            #[must_use]
+            pub fn shape(&self) -> &[usize] {
+                &self.shape
+            }
+
+            #[inline]
+            pub fn as_slice_mut(&mut self) -> Option<&mut [F]> {
+                Some(self.slice)
+            }
+        }
+    };
+}
+
+list!(List1, 1, usize, |shape| shape[0]);
+list!(List2, 2, (usize, usize), |shape| (shape[0], shape[1]));
+list!(List3, 3, (usize, usize, usize), |shape| (shape[0], shape[1], shape[2]));
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,9 @@ use crate::sparse::{Decided, Layout, Order, Part, Place};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
+/// Patterns of more entries are made when they are asked for: as constants they would take long to compile.
+const LARGEST_CONSTANT: usize = 20_000;
+
 /// The name of the function that returns the pattern of a sparse form.
 pub fn name(interface: &Interface, form: &Form) -> Ident {
     let stem = form.suffix.trim_end_matches("_values");
@@ -28,12 +31,11 @@ pub fn function(interface: &Interface, form: &Form, layout: &Layout, program: &P
         let [rows, columns] = [rows, columns].map(|counts| Literal::usize_unsuffixed(counts.iter().sum()));
         let runtime = &interface.runtime;
         let body = quote!(#runtime::Pattern::from_constants(#rows, #columns, &[#(#at_rows),*], &[#(#at_columns),*]));
-        return signature(interface, form, true, &docs(interface, form), &body);
+        return signature(interface, form, [true, false], &docs(interface, form), &body);
     }
-    let writer = Writer { interface, program };
+    let writer = Writer::new(interface, program);
     let mut declared = TokenStream::new();
-    for (k, _) in program.sizes.iter().enumerate() {
-        let size = Size(k as u32);
+    for size in layout.sizes() {
         let value = match layout.flags.iter().find(|f| f.size == size) {
             Some(flag) => Some(writer.flag(&flag.is, &|s| writer.symbol(&Symbol::Size(s), &Map::default()))),
             None => writer.size(size),
@@ -43,8 +45,8 @@ pub fn function(interface: &Interface, form: &Form, layout: &Layout, program: &P
         let name = writer.name(size);
         declared.extend(quote!(let #name: ::core::primitive::usize = #value;));
     }
-    let [rows, columns] = [("__rows", &layout.rows), ("__columns", &layout.columns)].map(|(name, groups)| writer.firsts(name, groups));
-    let (list_of_rows, list_of_columns) = (local("__row_indices"), local("__column_indices"));
+    let [rows, columns] = [("rows", &layout.rows), ("columns", &layout.columns)].map(|(name, groups)| writer.firsts(name, groups));
+    let (list_of_rows, list_of_columns) = (writer.local("row_indices"), writer.local("column_indices"));
     let parts = writer.parts(layout, &layout.parts, &mut Map::default());
     let (row_firsts, row_count) = rows;
     let (column_firsts, column_count) = columns;
@@ -57,7 +59,7 @@ pub fn function(interface: &Interface, form: &Form, layout: &Layout, program: &P
         #parts
         #runtime::Pattern::new(#row_count, #column_count, #list_of_rows, #list_of_columns)
     };
-    signature(interface, form, false, &docs(interface, form), &body)
+    signature(interface, form, [false, !interface.fixed], &docs(interface, form), &body)
 }
 
 /// What stands in for the function after a mistake.
@@ -67,7 +69,7 @@ pub fn stub(interface: &Interface, form: &Form, body: &TokenStream) -> TokenStre
         _ => None,
     });
     let is_known = interface.fixed || types.chain(&interface.outputs).all(|ty| matches!(ty, Ty::Scalar | Ty::Array(_)));
-    signature(interface, form, is_known, &[quote!(#[doc(hidden)])], body)
+    signature(interface, form, [is_known, !is_known], &[quote!(#[doc(hidden)])], body)
 }
 
 /// The lists that `values` consists of, as what the body stores into, if it is not one list; and their name.
@@ -76,7 +78,7 @@ pub fn parts(interface: &Interface, function: &str, values: &Ident, layout: &Lay
     if interface.parts.is_empty() {
         return None;
     }
-    let writer = Writer { interface, program };
+    let writer = Writer::new(interface, program);
     let flags: Map<Size, TokenStream> =
         layout.flags.iter().map(|f| (f.size, writer.flag(&f.is, &|s| writer.size(s).unwrap_or_default()))).collect();
     let length = |n: &Affine| {
@@ -86,7 +88,7 @@ pub fn parts(interface: &Interface, function: &str, values: &Ident, layout: &Lay
         };
         writer.length(n, &symbol)
     };
-    let (runtime, ndarray) = (&interface.runtime, &interface.ndarray);
+    let (runtime, parameter) = (&interface.runtime, values.to_string());
     let rest = local("__rest");
     let (mut sizes, mut names, mut views) = (Vec::new(), Vec::new(), Vec::new());
     let mut lengths = TokenStream::new();
@@ -96,10 +98,9 @@ pub fn parts(interface: &Interface, function: &str, values: &Ident, layout: &Lay
             let value = length(n);
             lengths.extend(quote!(let #name: ::core::primitive::usize = #value;));
         }
-        let (part, class) = (local(&format!("__part_{k}")), format_ident!("ArrayViewMut{}", shape.len()));
+        let (part, class) = (local(&format!("__part_{k}")), format_ident!("List{}", shape.len()));
         sizes.push(shape.iter().map(|n| quote!(#n)).reduce(|a, b| quote!(#a * #b)).unwrap_or_else(|| quote!(1)));
-        let dim = if shape.len() == 1 { quote!(#(#shape)*) } else { quote!((#(#shape),*)) };
-        views.push(quote!(#ndarray::#class::from_shape(#dim, #part).unwrap()));
+        views.push(quote!(#runtime::__private::#class::new([#(#shape),*], #part)));
         names.push(part);
     }
     // the body must not have another of that name
@@ -111,7 +112,7 @@ pub fn parts(interface: &Interface, function: &str, values: &Ident, layout: &Lay
         #lengths
         let #count = 0 #(+ #sizes)*;
         if #values.len() != #count {
-            #runtime::__private::wrong_shape(#function, "values", &[#values.len()], &[#count]);
+            #runtime::__private::wrong_shape(#function, #parameter, &[#values.len()], &[#count]);
         }
         let #rest = &mut #values[..];
         #(#splits)*
@@ -122,7 +123,7 @@ pub fn parts(interface: &Interface, function: &str, values: &Ident, layout: &Lay
 
 /// The flags of a layout as integers from outside, which the body reads.
 pub fn flags(interface: &Interface, layout: &Layout, program: &Program) -> Vec<Param> {
-    let writer = Writer { interface, program };
+    let writer = Writer::new(interface, program);
     let flag = |f: &crate::sparse::Flag| Param {
         ident: writer.name(f.size),
         ty: syn::parse_quote!(usize),
@@ -149,7 +150,14 @@ fn docs(interface: &Interface, form: &Form) -> Vec<TokenStream> {
     vec![quote!(#[doc = #first]), quote!(#[doc = ""]), quote!(#[doc = #rows])]
 }
 
-fn signature(interface: &Interface, form: &Form, is_known: bool, docs: &[TokenStream], body: &TokenStream) -> TokenStream {
+/// The function, which is a constant one or not, and takes the arguments or none.
+fn signature(
+    interface: &Interface,
+    form: &Form,
+    [constant, takes_arguments]: [bool; 2],
+    docs: &[TokenStream],
+    body: &TokenStream,
+) -> TokenStream {
     let item = &interface.item;
     let (name, vis, runtime) = (name(interface, form), &item.vis, &interface.runtime);
     let attributes = attributes(interface);
@@ -159,8 +167,9 @@ fn signature(interface: &Interface, form: &Form, is_known: bool, docs: &[TokenSt
         #[allow(dead_code, unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
         #[must_use]
     };
-    if is_known {
-        return quote!(#head #vis const fn #name() -> #runtime::Pattern { #body });
+    if !takes_arguments {
+        let constant = constant.then(|| quote!(const));
+        return quote!(#head #vis #constant fn #name() -> #runtime::Pattern { #body });
     }
     let (impl_generics, _, where_clause) = item.sig.generics.split_for_impl();
     let receiver = interface.receiver.iter().map(|r| quote!(#r));
@@ -175,9 +184,22 @@ fn signature(interface: &Interface, form: &Form, is_known: bool, docs: &[TokenSt
 struct Writer<'a> {
     interface: &'a Interface,
     program: &'a Program,
+    /// What the names of variables begin with that are no length's.
+    own: String,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn new(interface: &'a Interface, program: &'a Program) -> Writer<'a> {
+        let is_free = |own: &String| program.sizes.iter().all(|s| !s.name.starts_with(own.as_str()));
+        let own = (1..).map(|count| "_".repeat(count)).find(is_free).expect("no name has so many underscores");
+        Writer { interface, program, own }
+    }
+
+    /// A variable that is no length.
+    fn local(&self, name: &str) -> Ident {
+        local(&format!("__{}{name}", self.own))
+    }
+
     fn name(&self, s: Size) -> Ident {
         local(&format!("__{}", self.program.size_name(s)))
     }
@@ -271,13 +293,13 @@ impl Writer<'_> {
         let mut out = TokenStream::new();
         let mut before = quote!(0);
         for (k, shape) in groups.iter().enumerate() {
-            let next = local(&format!("{name}_{}", k + 1));
+            let next = self.local(&format!("{name}_{}", k + 1));
             let lengths = shape.iter().map(|n| self.length(n, &|s| self.symbol(s, &Map::default())));
             let size = lengths.map(|n| quote!((#n))).reduce(|a, b| quote!(#a * #b)).unwrap_or_else(|| quote!(1));
             out.extend(quote!(let #next: ::core::primitive::usize = #before + #size;));
             before = quote!(#next);
         }
-        (out, local(&format!("{name}_{}", groups.len())))
+        (out, self.local(&format!("{name}_{}", groups.len())))
     }
 
     fn symbol(&self, s: &Symbol, indices: &Map<Index, Ident>) -> TokenStream {
@@ -301,7 +323,7 @@ impl Writer<'_> {
     fn flat(&self, name: &str, groups: &[Vec<Affine>], place: &Place, indices: &Map<Index, Ident>) -> TokenStream {
         let symbol = |s: &Symbol| self.symbol(s, indices);
         let before = (place.group > 0).then(|| {
-            let first = local(&format!("{name}_{}", place.group));
+            let first = self.local(&format!("{name}_{}", place.group));
             quote!(#first +)
         });
         let mut flat: Option<TokenStream> = None;
@@ -318,14 +340,14 @@ impl Writer<'_> {
         for part in parts {
             match part {
                 Part::Entry { row, column } => {
-                    let row = self.flat("__rows", &layout.rows, row, indices);
-                    let column = self.flat("__columns", &layout.columns, column, indices);
-                    let (rows, columns) = (local("__row_indices"), local("__column_indices"));
+                    let row = self.flat("rows", &layout.rows, row, indices);
+                    let column = self.flat("columns", &layout.columns, column, indices);
+                    let (rows, columns) = (self.local("row_indices"), self.local("column_indices"));
                     out.extend(quote!(#rows.push(#row); #columns.push(#column);));
                 }
                 Part::Loop(i, length, inner) => {
                     let length = self.length(length, &|s| self.symbol(s, indices));
-                    let name = local(&format!("__at_{}", indices.len()));
+                    let name = self.local(&format!("at_{}", indices.len()));
                     indices.insert(*i, name.clone());
                     let inner = self.parts(layout, inner, indices);
                     indices.swap_remove(i);

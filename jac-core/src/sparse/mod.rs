@@ -198,10 +198,55 @@ impl Layout {
         }
     }
 
+    /// The lengths and integers that it depends on, in the order in which they can be computed.
+    pub fn sizes(&self) -> Vec<Size> {
+        let mut found = std::collections::BTreeSet::new();
+        let mut add = |a: &Affine| {
+            let sizes = a.terms().iter().filter_map(|(s, _)| match s {
+                Symbol::Size(n) => Some(*n),
+                Symbol::Index(_) | Symbol::Bound(_) => None,
+            });
+            found.extend(sizes);
+        };
+        self.rows.iter().chain(&self.columns).flatten().for_each(&mut add);
+        let mut waiting: Vec<&Part> = self.parts.iter().collect();
+        while let Some(part) = waiting.pop() {
+            match part {
+                Part::Entry { row, column } => row.at.iter().chain(&column.at).for_each(&mut add),
+                Part::Loop(_, length, inner) => {
+                    add(length);
+                    waiting.extend(inner);
+                }
+            }
+        }
+        for flag in &self.flags {
+            match &flag.is {
+                Decided::Whether(conditions) => conditions.iter().for_each(&mut add),
+                Decided::Length(length) => add(length),
+            }
+        }
+        // those that lengths decide were made after these
+        found.into_iter().collect()
+    }
+
     /// The number of elements of each group of rows, or columns, at some lengths.
     pub fn counts(groups: &[Vec<Affine>], size: &dyn Fn(Size) -> i64) -> Vec<usize> {
         let length = |n: &Affine| usize::try_from(value(n, size, &Map::default())).unwrap_or(0);
         groups.iter().map(|shape| shape.iter().map(length).product()).collect()
+    }
+
+    /// The number of entries at some lengths.
+    pub fn count(&self, size: &dyn Fn(Size) -> i64) -> usize {
+        fn of(parts: &[Part], size: &dyn Fn(Size) -> i64) -> usize {
+            let part = |part: &Part| match part {
+                Part::Entry { .. } => 1,
+                Part::Loop(_, length, inner) => {
+                    usize::try_from(value(length, size, &Map::default())).unwrap_or(0).saturating_mul(of(inner, size))
+                }
+            };
+            parts.iter().map(part).fold(0, usize::saturating_add)
+        }
+        of(&self.parts, size)
     }
 
     /// The entries at some lengths: the element of a group that each row and column is.
