@@ -19,10 +19,10 @@ pub fn name(interface: &Interface, form: &Form) -> Ident {
 
 /// Generates the function that returns the pattern: of known lengths a constant, otherwise one of the arguments' lengths.
 pub fn function(interface: &Interface, form: &Form, layout: &Layout, program: &Program) -> TokenStream {
-    if interface.fixed {
-        let entries = layout.entries(&|_| unreachable!("all lengths are known"));
-        let [rows, columns] =
-            [&layout.rows, &layout.columns].map(|groups| Layout::counts(groups, &|_| unreachable!("all lengths are known")));
+    let known = |_| unreachable!("all lengths are known");
+    if interface.fixed && layout.count(&known) <= LARGEST_CONSTANT {
+        let entries = layout.entries(&known);
+        let [rows, columns] = [&layout.rows, &layout.columns].map(|groups| Layout::counts(groups, &known));
         let flat = |k: usize, counts: &[usize]| -> Vec<Literal> {
             let of = |e: &[(usize, usize); 2]| Literal::usize_unsuffixed(counts[..e[k].0].iter().sum::<usize>() + e[k].1);
             entries.iter().map(of).collect()
