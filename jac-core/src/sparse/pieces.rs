@@ -11,7 +11,7 @@
 
 use super::lanes::{is_listed, Condition, Lane, Position, Source, View};
 use super::{Decided, Flag, Layout, Matrix, Order, Part, Place, Unordered};
-use crate::ir::{is_natural, positions, Affine, Expr, Index, Map, Program, Size, SizeKind, SizeVar, Symbol};
+use crate::ir::{is_natural, positions, Affine, Expr, Index, Map, Node, Program, Size, SizeKind, SizeVar, Symbol};
 use crate::ops::Op;
 use std::collections::BTreeMap;
 
@@ -95,8 +95,11 @@ struct Build<'a> {
 /// the lanes of each group of rows.
 struct Columns {
     group: usize,
-    between: Vec<Vec<(Vec<Affine>, Vec<(usize, Vec<Lane>)>)>>,
+    between: Vec<Vec<Behind>>,
 }
+
+/// The positions along the axes of a column, and the lanes of each group of rows there.
+type Behind = (Vec<Affine>, Vec<(usize, Vec<Lane>)>);
 
 /// An axis of a run-time length, or a long one.
 struct Axis {
@@ -205,6 +208,9 @@ impl Build<'_> {
         let listed = shape.iter().filter(|n| is_listed(n, longest)).filter_map(|n| Some(n.known()? as usize)).collect();
         let mut lanes = source
             .lanes(self.program, &View { major: at.to_vec(), listed, only: self.only.clone(), longest, transposed: self.transposed })?;
+        let majors = if self.transposed { &self.matrix.rows } else { &self.matrix.columns };
+        let own: Vec<Size> = majors[major].iter().flat_map(Affine::terms).filter_map(|(s, _)| size_of(*s)).collect();
+        lanes.iter_mut().for_each(|lane| self.guard(lane, &own));
         if self.matrix.symmetric && row == column {
             for lane in &mut lanes {
                 let mut differences = Vec::new();
@@ -221,6 +227,37 @@ impl Build<'_> {
             }
         }
         Ok(lanes)
+    }
+
+    /// Conditions on lengths that are not of the columns' axes decide the value: the entry is there, and may be 0.
+    fn guard(&mut self, lane: &mut Lane, own: &[Size]) {
+        let foreign = |a: &Affine| a.terms().iter().any(|(s, _)| size_of(*s).is_some_and(|n| !own.contains(&n)));
+        for condition in std::mem::take(&mut lane.conditions) {
+            let differences = condition.differences(self.program);
+            let decides = differences.iter().any(foreign) && !differences.iter().any(Affine::is_indexed);
+            let arena = &mut self.program.arena;
+            let zero = arena.integer(Affine::default());
+            let holds = match &condition {
+                _ if !decides => None,
+                Condition::Natural(a) => {
+                    let a = arena.integer(a.clone());
+                    Some(arena.fold(Op::Le, &[zero, a]))
+                }
+                Condition::Zero(a) => {
+                    let a = arena.integer(a.clone());
+                    Some(arena.fold(Op::Eq, &[zero, a]))
+                }
+                Condition::Holds(c) => Some(*c),
+                Condition::Ordered(_) => None,
+            };
+            match holds {
+                Some(c) => {
+                    let bracket = arena.rebuild(Node::Bracket(c));
+                    lane.value = arena.apply(Op::Mul, vec![bracket, lane.value]);
+                }
+                None => lane.conditions.push(condition),
+            }
+        }
     }
 
     /// Where the columns along an axis begin to be like each other, and where that ends.
@@ -428,7 +465,7 @@ impl Build<'_> {
     fn cells(
         &mut self,
         group: usize,
-        behind: &[(Vec<Affine>, Vec<(usize, Vec<Lane>)>)],
+        behind: &[Behind],
         column: &[&Along],
         length: &mut Affine,
         runs: &mut Vec<Run>,
