@@ -23,7 +23,7 @@ fn agrees(text: &str, order: Order) -> Program {
 /// The same; if not `exact`, some entries may be 0.
 fn compared(text: &str, order: Order, exact: bool) -> Program {
     let (dense, sparse, layout) = compressed(text, order).unwrap_or_else(|e| panic!("{}: {text}", e.0));
-    let most: usize = if dense.sizes.len() > 1 { 6 } else { 12 };
+    let most: usize = if dense.sizes.len() > 1 { 5 } else { 12 };
     for all in positions(&vec![most; dense.sizes.len()]) {
         let mut sizes: Vec<i64> = all.iter().map(|n| *n as i64).collect();
         let inputs = |program: &Program, sizes: &[i64]| {
