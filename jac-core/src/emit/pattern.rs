@@ -237,6 +237,12 @@ impl<'a> Writer<'a> {
         };
         match is {
             Decided::Length(length) => self.length(length, &symbol),
+            // one of them is the other's opposite where a length is meant
+            Decided::Whether(conditions) if matches!(conditions.as_slice(), [a, b] if *b == a.times(-1)) => {
+                let (more, less) = conditions[0].sides();
+                let (more, less) = (self.sum(&more, &symbol), self.sum(&less, &symbol));
+                quote!(::core::primitive::usize::from(#more == #less))
+            }
             Decided::Whether(conditions) => {
                 let conditions = conditions.iter().map(|c| {
                     let (more, less) = c.sides();

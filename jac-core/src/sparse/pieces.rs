@@ -347,8 +347,8 @@ impl Build<'_> {
         let sized = |length: i64| Some((size, length - axis.length.constant()));
         let along = |at: Affine, number: i64, length: i64| Along { index: axis.index, at, number, size: sized(length) };
         for n in 0..ends {
-            // there is no negative size
-            if n >= axis.length.constant() {
+            // there is no negative size, and nothing where there is no column
+            if n >= axis.length.constant().max(1) {
                 let is_this = self.flagged(vec![less(n), less(n).times(-1)]);
                 add(Some(is_this), (0..n).map(|k| along(Affine::from(k), k, n)).collect());
             }
