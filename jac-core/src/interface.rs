@@ -5,6 +5,7 @@
 use crate::effort::Effort;
 use crate::ir::{Size, Tensor};
 use crate::ops::Loss;
+use crate::sparse::Order;
 use proc_macro2::{Span, TokenStream};
 use std::collections::BTreeMap;
 
@@ -96,6 +97,8 @@ pub enum Step {
     Diagonal,
     /// Makes the diagonal of `JᵀJ`.
     NormalDiagonal,
+    /// Keeps the entries alone that are not zero, in one list; of second derivatives the lower triangle.
+    Sparse,
 }
 
 impl Step {
@@ -124,7 +127,7 @@ pub struct Form {
 }
 
 /// The forms, in the order in which they are generated.
-pub static FORMS: [Form; 13] = [
+pub static FORMS: [Form; 16] = [
     Form {
         option: None,
         suffix: "jacobian",
@@ -229,12 +232,47 @@ pub static FORMS: [Form; 13] = [
         steps: &[Step::Jacobian, Step::NormalDiagonal],
         value: false,
     },
+    Form {
+        option: Some("sparse"),
+        suffix: "jacobian_values",
+        doc: "The entries of the Jacobian of [`{f}`] with respect to {by} that are not zero, in the order of [`{f}_jacobian_pattern`].",
+        names: &["values"],
+        steps: &[Step::Jacobian, Step::Sparse],
+        value: false,
+    },
+    Form {
+        option: Some("sparse"),
+        suffix: "hessian_values",
+        doc: "The entries of the lower triangle of the Hessian of [`{f}`] with respect to {by} that are not zero, in the order of [`{f}_hessian_pattern`].",
+        names: &["values"],
+        steps: &[Step::Jacobian, Step::Jacobian, Step::Sparse],
+        value: false,
+    },
+    Form {
+        option: Some("sparse"),
+        suffix: "weighted_hessian_values",
+        doc: "The entries of the lower triangle of the Hessian of the cotangents times [`{f}`] with respect to {by} that are not zero, in the order of [`{f}_weighted_hessian_pattern`].",
+        names: &["values"],
+        steps: &[Step::Vjp, Step::Jacobian, Step::Sparse],
+        value: false,
+    },
 ];
 
 impl Form {
     /// The form that an option asks for.
     pub fn asked_by(option: &str) -> Option<&'static Form> {
         FORMS.iter().find(|form| form.option == Some(option))
+    }
+
+    /// Of a sparse form the one whose entries it keeps.
+    pub fn dense(&self) -> Option<&'static Form> {
+        let (Step::Sparse, steps) = self.steps.split_last()? else { return None };
+        FORMS.iter().find(|form| form.steps == steps && !form.value)
+    }
+
+    /// Whether it is generated where these options are given; a sparse one only beside the form whose entries it keeps.
+    pub fn is_asked(&self, given: &dyn Fn(&str) -> bool) -> bool {
+        self.option.is_none_or(given) && self.dense().is_none_or(|dense| dense.option.is_none_or(given))
     }
 
     /// Whether it is of a function with one scalar result.
@@ -302,6 +340,8 @@ impl Request {
     pub fn suffix(self) -> String {
         let more = match self.results {
             Results::Returned => "",
+            // there is no other that would return them
+            Results::Written if self.form.dense().is_some() => "",
             Results::Written => "_into",
             Results::Batched => "_batch",
             Results::Columns => "_soa",
@@ -362,6 +402,12 @@ pub struct Interface {
     pub at: Vec<At>,
     /// What normal equations are like.
     pub normal: Normal,
+    /// The order of the entries of sparse matrices.
+    pub order: Order,
+    /// Whether the lengths of all results and of all that is differentiated by are known: a pattern is a constant then.
+    pub fixed: bool,
+    /// While a sparse form is emitted, the parts of its list of entries, as the numbers of their axes; none if it is one list.
+    pub parts: Vec<usize>,
     /// How hard to simplify.
     pub effort: Effort,
     /// Whether nothing may be reassociated; the value is then that of the function, which is called.

@@ -4,9 +4,10 @@
 //! the pipe: [`front`] reads the function's tokens into a [`Program`](ir::Program) of the
 //! intermediate representation [`ir`]; [`rounds`] shares what loops that carry state compute;
 //! [`unroll`] writes programs of known lengths as scalars;
-//! [`diff`] differentiates; [`simplify`] makes the result cheaper; [`lower`] arranges it in loops
-//! and statements; [`kernel`] decides where all of it lies in memory; [`selfcheck`] runs these kernels and compares them
-//! with the function; [`emit`] prints Rust. [`pipeline`] alone sees them all; [`ops`] is the table of operators that they share, [`interface`] the Rust side of a program, [`effort`] how hard to try,
+//! [`diff`] differentiates; [`simplify`] makes the result cheaper; [`sparse`] keeps the entries that are not zero, where that is
+//! asked for; [`lower`] arranges it in loops and statements; [`kernel`] decides where all of it lies in memory; [`selfcheck`] runs
+//! these kernels and compares them with the function; [`emit`] prints Rust. [`pipeline`] alone sees them all; [`ops`] is the table
+//! of operators that they share, [`interface`] the Rust side of a program, [`effort`] how hard to try,
 //! [`diag`] what is said to the user.
 //!
 //! ```
@@ -35,6 +36,7 @@ pub mod lower;
 pub mod rounds;
 pub mod selfcheck;
 pub mod simplify;
+pub mod sparse;
 pub mod unroll;
 
 pub use pipeline::{check, compile, to_c, Compiled, Stages};

@@ -12,6 +12,7 @@ use crate::kernel::{self, Signature};
 use crate::lower;
 use crate::selfcheck::{Disagreement, Selfcheck};
 use crate::simplify::{self, Report};
+use crate::sparse::{self, Layout};
 use crate::{diff, rounds, unroll};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
@@ -78,6 +79,8 @@ pub struct Derived {
     pub seeds: Vec<Tensor>,
     /// What simplification did to it.
     pub report: Report,
+    /// Where the entries of a sparse matrix are.
+    pub layout: Option<Layout>,
 }
 
 impl Stages {
@@ -186,7 +189,11 @@ fn compile_caught(
     interface: &mut Option<Interface>,
 ) -> Compiled {
     let mut diagnostics = Diagnostics::default();
-    let read = front::read(attribute, function, helpers, &mut diagnostics);
+    let mut read = front::read(attribute, function, helpers, &mut diagnostics);
+    if let Some(primal) = &read.program {
+        let lengths = primal.outputs.iter().chain(&primal.wrt).flat_map(|t| &primal.info(*t).shape);
+        read.interface.fixed = lengths.into_iter().all(|n| n.known().is_some());
+    }
     *interface = Some(read.interface.clone());
     let Some(mut primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
     let as_read = primal.clone();
@@ -194,14 +201,25 @@ fn compile_caught(
     rounds::share(&mut primal);
     verified(&primal);
     let effort = read.interface.effort;
-    let forms = || read.interface.requests.iter().filter(|r| r.returns()).map(|r| r.form);
+    let wanted = |r: &&Request| r.returns() || r.form.dense().is_some() && r.results == Results::Written;
+    let forms = || read.interface.requests.iter().filter(wanted).map(|r| r.form);
     let derivations = Derivations::new(function, primal, &read.interface, &mut diagnostics);
     let Some(derivations) = derivations else { return failed(item, Some(&read.interface), diagnostics) };
-    let mut others = Vec::new();
+    let mut others: Vec<Derived> = Vec::new();
     for form in forms().filter(|form| !is_jacobian(form)) {
+        if let Some(dense) = form.dense() {
+            let from = others.iter().find(|d| d.form == dense).map(|d| (d.program.clone(), d.seeds.clone(), d.report));
+            let from = from.or_else(|| is_jacobian(dense).then(|| (derivations.jacobian.clone(), Vec::new(), derivations.report)));
+            let Some((mut program, seeds, report)) = from else { continue };
+            match compressed(&mut program, form, &read.interface) {
+                Ok(layout) => others.push(Derived { form, program, seeds, report, layout: Some(layout) }),
+                Err(unordered) => unsorted(function, form, &unordered, &mut diagnostics),
+            }
+            continue;
+        }
         let Some((derivative, seeds)) = derivations.derive(form, Stage::Simplified, &mut diagnostics) else { continue };
         let (program, report) = simplified(derivative, effort);
-        others.push(Derived { form, program, seeds, report });
+        others.push(Derived { form, program, seeds, report, layout: None });
     }
     let reports = derivations.both.iter().map(|b| b.1).chain(others.iter().map(|p| p.report)).chain([derivations.report]);
     let largest = reports.map(|r| r.after).max().unwrap_or_default();
@@ -213,13 +231,19 @@ fn compile_caught(
     }
     let mut emitter = Emitter::new(&read.interface, &as_read);
     for form in forms() {
-        let (seeds, program, report): (&[Tensor], _, _) = match (others.iter().find(|d| d.form == form), &derivations.both) {
+        let other = others.iter().find(|d| d.form == form);
+        let (seeds, program, report): (&[Tensor], _, _) = match (other, &derivations.both) {
             (Some(other), _) => (&other.seeds, &other.program, other.report),
             (None, Some((both, report))) if form.value => (&[], both, *report),
             _ => (&[], &derivations.jacobian, derivations.report),
         };
-        let unsimplified = || Some(derivations.derive(form, Stage::Derived, &mut Diagnostics::default())?.0);
-        emitter.emit(form, seeds, program, &unsimplified, report);
+        let unsimplified = || {
+            let of = form.dense().unwrap_or(form);
+            let mut program = derivations.derive(of, Stage::Derived, &mut Diagnostics::default())?.0;
+            let layout = form.dense().map(|_| compressed(&mut program, form, &read.interface));
+            Some((program, layout.transpose().ok()?))
+        };
+        emitter.emit(form, seeds, (program, other.and_then(|d| d.layout.as_ref())), &unsimplified, report);
     }
     let Emitter { returning, writing, withdrawn, compared, wrong, refused, checking, .. } = emitter;
     if let Some(wrong) = wrong {
@@ -260,6 +284,21 @@ fn fixed(mut program: Program, at: &[At], span: Span, diagnostics: &mut Diagnost
             None
         }
     }
+}
+
+/// Keeps the entries of a sparse form that are not zero.
+fn compressed(program: &mut Program, form: &Form, interface: &Interface) -> Result<Layout, sparse::Unordered> {
+    let layout = sparse::compress(program, interface.order, form.order() > 1)?;
+    verified(program);
+    Ok(layout)
+}
+
+/// The error for entries that are in no known order.
+fn unsorted(function: &syn::ItemFn, form: &Form, unordered: &sparse::Unordered, diagnostics: &mut Diagnostics) {
+    let name = &function.sig.ident;
+    let message = format!("`{name}_{}`: the entries have no order that is known here: {}", form.suffix, unordered.0);
+    let error = diagnostics.error(name.span(), message);
+    error.help("try `sparse = \"csr\"` or `sparse = \"csc\"`, fix the lengths, as `shape(x = [8])` does, or leave `sparse` out");
 }
 
 /// Whether the form is the Jacobian, alone or with the value.
@@ -400,6 +439,12 @@ struct Emitted {
     tokens: TokenStream,
 }
 
+/// The functions of a form, and that which says where its entries are.
+struct Attempt {
+    pattern: TokenStream,
+    functions: Vec<Emitted>,
+}
+
 /// Lowers and emits what agrees with the function as it was read.
 struct Emitter<'a> {
     interface: &'a Interface,
@@ -429,16 +474,16 @@ impl<'a> Emitter<'a> {
         &mut self,
         form: &'static Form,
         seeds: &[Tensor],
-        program: &Program,
-        unsimplified: &dyn Fn() -> Option<Program>,
+        (program, layout): (&Program, Option<&Layout>),
+        unsimplified: &dyn Fn() -> Option<(Program, Option<Layout>)>,
         report: Report,
     ) {
-        match self.attempt(form, seeds, program, report) {
+        match self.attempt(form, seeds, program, layout, report) {
             Ok(emitted) => self.emitted(emitted),
             Err(disagreement) => {
-                let plain = unsimplified().filter(|p| code(p) <= LARGEST_EMITTED);
-                let report = Report { after: plain.as_ref().map_or(0, Program::operations), ..report };
-                match plain.and_then(|program| self.attempt(form, seeds, &program, report).ok()) {
+                let plain = unsimplified().filter(|(p, _)| code(p) <= LARGEST_EMITTED);
+                let report = Report { after: plain.as_ref().map_or(0, |(p, _)| p.operations()), ..report };
+                match plain.and_then(|(program, layout)| self.attempt(form, seeds, &program, layout.as_ref(), report).ok()) {
                     Some(emitted) => {
                         self.emitted(emitted);
                         self.withdrawn.push(disagreement);
@@ -449,8 +494,18 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// The functions of a form, each with the number of points at which it was compared.
-    fn attempt(&mut self, form: &'static Form, seeds: &[Tensor], program: &Program, report: Report) -> Result<Vec<Emitted>, Disagreement> {
+    /// The functions of a form, each with the number of points at which it was compared. `layout` says where the entries of a
+    /// sparse form are.
+    fn attempt(
+        &mut self,
+        form: &'static Form,
+        seeds: &[Tensor],
+        program: &Program,
+        layout: Option<&Layout>,
+        report: Report,
+    ) -> Result<Attempt, Disagreement> {
+        // beside the function that writes the entries
+        let pattern = layout.map(|layout| emit::pattern::function(self.interface, form, layout, program)).unwrap_or_default();
         let values = self.interface.outputs.len();
         let program = match form.value && self.interface.strict {
             // the value is that of the function, which is called
@@ -459,28 +514,27 @@ impl<'a> Emitter<'a> {
         };
         let values = if form.value && !self.interface.strict { values } else { 0 };
         let plan = lower::lower(program, self.has_products());
-        let mut emitted = Vec::new();
+        let mut functions = Vec::new();
         for request in self.interface.requests.iter().filter(|r| r.form == form) {
-            let signature = emit::layouts(self.interface, *request, seeds, &plan.program);
+            let function = emit::Function::new(self.interface, *request, seeds, layout, &plan);
+            let signature = function.memory(&plan.program);
             let kernel = kernel::kernel(&plan, &signature);
+            if let Some(why) = emit::lanes::refused(&kernel).filter(|_| request.is_batch()) {
+                self.refused.get_or_insert(why);
+                continue;
+            }
             let before = Signature { results: Results::Written, ..signature };
             let before = (request.results == Results::Updated).then(|| kernel::kernel(&plan, &before));
-            if request.is_batch() {
-                if let Some(why) = emit::lanes::refused(&kernel) {
-                    self.refused.get_or_insert(why);
-                    continue;
-                }
-            }
             let start = Instant::now();
-            let points = self.check.compare(form, values, seeds, &kernel, before.as_ref());
+            let points = self.check.compare(form, values, seeds, &kernel, before.as_ref(), layout);
             self.checking += start.elapsed();
-            let tokens = emit::function(self.interface, *request, seeds, &kernel, report);
-            emitted.push(Emitted { request: *request, points: points?, tokens });
+            functions.push(Emitted { request: *request, points: points?, tokens: function.print(&kernel, report) });
         }
-        Ok(emitted)
+        Ok(Attempt { pattern, functions })
     }
 
-    fn emitted(&mut self, functions: Vec<Emitted>) {
+    fn emitted(&mut self, Attempt { pattern, functions }: Attempt) {
+        self.writing.extend(pattern);
         for Emitted { request, points, tokens } in functions {
             self.compared.push((request, points));
             let out = if request.returns() { &mut self.returning } else { &mut self.writing };
@@ -774,7 +828,7 @@ mod tests {
         ));
         let emitted = |program: &Program, before: &Program| {
             let mut emitter = Emitter::new(&interface, &primal);
-            emitter.emit(&FORMS[0], &[], program, &|| Some(before.clone()), Report::default());
+            emitter.emit(&FORMS[0], &[], (program, None), &|| Some((before.clone(), None)), Report::default());
             (emitter.returning.to_string(), emitter.withdrawn.len(), emitter.compared.len(), emitter.wrong)
         };
         let (agreed, withdrawn, compared, refused) = emitted(&right, &wrong);

@@ -16,6 +16,8 @@
 //! The generated code is plain Rust: no tape, no dual numbers, nothing allocated but the result and
 //! the matrices that the closed form names.
 //!
+//! The option `sparse` writes the entries alone that are not zero, where a [`Pattern`] says they are.
+//!
 //! The feature `linalg` adds inverses, determinants, linear systems and Cholesky factors of ndarray; the feature `batch` what
 //! functions under `#[jacobian(batch)]` compute many points with, on Rust 1.89 and later.
 
@@ -28,17 +30,20 @@ extern crate std;
 pub mod linalg;
 
 pub use jac_macro::{check, jacobian};
+pub use pattern::{Compressed, Diagonal, Pattern};
 
 mod check;
 #[cfg(feature = "batch")]
 #[doc(hidden)]
 pub mod lanes;
+mod pattern;
 
 #[doc(hidden)]
 pub mod __private {
     //! What generated code calls. Of one version with the macro, and no part of the interface.
 
     pub use crate::check::{beside, check, fill, fill_all, flat, Copied, Normal, OfClone, OfOthers, Other, Run, Step, Subject};
+    pub use crate::pattern::{scattered, List1, List2, List3};
     use alloc::vec::Vec;
     use core::ops::{Add, Mul};
 

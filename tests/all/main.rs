@@ -36,6 +36,7 @@ mod reference;
 mod runtime;
 mod selfcheck;
 mod snapshots;
+mod sparse;
 mod strict;
 mod sums;
 mod text;

@@ -67,8 +67,10 @@ fn the_page_on_the_language_is_that_of_the_tables() {
 
 #[test]
 fn the_other_examples_compile() {
-    let (options, item) = function_of(block("carried"));
-    assert!(compile(&options, &item).diagnostics.is_empty());
+    for name in ["carried", "sparse"] {
+        let (options, item) = function_of(block(name));
+        assert!(compile(&options, &item).diagnostics.is_empty());
+    }
     let file: syn::File = syn::parse_str(block("method")).expect("the block parses");
     let mut found = file.items.into_iter().filter_map(|i| match i {
         syn::Item::Impl(block) => Some(block),

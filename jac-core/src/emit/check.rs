@@ -92,7 +92,8 @@ impl Check<'_> {
         // tests compare batches with the functions of a point
         let others = others.iter().filter(|request| !request.is_batch()).map(|request| {
             let (run, name, value) = (self.generated(*request), format!("{function}_{}", request.suffix()), request.form.value);
-            let steps = request.form.steps.iter().map(|step| format_ident!("{step:?}"));
+            // the entries are compared as the blocks that they are of
+            let steps = request.form.dense().unwrap_or(request.form).steps.iter().map(|step| format_ident!("{step:?}"));
             quote! {
                 #runtime::__private::Other {
                     name: #name,
@@ -280,7 +281,7 @@ impl Check<'_> {
         let mut seed = || given.next().unwrap_or_default();
         for step in request.form.steps {
             match step {
-                Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal => {}
+                Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal | Step::Sparse => {}
                 Step::Jvp => {
                     for p in self.inputs() {
                         let k = seed();
@@ -306,6 +307,9 @@ impl Check<'_> {
         }
         // a call of the function took what is passed by value
         before.extend(self.holders());
+        if request.form.dense().is_some() {
+            return self.scattered(request, &before, arguments);
+        }
         let returned = self.call(&name(Request { results: Results::Returned, ..request }), &arguments);
         if request.results == Results::Updated {
             before.extend(self.beside(&result, &returned, &none));
@@ -330,6 +334,61 @@ impl Check<'_> {
         }
         let flats = parts().map(|(place, ty)| self.flat(&place, &ty));
         quote!(#before ::core::option::Option::Some(::std::vec![#(#flats),*]))
+    }
+}
+
+impl Check<'_> {
+    /// Calls a function that writes entries; the blocks that they are of. `before` is what the arguments need.
+    fn scattered(&self, request: Request, before: &TokenStream, mut arguments: Vec<TokenStream>) -> TokenStream {
+        let (runtime, x, result, pattern) = (&self.interface.runtime, local("__x"), local("__r"), local("__pattern"));
+        let (float, number, rows, columns) = (local("__float"), local("__number"), local("__rows"), local("__columns"));
+        let none = quote!(::core::option::Option::None);
+        let name = |results| format_ident!("{}_{}", self.interface.item.sig.ident, Request { results, ..request }.suffix());
+        let symmetric = request.form.order() > 1;
+        let counted = match symmetric {
+            true => quote!(let #rows = #columns.clone();),
+            false => {
+                let value = self.value(&none);
+                let lengths = self.values().into_iter().map(|(place, ty)| self.flat(&place, &ty));
+                quote!(let #rows = { #value ::std::vec![#(#lengths.len()),*] };)
+            }
+        };
+        let own = if self.interface.fixed { Vec::new() } else { self.arguments(false) };
+        let found = self.pattern(&super::pattern::name(self.interface, request.form), &own);
+        arguments.push(quote!(&mut #result[..]));
+        let write = |results| self.unwrapped(&quote!(()), &self.call(&name(results), &arguments), &none);
+        let mut written = write(Results::Written);
+        if request.results == Results::Updated {
+            // at a point beside this one, unless there is nothing, and here what changes
+            let (there, call, update) = (local("__there"), self.call(&name(Results::Written), &arguments), write(Results::Updated));
+            written.extend(quote! {
+                { let #there = #runtime::__private::beside(#x); let #x = &#there[..]; #before let _ = #call; }
+                #before
+                #update
+            });
+        }
+        let holders = self.holders();
+        quote! {
+            let #columns: ::std::vec::Vec<::core::primitive::usize> = #x.iter().map(|x| x.len()).collect();
+            #holders
+            #counted
+            #holders
+            let #pattern = #found;
+            let mut #result = ::std::vec![#float(::core::primitive::f64::NAN); #pattern.nnz()];
+            #before
+            #written
+            let #result = #runtime::__private::flat(#result.iter(), #number);
+            ::core::option::Option::Some(#runtime::__private::scattered(&#pattern, &#result, &#rows, &#columns, #symmetric))
+        }
+    }
+
+    /// Calls the function that returns a pattern; of known lengths it has no receiver.
+    fn pattern(&self, name: &Ident, arguments: &[TokenStream]) -> TokenStream {
+        match (self.interface.fixed, self.interface.receiver.is_some() || self.associated) {
+            (false, _) => self.call(name, arguments),
+            (true, true) => quote!(Self::#name()),
+            (true, false) => quote!(#name()),
+        }
     }
 }
 

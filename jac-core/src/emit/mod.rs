@@ -12,6 +12,7 @@ pub mod check;
 mod expressions;
 pub mod lanes;
 mod memory;
+pub mod pattern;
 mod strict;
 mod types;
 mod words;
@@ -19,51 +20,83 @@ mod words;
 use crate::interface::{Interface, Param, ParamKind, Request, Results, Step, Ty};
 use crate::ir::{Program, Tensor};
 use crate::kernel::{Kernel, Layout, Signature};
+use crate::lower::Plan;
 use crate::simplify::Report;
+use crate::sparse;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
-/// What Rust says of the memory that the function of a request gets and returns.
-///
-/// `seeds` are the tangents, cotangents or weights.
-pub fn layouts(interface: &Interface, request: Request, seeds: &[Tensor], program: &Program) -> Signature {
-    let (interface, _) = with_params(interface, request, seeds);
-    let layout = |ty: &Ty| match ty {
-        Ty::Scalar => Layout::Scalar,
-        Ty::Array(_) => Layout::Nested,
-        Ty::Nd(_) => Layout::Library,
-        Ty::Slice => Layout::Flat,
-    };
-    let inputs = interface.inputs().filter_map(|p| match &p.kind {
-        ParamKind::Float(ty, t, _) => Some((*t, layout(ty))),
-        ParamKind::Truth(t, _) => Some((*t, Layout::Scalar)),
-        _ => None,
-    });
-    let groups = types::Parts::groups(&interface, request.form, interface.computes_value(request));
-    let results = program.results().zip(groups.iter().flat_map(types::Parts::tys)).map(|(t, ty)| (t, layout(&ty)));
-    Signature {
-        layouts: inputs.chain(results).collect(),
-        // those of a point are variables, which lanes of slices are made of
-        results: if request.is_batch() { Results::Returned } else { request.results },
-        in_place: interface.wrapper.is_none(),
-        reorders: interface.generic.is_none() && !interface.strict,
-    }
+/// A function that is to be generated.
+#[derive(Debug)]
+pub struct Function<'a> {
+    /// The function's interface, with the parameters that stand behind its own.
+    interface: Interface,
+    request: Request,
+    /// The tangents, cotangents or weights.
+    seeds: &'a [Tensor],
+    /// The parameters that take the results.
+    memory: Vec<Ident>,
+    /// What is done before: of a sparse form, the list of its entries is cut into those that are computed together.
+    before: TokenStream,
 }
 
-/// Generates one function from its kernel, whose memory lies as [`layouts`] says.
-///
-/// `seeds` are the tangents, cotangents or weights.
-pub fn function(interface: &Interface, request: Request, seeds: &[Tensor], kernel: &Kernel<'_>, report: Report) -> TokenStream {
-    let (interface, memory) = with_params(interface, request, seeds);
-    let mut docs = words::docs(&interface, request, kernel.program, report);
-    // what a condition guards is no mistake, though rustc may see that it would be one elsewhere
-    docs.extend((!kernel.program.lazy.is_empty()).then(|| quote!(#[allow(unconditional_panic)])));
-    let body = match request.results {
-        _ if request.is_batch() => lanes::body(&interface, request, seeds, &memory, kernel),
-        _ if request.form.value && interface.strict => strict::body(&interface, request, &memory, kernel),
-        _ => body::body(&interface, request, &memory, kernel),
-    };
-    signature(&interface, request, &docs, &body)
+impl<'a> Function<'a> {
+    /// The function of a request, for a plan. `seeds` are the tangents, cotangents or weights, `layout` says where the entries of
+    /// a sparse form are.
+    pub fn new(interface: &Interface, request: Request, seeds: &'a [Tensor], layout: Option<&sparse::Layout>, plan: &Plan) -> Function<'a> {
+        let (mut interface, mut memory) = with_params(interface, request, seeds);
+        let mut before = TokenStream::new();
+        if let Some(layout) = layout {
+            let ranks: Vec<usize> = plan.program.outputs.iter().map(|t| plan.program.info(*t).shape.len()).collect();
+            // one list is stored into as it is
+            interface.parts = if ranks == [1] { Vec::new() } else { ranks };
+            let name = format!("{}_{}", interface.item.sig.ident, request.suffix());
+            if let Some((parts, whole)) = pattern::parts(&interface, &name, &memory[0], layout, plan) {
+                (before, memory) = (parts, vec![whole]);
+            }
+            let flags = pattern::flags(&interface, layout, &plan.program);
+            interface.constants.extend(flags);
+        }
+        Function { interface, request, seeds, memory, before }
+    }
+
+    /// What Rust says of the memory that it gets and returns.
+    pub fn memory(&self, program: &Program) -> Signature {
+        let layout = |ty: &Ty| match ty {
+            Ty::Scalar => Layout::Scalar,
+            Ty::Array(_) => Layout::Nested,
+            Ty::Nd(_) => Layout::Library,
+            Ty::Slice => Layout::Flat,
+        };
+        let inputs = self.interface.inputs().filter_map(|p| match &p.kind {
+            ParamKind::Float(ty, t, _) => Some((*t, layout(ty))),
+            ParamKind::Truth(t, _) => Some((*t, Layout::Scalar)),
+            _ => None,
+        });
+        let groups = types::Parts::groups(&self.interface, self.request.form, self.interface.computes_value(self.request));
+        let results = program.results().zip(groups.iter().flat_map(types::Parts::tys)).map(|(t, ty)| (t, layout(&ty)));
+        Signature {
+            layouts: inputs.chain(results).collect(),
+            // those of a point are variables, which lanes of slices are made of
+            results: if self.request.is_batch() { Results::Returned } else { self.request.results },
+            in_place: self.interface.wrapper.is_none(),
+            reorders: self.interface.generic.is_none() && !self.interface.strict,
+        }
+    }
+
+    /// Generates it from its kernel, whose memory lies as [`Function::memory`] says.
+    pub fn print(&self, kernel: &Kernel<'_>, report: Report) -> TokenStream {
+        let Function { interface, request, seeds, memory, before } = self;
+        let mut docs = words::docs(interface, *request, kernel.program, report);
+        // what a condition guards is no mistake, though rustc may see that it would be one elsewhere
+        docs.extend((!kernel.program.lazy.is_empty()).then(|| quote!(#[allow(unconditional_panic)])));
+        let body = match request.results {
+            _ if request.is_batch() => lanes::body(interface, *request, seeds, memory, kernel),
+            _ if request.form.value && interface.strict => strict::body(interface, *request, memory, kernel),
+            _ => body::body(interface, *request, memory, kernel),
+        };
+        signature(interface, *request, &docs, &quote!(#before #body))
+    }
 }
 
 /// The interface with the parameters behind the function's own: tangents have the types of the inputs, as written,
@@ -76,7 +109,7 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
     let mut seed = || seeds.next().expect("there is no end");
     for step in request.form.steps {
         let params = match step {
-            Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal => Vec::new(),
+            Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal | Step::Sparse => Vec::new(),
             Step::Jvp => tangents(&interface, &mut seed),
             Step::Vjp => like_outputs(&interface, "cotangent", &mut seed),
             Step::WeightedNormal => like_outputs(&interface, "weights", &mut seed),
@@ -109,6 +142,8 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
         }
         for (stem, ty) in names.zip(types) {
             let ident = free_name(&interface, stem);
+            let float = &interface.float;
+            let ty = if request.form.dense().is_some() { quote!([#float]) } else { ty };
             memory.push(ident.clone());
             let ty = match request.results {
                 Results::Columns => ty,
@@ -161,6 +196,9 @@ pub fn stubs(interface: &Interface, body: &TokenStream) -> TokenStream {
     for request in &interface.requests {
         let (interface, _) = with_params(interface, *request, &[]);
         out.extend(signature(&interface, *request, &hidden, body));
+    }
+    for request in interface.requests.iter().filter(|r| r.form.dense().is_some() && r.results == Results::Written) {
+        out.extend(pattern::stub(interface, request.form, body));
     }
     out.extend(ir_signature(interface, &quote!("")));
     out.extend(check::function(interface, false, Some(&quote!(::core::unimplemented!()))));

@@ -26,6 +26,8 @@ impl Parts {
             Step::Jvp => groups,
             Step::Vjp | Step::Diagonal | Step::NormalDiagonal => vec![like_inputs()],
             Step::Normal | Step::WeightedNormal => vec![by_input(&|a| by_input(&|b| block(a, b))), like_inputs()],
+            Step::Sparse if interface.parts.is_empty() => vec![Parts::One(Ty::Slice)],
+            Step::Sparse => vec![Parts::Tuple(interface.parts.iter().map(|rank| Parts::One(Ty::Nd(*rank))).collect())],
         })
     }
 

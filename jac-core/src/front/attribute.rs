@@ -1,9 +1,10 @@
-//! The options of the attribute: `#[jacobian(wrt(x, y), value, jvp, shape(m = [n, n]), strict, effort = "high", crate = path)]`.
+//! The options of the attribute: `#[jacobian(wrt(x, y), value, jvp, sparse = "csr", shape(m = [n, n]), strict, effort = "high", crate = path)]`.
 
 use crate::diag::{did_you_mean, Diagnostics};
 use crate::effort::Effort;
 use crate::interface::{Form, Normal, Request, Results, FORMS};
 use crate::ops::LOSSES;
+use crate::sparse::Order;
 use proc_macro2::TokenStream;
 use quote::{quote, ToTokens};
 use syn::parse::{ParseStream, Parser};
@@ -42,6 +43,8 @@ pub struct Options {
     pub effort: Effort,
     /// Where it is asked that nothing is reassociated.
     pub strict: Option<proc_macro2::Span>,
+    /// The order of the entries of sparse matrices.
+    pub order: Order,
     /// The path of the runtime crate.
     pub runtime: TokenStream,
 }
@@ -60,15 +63,24 @@ const OPTIONS: [(&str, &str); 11] = [
     ("effort", "effort = \"high\""),
     ("crate", "crate = path::to::jac_runtime"),
 ];
+/// The orders of the entries, as `sparse = "…"` has them.
+const ORDERS: [(&str, Order); 4] =
+    [("csc", Order::Columns), ("csr", Order::Rows), ("triplets", Order::Blocks), ("diagonals", Order::Diagonals)];
 const EFFORTS: [(&str, Effort); 3] = [("low", Effort::Low), ("default", Effort::Default), ("high", Effort::High)];
 
 impl Options {
     /// The functions to generate: the Jacobian and the forms that are asked for, and all of them once more into memory
     /// of the caller.
     pub fn requests(&self) -> Vec<Request> {
-        let asked = |form: &&'static Form| form.option.is_none() || self.forms.iter().any(|(f, _)| f == form);
-        let all = |results: Results| FORMS.iter().filter(asked).map(move |form| Request { form, results });
-        all(Results::Returned).chain(self.results.iter().flat_map(|results| all(*results))).collect()
+        let given = |option: &str| self.forms.iter().any(|(f, _)| f.option == Some(option));
+        let asked: Vec<&'static Form> = FORMS.iter().filter(|form| form.is_asked(&given)).collect();
+        let is_sparse = |form: &&&'static Form| form.dense().is_some();
+        let all = |results: Results| asked.iter().filter(move |f| !is_sparse(f)).map(move |form| Request { form, results });
+        // the entries are always written into memory of the caller
+        let sparse = |results: Results| asked.iter().filter(is_sparse).map(move |form| Request { form, results });
+        let more = || self.results.iter().copied();
+        let requests = all(Results::Returned).chain(more().flat_map(all)).chain(sparse(Results::Written));
+        requests.chain(more().filter(|r| *r == Results::Updated).flat_map(sparse)).collect()
     }
 }
 
@@ -84,6 +96,7 @@ pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
         normal: Normal::default(),
         effort: Effort::Default,
         strict: None,
+        order: Order::Columns,
         runtime: quote!(::jac_runtime),
     };
     let mut seen: Vec<String> = Vec::new();
@@ -206,10 +219,15 @@ fn option(
         other => {
             if let Some(form) = Form::asked_by(other) {
                 options.forms.push((form, span));
+                if form.dense().is_some() && input.peek(Token![=]) {
+                    options.order = order(input, diagnostics)?;
+                }
                 return Ok(());
             }
             let unknown = other;
-            let names: Vec<&str> = OPTIONS.iter().map(|o| o.0).chain(FORMS.iter().filter_map(|f| f.option)).collect();
+            let mut names: Vec<&str> = OPTIONS.iter().map(|o| o.0).chain(FORMS.iter().filter_map(|f| f.option)).collect();
+            // those of one option stand together
+            names.dedup();
             let error = diagnostics.error(span, format!("no option named `{unknown}`"));
             match did_you_mean(unknown, names.iter().copied()) {
                 Some(near) => error.help(format!("an option with a similar name exists: `{near}`")),
@@ -276,6 +294,18 @@ fn number(input: ParseStream) -> syn::Result<f64> {
         input.parse::<syn::LitFloat>()?.base10_parse()?
     };
     Ok(sign * value)
+}
+
+/// What stands behind `sparse`.
+fn order(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Order> {
+    input.parse::<Token![=]>()?;
+    let name: syn::LitStr = input.parse()?;
+    let known = ORDERS.iter().find(|(known, _)| *known == name.value());
+    if known.is_none() {
+        let error = diagnostics.error(name.span(), format!("no order named `{}`", name.value()));
+        error.help("write \"csc\", \"csr\", \"triplets\" or \"diagonals\"");
+    }
+    Ok(known.map_or(Order::Columns, |(_, order)| *order))
 }
 
 impl syn::parse::Parse for AxisLength {

@@ -17,6 +17,7 @@ use crate::diff::at::At;
 use crate::interface::{Form, Normal, Step};
 use crate::ir::{parse, positions, Map, Program, Role, Tensor};
 use crate::kernel::Kernel;
+use crate::sparse::Layout;
 use kernel::Stop;
 use number::{Dual, Real, Rounded};
 use points::{Point, Random, ATTEMPTS};
@@ -304,7 +305,7 @@ impl<'p> Selfcheck<'p> {
     /// What disagrees.
     ///
     /// `values` is the number of results that are the function's; `before` writes the memory that the kernel updates, if it
-    /// does.
+    /// does; `layout` says where the entries of a sparse form are.
     pub fn compare(
         &self,
         form: &'static Form,
@@ -312,6 +313,7 @@ impl<'p> Selfcheck<'p> {
         seeds: &[Tensor],
         kernel: &Kernel<'_>,
         before: Option<&Kernel<'_>>,
+        layout: Option<&Layout>,
     ) -> Result<usize, Disagreement> {
         let length = kernel.program.operations() + kernel.body.len();
         let steps = 2 * STEPS + STEPS_AN_OPERATION * length;
@@ -319,32 +321,42 @@ impl<'p> Selfcheck<'p> {
         let mut told = 0;
         for reference in &self.references {
             let disagreement = |what: String| Disagreement { form, what, point: self.describe(&reference.point) };
+            let disagreement = &disagreement;
             let mut parameters = reference.parameters.clone();
             let weights = form.steps.iter().zip(&reference.directions).flat_map(|(step, direction)| match step {
-                Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal => Vec::new(),
+                Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal | Step::Sparse => Vec::new(),
                 Step::Jvp => direction.values().collect(),
                 Step::Vjp | Step::WeightedNormal => reference.cotangents.iter().collect::<Vec<_>>(),
             });
             parameters.extend(seeds.iter().zip(weights).map(|(t, w)| (*t, exact(w))));
+            let mut point = reference.point.clone();
+            layout.iter().for_each(|layout| layout.add_flags(&mut point.sizes));
             let memory = before.map(|before| {
                 let elsewhere = parameters.iter().map(|(t, x)| (*t, self.elsewhere(*t, x))).collect();
-                fuel.share(steps, |fuel| kernel::run(before, &reference.point, &elsewhere, &[], fuel))
+                fuel.share(steps, |fuel| kernel::run(before, &point, &elsewhere, &[], fuel))
             });
             // what writes the memory is compared by itself
             let memory = match memory.transpose() {
                 Ok(memory) => memory.unwrap_or_default(),
                 Err(_) => continue,
             };
-            let results = match fuel.share(steps, |fuel| kernel::run(kernel, &reference.point, &parameters, &memory, fuel)) {
-                Ok(results) => results,
+            let results = match fuel.share(steps, |fuel| kernel::run(kernel, &point, &parameters, &memory, fuel)) {
+                Ok(results) => match layout {
+                    // as the blocks that they are the entries of
+                    Some(layout) => {
+                        let size = |s: crate::ir::Size| point.sizes[s.0 as usize];
+                        layout.scatter(&results.concat(), Rounded::new(0.0), &size).map_err(disagreement)?
+                    }
+                    None => results,
+                },
                 Err(Stop::Exhausted) => continue,
                 Err(Stop::Fault(_)) if !reference.certain => continue,
                 Err(Stop::Fault(what)) => return Err(disagreement(what)),
             };
-            let claims = self.claims(form, values, kernel, reference, &results);
+            let claims = self.claims(form, values, reference, &results);
             let counts = |c: &&Claim| reference.certain || c.found.value.is_finite();
             if let Some(claim) = claims.iter().filter(counts).find(|c| c.verdict() == Verdict::Different) {
-                return Err(disagreement(self.locate(form, values, kernel, reference, &results, claim)));
+                return Err(disagreement(self.locate(form, values, reference, &results, claim)));
             }
             let known = |c: &Claim| !matches!(c.of, Part::Value(..)) && c.verdict() == Verdict::Same;
             told += usize::from(claims.iter().any(known));
@@ -353,14 +365,7 @@ impl<'p> Selfcheck<'p> {
     }
 
     /// All that the results say about the function along the reference's directions.
-    fn claims(
-        &self,
-        form: &'static Form,
-        values: usize,
-        kernel: &Kernel<'_>,
-        reference: &Reference,
-        results: &[Vec<Rounded>],
-    ) -> Vec<Claim> {
+    fn claims(&self, form: &'static Form, values: usize, reference: &Reference, results: &[Vec<Rounded>]) -> Vec<Claim> {
         let (outputs, rest) = results.split_at(values);
         let mut claims = Vec::new();
         for (o, (found, expected)) in outputs.iter().zip(&reference.values).enumerate() {
@@ -380,12 +385,13 @@ impl<'p> Selfcheck<'p> {
         };
         // the results times the cotangents
         let weighted = |of: &[Vec<Rounded>]| sum(of.iter().zip(&reference.cotangents).map(|(y, c)| dot(y, c)));
-        match form.steps {
+        match form.dense().map_or(form.steps, |dense| dense.steps) {
             [Step::Jacobian] => {
                 let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
-                for (block, all) in kernel.program.blocks.iter().zip(rest) {
-                    let direction = weights(&block.input);
-                    for (sum, row) in sums[block.output].iter_mut().zip(all.chunks(direction.len().max(1))) {
+                let blocks = (0..self.program.outputs.len()).flat_map(|output| wrt.iter().map(move |input| (output, input)));
+                for ((output, input), all) in blocks.zip(rest) {
+                    let direction = weights(input);
+                    for (sum, row) in sums[output].iter_mut().zip(all.chunks(direction.len().max(1))) {
                         *sum = *sum + dot(row, direction);
                     }
                 }
@@ -462,15 +468,7 @@ impl<'p> Selfcheck<'p> {
     }
 
     /// Says which entry it is: the parameters move one by one.
-    fn locate(
-        &self,
-        form: &'static Form,
-        values: usize,
-        kernel: &Kernel<'_>,
-        reference: &Reference,
-        results: &[Vec<Rounded>],
-        claim: &Claim,
-    ) -> String {
+    fn locate(&self, form: &'static Form, values: usize, reference: &Reference, results: &[Vec<Rounded>], claim: &Claim) -> String {
         let numbers = |claim: &Claim| format!("{:?} instead of {:?}", claim.found.value, claim.expected.value);
         // the results of `f_jvp` and `f_hvp` are along the whole direction, and those of diagonals have been compared one by one
         let is_alone = |step: &Step| matches!(step, Step::Jvp | Step::Diagonal | Step::NormalDiagonal);
@@ -491,7 +489,7 @@ impl<'p> Selfcheck<'p> {
                 let (cotangents, weights) = (reference.cotangents.clone(), reference.weights.clone());
                 let columns = Vec::new();
                 let own = Reference { point, certain, parameters, directions, cotangents, values: at, along, twice, columns, weights };
-                let wrong = self.claims(form, values, kernel, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
+                let wrong = self.claims(form, values, &own, results).into_iter().find(|c| c.verdict() == Verdict::Different);
                 if let Some(wrong) = wrong {
                     let by = |at: (Tensor, usize)| self.element(&reference.point, at);
                     let by = if is_second { format!("{} and {}", by(first), by(second)) } else { by(first) };
@@ -602,7 +600,7 @@ mod tests {
         let plan = lower(jacobian, true);
         let signature = Signature { layouts: Map::default(), results: Results::Returned, in_place: true, reorders: true };
         let check = Selfcheck::new(&function, [&FORMS[0]].into_iter(), Normal::default(), &[]);
-        check.compare(&FORMS[0], 0, &[], &crate::kernel::kernel(&plan, &signature), None)
+        check.compare(&FORMS[0], 0, &[], &crate::kernel::kernel(&plan, &signature), None, None)
     }
 
     fn blocks(by_x: &str, by_a: &str) -> String {

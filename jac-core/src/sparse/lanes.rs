@@ -1,0 +1,294 @@
+//! The terms of a derivative as lanes: for each column, or row, the elements that a term has there.
+
+use super::Unordered;
+use crate::ir::{affines, placed, positions, Affine, Body, Expr, Index, Node, Program, Symbol, Tensor, Term};
+use crate::ops::Op;
+
+/// A block as terms over indices of its own, or element by element.
+pub enum Source {
+    /// The terms over the axes, those of the rows and then those of the columns.
+    Terms(Vec<Index>, Vec<Term>),
+    /// The elements, row-major.
+    Elements(Vec<usize>, Vec<Expr>),
+}
+
+/// What a term has in a column: an element, or one at every position of an axis.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// The row.
+    pub at: Vec<Position>,
+    /// Where in the columns it is.
+    pub conditions: Vec<Condition>,
+    /// The value, without what only says where it is.
+    pub value: Expr,
+}
+
+/// A position along an axis of the rows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Position {
+    /// One, by the column.
+    At(Affine),
+    /// All of them: the index stands for them in the value.
+    All(Index),
+}
+
+/// What holds in a column where a lane is there.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// This is 0 or more.
+    Natural(Affine),
+    /// This is 0.
+    Zero(Affine),
+    /// The first of these that is not 0 is positive, if there is one.
+    Ordered(Vec<Affine>),
+    /// A condition on integers.
+    Holds(Expr),
+}
+
+impl Source {
+    /// A block as terms.
+    pub fn of(program: &mut Program, tensor: Tensor) -> Source {
+        let shape = program.info(tensor).shape.clone();
+        let body = program.definition(tensor).map(|d| d.body.clone());
+        if let Some(Body::Elements(es)) = body {
+            return Source::Elements(crate::ir::lengths(&shape), es);
+        }
+        let axes = program.axes(&shape);
+        let at = affines(&axes);
+        let e = match body {
+            Some(Body::Each(indices, e)) => program.arena.substitute(e, &placed(&indices, &at)),
+            _ => program.arena.insert(Node::Access(tensor, at)),
+        };
+        let e = opened(program, e);
+        let terms = program.expand(e);
+        let terms = program.collect(terms);
+        Source::Terms(axes, terms)
+    }
+
+    /// What it has at the given positions of the columns' axes, behind `rows` axes of rows. Along the axes of rows of known lengths,
+    /// each position is one of its own; `lower` says that only rows are wanted that are not before the column.
+    pub fn lanes(&self, program: &mut Program, view: &View) -> Result<Vec<Lane>, Unordered> {
+        let mut out = Vec::new();
+        for at in positions(&view.listed).filter(|at| view.only.as_ref().is_none_or(|only| only == at)) {
+            match self {
+                Source::Elements(shape, es) => {
+                    let numbers: Option<Vec<usize>> = view.major.iter().map(|a| Some(a.known()? as usize)).collect();
+                    let major = numbers.ok_or_else(|| Unordered("a long axis is given element by element".into()))?;
+                    let all = if view.transposed { [major, at.clone()] } else { [at.clone(), major] }.concat();
+                    let value = es[all.iter().zip(shape).fold(0, |flat, (k, n)| flat * n + k)];
+                    if !program.arena.is(value, 0) {
+                        let at = at.iter().map(|k| Position::At(Affine::from(*k as i64))).collect();
+                        out.push(Lane { at, conditions: Vec::new(), value });
+                    }
+                }
+                Source::Terms(axes, terms) => {
+                    let count = axes.len() - view.major.len();
+                    let (major, minor): (&[Index], &[Index]) = match view.transposed {
+                        true => (&axes[..view.major.len()], &axes[view.major.len()..]),
+                        false => (&axes[count..], &axes[..count]),
+                    };
+                    let mut listed = at.iter();
+                    let fixed = minor.iter().map(|i| {
+                        let known = view.is_listed(program.length(*i));
+                        known.then(|| Affine::from(*listed.next().expect("a position for each axis") as i64))
+                    });
+                    let fixed: Vec<Option<Affine>> = fixed.collect();
+                    let given = minor.iter().zip(&fixed).filter_map(|(i, a)| Some((*i, a.clone()?)));
+                    let (from, to): (Vec<Index>, Vec<Affine>) = given.chain(major.iter().copied().zip(view.major.iter().cloned())).unzip();
+                    for term in terms {
+                        let mut term = term.clone();
+                        term.place(&mut program.arena, &from, &to);
+                        for term in program.collect(vec![term]) {
+                            out.push(lane(program, term, minor, &fixed)?);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// The columns that are looked at: all terms are in an index along one axis, if any.
+pub struct View {
+    /// The positions along the axes of the columns.
+    pub major: Vec<Affine>,
+    /// The lengths of those axes of the rows along which every position is one of its own.
+    pub listed: Vec<usize>,
+    /// Of those positions, the one that is looked at; all of them without it.
+    pub only: Option<Vec<usize>>,
+    /// Longer axes of rows have lanes along them, if they are no run-time ones anyway.
+    pub longest: i64,
+    /// Whether the columns are the rows of the matrix.
+    pub transposed: bool,
+}
+
+impl View {
+    /// Whether every position of an axis is one of its own.
+    pub fn is_listed(&self, length: &Affine) -> bool {
+        is_listed(length, self.longest)
+    }
+}
+
+/// Whether an axis is short.
+pub fn is_listed(length: &Affine, longest: i64) -> bool {
+    length.known().is_some_and(|n| n <= longest)
+}
+
+/// The lane of a term in which the columns' positions stand.
+fn lane(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<Affine>]) -> Result<Lane, Unordered> {
+    let mut at: Vec<Option<Affine>> = fixed.to_vec();
+    let mut conditions: Vec<Condition> = Vec::new();
+    let unsolved = |at: &[Option<Affine>]| -> Vec<Index> { minor.iter().zip(at).filter(|(_, a)| a.is_none()).map(|(i, _)| *i).collect() };
+    // a delta over the index of a sum removes the sum where that is in its range
+    let mut sums = term.name_sums(program);
+    while let Some((position, axis)) = term.deltas.pop() {
+        let difference = position.plus(&axis, -1);
+        let rows = unsolved(&at);
+        let candidates = sums.iter().chain(rows.iter().rev());
+        let solved = candidates.copied().find_map(|i| Some((i, difference.solve_for(Symbol::Index(i))?)));
+        match solved {
+            Some((i, value)) => {
+                // a position is always inside the axis that it is compared with
+                if axis.as_index() != Some(i) && !program.is_inside(&value, program.length(i), &[]) {
+                    let last = program.length(i).plus(&Affine::from(1), -1);
+                    conditions.extend([value.clone(), last.plus(&value, -1)].map(Condition::Natural));
+                }
+                let (index, own) = ([i], [value]);
+                let place = placed(&index, &own);
+                term.substitute(&mut program.arena, &place);
+                at.iter_mut().flatten().for_each(|a| *a = a.substitute(&place));
+                for condition in &mut conditions {
+                    condition.substitute(&place);
+                }
+                sums.retain(|j| *j != i);
+                if let Some(axis) = minor.iter().position(|j| *j == i) {
+                    at[axis] = Some(own[0].clone());
+                }
+            }
+            None if difference.indices().any(|i| rows.contains(&i) || sums.contains(&i)) => {
+                return Err(Unordered("an entry's position is a multiple of an index".into()));
+            }
+            None => conditions.push(Condition::Zero(difference)),
+        }
+    }
+    let free = unsolved(&at);
+    let mut guards = Vec::new();
+    for guard in std::mem::take(&mut term.guards).into_iter().flat_map(|c| conjuncts(program, c)) {
+        let summed = sums.iter().any(|i| program.arena.mentions(guard, *i));
+        if summed || !is_integral(program, guard) {
+            guards.push(guard);
+        } else if free.iter().any(|i| program.arena.mentions(guard, *i)) {
+            return Err(Unordered("how many entries a column has depends on the column".into()));
+        } else {
+            conditions.push(Condition::Holds(guard));
+        }
+    }
+    term.guards = guards;
+    let mentions_free = |a: &Affine| a.indices().any(|i| free.contains(&i) || sums.contains(&i));
+    if conditions.iter().flat_map(|c| c.differences(program)).any(|a| mentions_free(&a)) {
+        return Err(Unordered("how many entries a column has depends on the column".into()));
+    }
+    if term.factors.iter().any(|e| has_structure(program, *e)) {
+        return Err(Unordered("entries are decided inside a branch or a function".into()));
+    }
+    term.sum_over(program, &sums);
+    let at = minor.iter().zip(at).map(|(i, a)| a.map_or(Position::All(*i), Position::At)).collect();
+    Ok(Lane { at, conditions, value: term.to_expr(program) })
+}
+
+impl Condition {
+    /// The differences whose signs decide it.
+    pub fn differences(&self, program: &Program) -> Vec<Affine> {
+        match self {
+            Condition::Natural(a) | Condition::Zero(a) => vec![a.clone()],
+            Condition::Ordered(all) => all.clone(),
+            Condition::Holds(c) => {
+                let arena = &program.arena;
+                let compared = arena.reachable([*c]).into_iter().filter_map(|e| {
+                    let (_, args) = arena.as_apply(e).filter(|(_, args)| args.len() == 2)?;
+                    Some(arena.as_position(args[0])?.plus(&arena.as_position(args[1])?, -1))
+                });
+                compared.collect()
+            }
+        }
+    }
+
+    /// Whether it holds, given the numbers that affine expressions are.
+    pub fn holds(&self, program: &Program, number: &dyn Fn(&Affine) -> i64) -> bool {
+        match self {
+            Condition::Natural(a) => number(a) >= 0,
+            Condition::Zero(a) => number(a) == 0,
+            Condition::Ordered(all) => all.iter().map(number).find(|d| *d != 0).is_none_or(|d| d > 0),
+            Condition::Holds(c) => truth(program, *c, number),
+        }
+    }
+
+    fn substitute(&mut self, place: &dyn Fn(Symbol) -> Option<Affine>) {
+        match self {
+            Condition::Natural(a) | Condition::Zero(a) => *a = a.substitute(place),
+            Condition::Ordered(all) => all.iter_mut().for_each(|a| *a = a.substitute(place)),
+            Condition::Holds(_) => unreachable!("guards are read last"),
+        }
+    }
+}
+
+/// The conditions that have to hold for one.
+fn conjuncts(program: &Program, c: Expr) -> Vec<Expr> {
+    match program.arena.as_apply(c) {
+        Some((Op::And, &[a, b])) => [conjuncts(program, a), conjuncts(program, b)].concat(),
+        _ => vec![c],
+    }
+}
+
+/// Whether a condition compares integers alone, none of which is the index of a sum.
+fn is_integral(program: &Program, c: Expr) -> bool {
+    let arena = &program.arena;
+    match arena.as_apply(c) {
+        Some((Op::And | Op::Or | Op::Not, args)) => args.iter().all(|a| is_integral(program, *a)),
+        Some((Op::Lt | Op::Le | Op::Eq, args)) => args.iter().all(|a| arena.as_position(*a).is_some_and(|a| a.loose() == 0)),
+        _ => arena.as_const(c).is_some(),
+    }
+}
+
+/// What a condition on integers is.
+fn truth(program: &Program, c: Expr, number: &dyn Fn(&Affine) -> i64) -> bool {
+    let arena = &program.arena;
+    let side = |e: Expr| number(&arena.as_position(e).expect("integers are compared"));
+    match arena.as_apply(c) {
+        Some((Op::And, args)) => args.iter().all(|a| truth(program, *a, number)),
+        Some((Op::Or, args)) => args.iter().any(|a| truth(program, *a, number)),
+        Some((Op::Not, args)) => !truth(program, args[0], number),
+        Some((Op::Lt, args)) => side(args[0]) < side(args[1]),
+        Some((Op::Le, args)) => side(args[0]) <= side(args[1]),
+        Some((Op::Eq, args)) => side(args[0]) == side(args[1]),
+        _ => arena.as_const(c).is_some_and(|c| !c.is_zero()),
+    }
+}
+
+/// Whether an expression has structural zeros.
+fn has_structure(program: &Program, e: Expr) -> bool {
+    let arena = &program.arena;
+    arena.reachable([e]).into_iter().any(|e| match &arena[e] {
+        Node::Delta(..) => true,
+        Node::Bracket(c) => is_integral(program, *c),
+        _ => false,
+    })
+}
+
+/// The expression with the bodies of the definitions that have structural zeros in their places.
+fn opened(program: &mut Program, mut e: Expr) -> Expr {
+    loop {
+        let reads = Body::Each(Vec::new(), e).reads(&program.arena);
+        let structured = reads.into_iter().find_map(|t| match &program.definition(t)?.body {
+            Body::Each(indices, body) if has_structure(program, *body) => Some((t, indices.clone(), *body)),
+            _ => None,
+        });
+        let Some((t, indices, body)) = structured else { return e };
+        e = program.arena.map(&[e], |arena, e, node| match node {
+            Node::Access(u, at) if u == t => arena.substitute(body, &placed(&indices, &at)),
+            node if arena[e] == node => e,
+            node => arena.rebuild(node),
+        })[0];
+    }
+}

@@ -1,0 +1,296 @@
+//! The option `sparse`: the entries by the interpreter over the whole corpus, and a few functions as emitted.
+
+use crate::common::{compile, inputs, point, without_attribute};
+use crate::corpus;
+use jac_core::interface::Form;
+use jac_core::ir::{eval, Size};
+use jac_core::sparse::Layout;
+use jac_core::Stages;
+use jac_runtime::{check, jacobian, Pattern};
+use jac_tests::Case;
+use ndarray::{Array1, Array2, Array4};
+
+/// Compiles a function of the corpus with its entries in an order; `None` if it is too large, or there is no such order.
+fn stages(case: &Case, order: &str) -> Option<Stages> {
+    let own = Some(case.options).filter(|own| !own.is_empty());
+    let options: Vec<String> = own.into_iter().map(str::to_owned).chain([format!("sparse = \"{order}\"")]).collect();
+    let compiled = compile(&options.join(", "), &without_attribute(case.item));
+    let errors: Vec<String> = compiled.diagnostics.iter().map(jac_core::diag::Diagnostic::text).collect();
+    let is_known = |e: &String| e.starts_with("too large") || e.contains("the entries have no order that is known here");
+    assert!(errors.iter().all(is_known), "{}: {errors:?}", case.name);
+    compiled.stages
+}
+
+/// The entries of a function at a point, as the blocks that they are of, and which elements of these are entries.
+fn entries(case: &Case, stages: &Stages, x: &[f64]) -> (Vec<Vec<f64>>, Vec<Vec<bool>>) {
+    let form = Form::asked_by("sparse");
+    let derived = stages.others.iter().find(|d| Some(d.form) == form).expect("it was asked for");
+    let layout = derived.layout.as_ref().expect("it is sparse");
+    let mut inputs = inputs(case, &stages.jacobian, x);
+    let given = |n: usize| inputs.sizes.get(&Size(n as u32)).copied().unwrap_or_default();
+    let mut sizes: Vec<i64> = (0..stages.jacobian.sizes.len()).map(given).collect();
+    layout.add_flags(&mut sizes);
+    inputs.sizes = sizes.iter().enumerate().map(|(n, size)| (Size(n as u32), *size)).collect();
+    let values = eval(&derived.program, &inputs);
+    let lists: Vec<f64> = derived.program.outputs.iter().flat_map(|t| values[t].clone()).collect();
+    let size = |s: Size| sizes[s.0 as usize];
+    let there = vec![true; lists.len()];
+    let scattered = |e: String| -> ! { panic!("{}: {e}", case.name) };
+    let blocks = layout.scatter(&lists, 0.0, &size).unwrap_or_else(|e| scattered(e));
+    (blocks, layout.scatter(&there, false, &size).unwrap_or_else(|e| scattered(e)))
+}
+
+#[test]
+fn the_entries_are_those_of_the_jacobian_and_no_others() {
+    let (mut checked, mut vanishing) = (0, Vec::new());
+    for order in ["csc", "csr"] {
+        for case in corpus::cases() {
+            let Some(stages) = stages(&case, order) else { continue };
+            checked += 1;
+            let mut seen: Vec<Vec<bool>> = Vec::new();
+            let mut pattern = Vec::new();
+            for seed in 0..8 {
+                let x = point(&case, seed);
+                let dense = eval(&stages.jacobian, &inputs(&case, &stages.jacobian, &x));
+                let dense: Vec<&Vec<f64>> = stages.jacobian.blocks.iter().map(|b| &dense[&b.tensor]).collect();
+                let (blocks, there) = entries(&case, &stages, &x);
+                assert_eq!(blocks.len(), dense.len(), "{}", case.name);
+                seen.resize_with(blocks.len(), Vec::new);
+                for ((found, expected), seen) in blocks.iter().zip(&dense).zip(&mut seen) {
+                    assert_eq!(found.len(), expected.len(), "{}", case.name);
+                    seen.resize(found.len(), false);
+                    for ((a, b), seen) in found.iter().zip(*expected).zip(seen) {
+                        let scale = b.abs().max(1.0);
+                        assert!((a - b).abs() <= 1e-9 * scale || a.is_nan() && b.is_nan(), "{}: {a}, expected {b}", case.name);
+                        *seen |= *b != 0.0;
+                    }
+                }
+                pattern = there;
+            }
+            // none is lost, as the blocks are equal; none is there in vain, but where a loop carries state: what has gone into it
+            // by then is not told from what goes in later
+            let vain = pattern.iter().flatten().zip(seen.iter().flatten()).any(|(there, seen)| *there && !seen);
+            let carries = stages.jacobian.definitions.iter().any(|d| d.body.over().is_some());
+            if vain && !carries && !vanishing.contains(&case.name) {
+                vanishing.push(case.name);
+            }
+        }
+    }
+    assert!(checked > 500, "only {checked} functions have their entries in an order");
+    // an entry in a branch that no point takes is 0 at all of them
+    assert!(vanishing.len() < checked / 50, "entries that are 0 at all points: {vanishing:?}");
+}
+
+#[jacobian(sparse, update)]
+fn residuals(x: &[f64; 3], k: f64) -> ([f64; 2], f64) {
+    ([x[0] * x[1], x[2].sin() + 2.0 * x[0]], k * k)
+}
+
+/// A constant that may be one in the user's code, too.
+const RESIDUALS: Pattern = residuals_jacobian_pattern();
+
+#[test]
+fn known_entries_have_a_constant_pattern() {
+    let pattern = RESIDUALS;
+    assert_eq!((pattern.rows(), pattern.columns(), pattern.nnz()), (3, 4, 5));
+    assert_eq!(pattern.triplets().collect::<Vec<_>>(), [(0, 0), (1, 0), (0, 1), (1, 2), (2, 3)]);
+    let mut values = [f64::NAN; 5];
+    residuals_jacobian_values(&[2.0, 3.0, 0.0], 4.0, &mut values);
+    assert_eq!(values, [3.0, 2.0, 2.0, 1.0, 8.0]);
+    residuals_jacobian_values_update(&[5.0, 3.0, 0.0], 4.0, &mut values);
+    assert_eq!(values, [3.0, 2.0, 5.0, 1.0, 8.0]);
+    check!(residuals, &[2.0, 3.0, 0.3], 4.0);
+}
+
+#[test]
+#[should_panic(expected = "`residuals_jacobian_values`: `values` has shape [4], expected [5]")]
+fn a_list_of_another_length_is_refused() {
+    residuals_jacobian_values(&[2.0, 3.0, 0.0], 4.0, &mut [0.0; 4]);
+}
+
+#[jacobian(sparse = "csr", hessian, weighted_hessian, wrt(a, b))]
+fn scalar(a: f64, b: &[f64; 2], c: f64) -> f64 {
+    a * a * b[0] + b[1] * c * b[1]
+}
+
+#[test]
+fn second_derivatives_have_their_lower_triangle() {
+    let pattern = scalar_hessian_pattern();
+    assert_eq!(pattern.triplets().collect::<Vec<_>>(), [(0, 0), (1, 0), (2, 2)]);
+    let mut values = [0.0; 3];
+    scalar_hessian_values(2.0, &[3.0, 1.0], 5.0, &mut values);
+    assert_eq!(values, [6.0, 4.0, 10.0]);
+    scalar_weighted_hessian_values(2.0, &[3.0, 1.0], 5.0, 2.0, &mut values);
+    assert_eq!(values, [12.0, 8.0, 20.0]);
+    check!(scalar, 2.0, &[3.0, 1.0], 5.0);
+}
+
+/// The heat equation on a rod between 0 and 1.
+#[jacobian(sparse)]
+fn rod(x: &[f64], k: f64) -> Vec<f64> {
+    let n = x.len();
+    let mut y = vec![0.0; n];
+    for i in 0..n {
+        let left = if i > 0 { x[i - 1] } else { 0.0 };
+        let right = if i + 1 < n { x[i + 1] } else { 1.0 };
+        y[i] = k * (left - 2.0 * x[i] + right).exp();
+    }
+    y
+}
+
+#[jacobian(sparse = "csr", hessian)]
+fn rosenbrock(x: &[f64]) -> f64 {
+    x.windows(2).map(|w| 100.0 * (w[1] - w[0] * w[0]).powi(2) + (1.0 - w[0]).powi(2)).sum()
+}
+
+#[jacobian(sparse)]
+fn plate(u: &Array2<f64>) -> Array2<f64> {
+    let (n, m) = u.dim();
+    Array2::from_shape_fn((n, m), |(i, j)| {
+        let mut s = -4.0 * u[[i, j]] * u[[i, j]];
+        if i > 0 {
+            s += u[[i - 1, j]];
+        }
+        if i + 1 < n {
+            s += u[[i + 1, j]];
+        }
+        if j > 0 {
+            s += u[[i, j - 1]];
+        }
+        if j + 1 < m {
+            s += u[[i, j + 1]];
+        }
+        s
+    })
+}
+
+/// Points of a plane seen from a camera: a block for each, and the camera's columns.
+#[jacobian(sparse = "triplets")]
+fn seen(points: &Array2<f64>, camera: &[f64; 3]) -> Array2<f64> {
+    let mut out = Array2::zeros((points.nrows(), 2));
+    for i in 0..points.nrows() {
+        out[[i, 0]] = points[[i, 0]] * camera[0] + points[[i, 1]].sin();
+        out[[i, 1]] = points[[i, 1]] * camera[1] * points[[i, 0]] + camera[2];
+    }
+    out
+}
+
+#[jacobian(sparse, wrt(x))]
+fn product(a: &Array2<f64>, x: &Array2<f64>) -> Array2<f64> {
+    a.dot(x)
+}
+
+#[jacobian(sparse)]
+fn diagonal_plus_dense(a: &Array1<f64>, x: &Array1<f64>) -> Array1<f64> {
+    let s = x.dot(x);
+    a * x + s
+}
+
+#[test]
+fn patterns_of_run_time_lengths_hold_at_all_small_ones() {
+    let array = |shape| Array2::from_shape_fn(shape, |(i, j)| 0.3 + 0.2 * i as f64 - 0.1 * (j * i) as f64 + 0.05 * j as f64);
+    for n in 0..7 {
+        let x: Vec<f64> = (0..n).map(|k| 0.5 + 0.3 * k as f64).collect();
+        let vector = Array1::from(x.clone());
+        check!(rod, &x, 0.4);
+        check!(diagonal_plus_dense, &(&vector + 1.0), &vector);
+        check!(seen, &array((n, 2)), &[0.1, 0.2, 0.3]);
+        if n > 0 {
+            check!(rosenbrock, &x);
+        }
+        for m in 0..6 {
+            check!(plate, &array((m, n)));
+            check!(product, &array((m, n)), &array((n, 3)));
+        }
+    }
+}
+
+/// A matrix of values by a pattern.
+fn filled(pattern: &Pattern, values: &[f64]) -> Array2<f64> {
+    let mut out = Array2::zeros((pattern.rows(), pattern.columns()));
+    for ((row, column), value) in pattern.triplets().zip(values) {
+        out[[row, column]] = *value;
+    }
+    out
+}
+
+#[test]
+fn a_stencil_has_five_entries_a_column_in_order() {
+    let u = Array2::from_shape_fn((4, 5), |(i, j)| 1.0 + (i * 5 + j) as f64);
+    let pattern = plate_jacobian_pattern(&u);
+    // of 20 unknowns, without the neighbours that there are not
+    assert_eq!(pattern.nnz(), 5 * 20 - 2 * 5 - 2 * 4);
+    let csc = pattern.csc();
+    assert!(csc.order.iter().copied().eq(0..pattern.nnz()), "it is by columns");
+    let mut values = vec![f64::NAN; pattern.nnz()];
+    plate_jacobian_values(&u, &mut values);
+    let dense: Array4<f64> = plate_jacobian(&u);
+    let dense = dense.into_shape_with_order((20, 20)).unwrap();
+    assert_eq!(filled(&pattern, &values), dense);
+    assert_eq!(dense.iter().filter(|x| **x != 0.0).count(), pattern.nnz());
+    assert_eq!(pattern.diagonals().iter().map(|d| d.offset).collect::<Vec<_>>(), [-5, -1, 0, 1, 5]);
+}
+
+#[test]
+fn the_hessian_of_a_chain_is_a_band() {
+    let x = [1.0, 2.0, 3.0, 4.0];
+    let pattern = rosenbrock_hessian_pattern(&x);
+    assert_eq!(pattern.triplets().collect::<Vec<_>>(), [(0, 0), (1, 0), (1, 1), (2, 1), (2, 2), (3, 2), (3, 3)]);
+    let mut values = [f64::NAN; 7];
+    rosenbrock_hessian_values(&x, &mut values);
+    let dense = rosenbrock_hessian(&x);
+    assert!(pattern.triplets().zip(&values).all(|((i, j), value)| (dense[[i, j]] - value).abs() < 1e-9));
+}
+
+#[test]
+#[should_panic(expected = "`rod_jacobian_values`: `values` has shape [6], expected [10]")]
+fn lists_are_checked_against_the_lengths() {
+    // seven by `x` and three by `k`
+    rod_jacobian_values(&[1.0, 2.0, 3.0], 1.0, &mut [0.0; 6]);
+}
+
+struct Spring {
+    stiffness: f64,
+}
+
+#[jacobian]
+impl Spring {
+    #[jacobian(sparse)]
+    fn force(&self, x: &[f64; 2]) -> [f64; 2] {
+        [self.stiffness * x[0], x[0] - x[1]]
+    }
+
+    #[jacobian(sparse)]
+    fn forces(&self, x: &[f64]) -> Vec<f64> {
+        x.iter().map(|x| self.stiffness * x * x).collect()
+    }
+}
+
+#[test]
+fn methods_have_patterns() {
+    let spring = Spring { stiffness: 3.0 };
+    assert_eq!(Spring::force_jacobian_pattern().nnz(), 3);
+    check!(Spring::force, &spring, &[1.0, 2.0]);
+    assert_eq!(spring.forces_jacobian_pattern(&[1.0, 2.0]).row_indices(), [0, 1]);
+    check!(Spring::forces, &spring, &[1.0, 2.0]);
+}
+
+#[test]
+fn what_has_no_order_says_so() {
+    let item = "fn f(x: &[f64]) -> Vec<f64> { let mut s = 0.0; x.iter().map(|v| { s += v * v; s }).collect() }";
+    let compiled = compile("sparse", item);
+    let text: Vec<String> = compiled.diagnostics.iter().map(jac_core::diag::Diagnostic::text).collect();
+    assert_eq!(text.len(), 1, "{text:?}");
+    assert!(text[0].starts_with("`f_jacobian_values`: the entries have no order that is known here: "), "{text:?}");
+    assert!(compiled.tokens.to_string().contains("fn f_jacobian_pattern"), "there is a stub");
+    let layouts = |order: &str| {
+        let stages = compile(&format!("sparse = \"{order}\""), "fn f(x: [f64; 2]) -> [f64; 2] { [x[1], x[0] * x[1]] }").stages;
+        let derived = stages.expect("no mistake").others;
+        derived.iter().find_map(|d| d.layout.as_ref().map(|l: &Layout| l.entries(&|_| 0))).expect("a layout")
+    };
+    let [across, below, right] = [[(0, 0), (0, 1)], [(0, 1), (0, 0)], [(0, 1), (0, 1)]];
+    assert_eq!(layouts("csc"), [below, across, right]);
+    assert_eq!(layouts("csr"), [across, below, right]);
+    assert_eq!(layouts("triplets"), [across, below, right]);
+    assert_eq!(layouts("diagonals"), [below, right, across]);
+}
