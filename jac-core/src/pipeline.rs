@@ -849,7 +849,8 @@ mod tests {
     #[test]
     fn every_form_is_compared_though_it_is_the_only_one() {
         for form in &FORMS {
-            let options: TokenStream = form.option.unwrap_or_default().parse().unwrap();
+            let asked = [form.dense().and_then(|dense| dense.option), form.option];
+            let options: TokenStream = asked.into_iter().flatten().collect::<Vec<&str>>().join(", ").parse().unwrap();
             let scalar = quote!(
                 fn f(x: &[f64; 2]) -> f64 {
                     (x[0] * x[1]).sin() + x[0]
