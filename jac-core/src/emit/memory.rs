@@ -248,9 +248,15 @@ impl Printer<'_> {
     fn view(&self, b: Buffer, of: Buffer, at: &[Affine], mutable: bool) -> TokenStream {
         let (name, source, shape) = (self.name(b), self.name(of), &self.kernel.info(b).shape);
         let is_first = at.iter().all(|a| a.known() == Some(0));
+        // what begins in a row may be empty and begin behind its end
+        let is_inside = at.len() < self.kernel.info(of).shape.len();
         let start = (!is_first).then(|| {
             let start = self.flat(of, at);
-            quote!([#start ..])
+            match (is_inside, mutable) {
+                (true, _) => quote!([#start ..]),
+                (false, false) => quote!(.get(#start ..).unwrap_or_default()),
+                (false, true) => quote!(.get_mut(#start ..).unwrap_or_default()),
+            }
         });
         let size = match shape.as_slice() {
             [n] => self.count(n),

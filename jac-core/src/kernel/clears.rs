@@ -44,11 +44,19 @@ fn is_covered(kernel: &Kernel<'_>, b: Buffer) -> bool {
     if kernel.body.iter().any(|s| matches!(s, Stmt::Product(u, _) | Stmt::Intrinsic(u, ..) if *u == b)) {
         return true;
     }
-    let program = kernel.program;
-    kernel.stores(b).iter().any(|(loops, at, add)| {
+    let (program, shape) = (kernel.program, &kernel.info(b).shape);
+    let stores: Vec<(Vec<Index>, &[Affine], bool)> = kernel.stores(b).into_iter().filter(|(.., add)| !add).collect();
+    stores.iter().any(|(loops, at, _)| {
         let along = |(a, n): (&Affine, &Affine)| a.as_index().is_some_and(|i| loops.contains(&i) && program.length(i) == n);
-        let distinct: Set<&Affine> = at.iter().collect();
-        !add && distinct.len() == at.len() && at.iter().zip(&kernel.info(b).shape).all(along)
+        let leading = at.iter().zip(shape).take_while(|axis| along(*axis)).count();
+        let distinct: Set<&Affine> = at[..leading].iter().collect();
+        // of the axes behind, which are short, each position is stored by itself
+        let rest: Option<usize> =
+            shape[leading..].iter().try_fold(1_usize, |count, n| count.checked_mul(usize::try_from(n.known()?).ok()?));
+        let beside = |(others, other, _): &&(Vec<Index>, &[Affine], bool)| others == loops && other[..leading] == at[..leading];
+        let known = |at: &[Affine]| at[leading..].iter().map(Affine::known).collect::<Option<Vec<i64>>>();
+        let stored: Set<Vec<i64>> = stores.iter().filter(beside).filter_map(|(_, at, _)| known(at)).collect();
+        distinct.len() == leading && rest == Some(stored.len())
     })
 }
 

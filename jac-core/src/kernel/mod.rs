@@ -65,7 +65,8 @@ pub enum Home {
     Array,
     /// In a library's matrix, which a product makes.
     Matrix,
-    /// In another buffer: the elements behind the leading positions.
+    /// In another buffer: the elements behind the leading positions, or with as many positions as axes those from there on. It
+    /// may be empty and lie outside.
     View {
         /// What it is a part of.
         of: Buffer,
@@ -278,23 +279,31 @@ impl Kernel<'_> {
     /// The stores into a buffer: the loops directly around one another down to each, the position,
     /// and whether it adds. Inside a branch the loops end.
     fn stores(&self, b: Buffer) -> Vec<(Vec<Index>, &[Affine], bool)> {
-        stores(&self.body, b)
+        stores(self.program, &self.body, b)
     }
 }
 
-/// As [`Kernel::stores`], of some statements.
-fn stores(body: &[Stmt], b: Buffer) -> Vec<(Vec<Index>, &[Affine], bool)> {
+/// As [`Kernel::stores`], of some statements. That a loop runs is no condition for what is inside it.
+fn stores<'s>(program: &Program, body: &'s [Stmt], b: Buffer) -> Vec<(Vec<Index>, &'s [Affine], bool)> {
     let mut found = Vec::new();
-    let mut stack: Vec<(&Stmt, Vec<Index>, bool)> = body.iter().map(|s| (s, Vec::new(), true)).collect();
-    while let Some((statement, loops, certain)) = stack.pop() {
+    // with the loops around, whether they are directly around one another, and the loop that is known to run
+    let mut stack: Vec<(&Stmt, Vec<Index>, bool, Option<Affine>)> = body.iter().map(|s| (s, Vec::new(), true, None)).collect();
+    while let Some((statement, mut loops, certain, runs)) = stack.pop() {
         match statement {
             Stmt::For(i, inner) => {
-                let loops: Vec<Index> = if certain { loops.iter().copied().chain([*i]).collect() } else { loops };
-                stack.extend(inner.iter().map(|s| (s, loops.clone(), certain)));
+                let runs = runs.filter(|length| length != program.length(*i));
+                if certain {
+                    loops.push(*i);
+                }
+                stack.extend(inner.iter().map(|s| (s, loops.clone(), certain, runs.clone())));
             }
-            Stmt::Piece(inner, _) => stack.extend(inner.iter().map(|s| (s, loops.clone(), certain))),
-            Stmt::If(_, inner) => stack.extend(inner.iter().map(|s| (s, loops.clone(), false))),
-            Stmt::Store { to, at, add, .. } if *to == b => found.push((loops, at.as_slice(), *add || !certain)),
+            Stmt::Piece(inner, _) => stack.extend(inner.iter().map(|s| (s, loops.clone(), certain, runs.clone()))),
+            Stmt::If(condition, inner) => {
+                let length = condition.as_runs().filter(|_| runs.is_none());
+                let certain = certain && length.is_some();
+                stack.extend(inner.iter().map(|s| (s, loops.clone(), certain, length.clone())));
+            }
+            Stmt::Store { to, at, add, .. } if *to == b => found.push((loops, at.as_slice(), *add || !certain || runs.is_some())),
             _ => {}
         }
     }
@@ -371,6 +380,14 @@ impl Value {
     pub fn as_const(&self) -> Option<f64> {
         match self {
             Value::Const(x) => Some(*x),
+            _ => None,
+        }
+    }
+
+    /// The length of the loops that the condition says run: `0 < n`.
+    fn as_runs(&self) -> Option<Affine> {
+        match self {
+            Value::Apply(Op::Lt, sides) if sides[0].as_const() == Some(0.0) => sides[1].as_position(),
             _ => None,
         }
     }
@@ -458,6 +475,24 @@ mod tests {
         let text = statements(product, Results::Written);
         assert!(text.contains("dot(a_row, x_row)"), "{text}");
         assert!(text.find("new x_row") < text.find("for ") && text.find("for ") < text.find("new a_row"), "{text}");
+    }
+
+    #[test]
+    fn rows_begin_where_a_loop_begins_to_read_and_short_ones_are_written_whole() {
+        let stencil = "fn f(x: [n]) wrt x -> y\ny[i: n-2, k: 2] = delta(k, 0) * (x[i] * x[i+2]) + delta(k, 1) * x[i+1]\n";
+        let text = statements(stencil, Results::Written);
+        assert!(text.starts_with("new y\n") && text.contains("x_row"), "{text}");
+        assert!(text.contains("y_row[0] = ") && text.contains("y_row[1] = x_row"), "{text}");
+        let plan = lower(parse(stencil).unwrap(), true);
+        let layouts = plan.program.results().map(|t| (t, Layout::Flat)).collect();
+        let signature = Signature { layouts, results: Results::Written, in_place: false, reorders: true };
+        let kernel = kernel(&plan, &signature);
+        let from = |info: &BufferInfo| match &info.home {
+            Home::View { of: Buffer(0), at, .. } => at.first().map(|a| a.known()),
+            _ => None,
+        };
+        let begins: Vec<Option<i64>> = kernel.buffers.iter().filter_map(from).collect();
+        assert!(begins.contains(&Some(1)) && begins.contains(&Some(2)), "{begins:?}");
     }
 
     #[test]

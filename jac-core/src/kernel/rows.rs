@@ -2,7 +2,7 @@
 //! knows their lengths; and iterators over rows, which give the next one for less than its position costs.
 
 use super::{each_statement, stores, Buffer, Home, Init, Kernel, Layout, Stmt, Value};
-use crate::ir::{Affine, Index, Map, Set, Symbol};
+use crate::ir::{is_natural, Affine, Index, Map, Set, Symbol};
 use crate::ops::Op;
 
 /// Takes rows out of loops. `reorders` says whether a sum of products along two of them may be the library's.
@@ -19,10 +19,11 @@ pub fn take(kernel: &mut Kernel<'_>, reorders: bool) {
     kernel.body = body;
 }
 
-/// A row that is declared: of which buffer, at which positions, the last of which walks along it.
+/// A row that is declared: of which buffer, the positions that lie in it, and where on the last axis it begins.
 struct Row {
     of: Buffer,
     at: Vec<Affine>,
+    from: Affine,
     row: Buffer,
 }
 
@@ -61,10 +62,7 @@ impl Taker<'_, '_> {
                 mut other => {
                     other.values_mut().into_iter().for_each(|v| self.rewrite(v));
                     if let Stmt::Store { to, at, .. } = &mut other {
-                        if let Some(row) = self.row(*to, at) {
-                            *to = row;
-                            at.drain(..at.len() - 1);
-                        }
+                        self.place(to, at);
                     }
                     out.push(other);
                 }
@@ -88,6 +86,7 @@ impl Taker<'_, '_> {
         let blocks = inner.iter().take_while(|s| is_block(s)).count();
         let mut round: Vec<Stmt> = inner.drain(..blocks).collect();
         self.take_rows(i, &inner, &mut round);
+        self.take_short_rows(i, &inner, &mut round);
         round.extend(self.statements(inner));
         self.open.swap_remove(&i);
         self.rows.truncate(outside);
@@ -106,7 +105,7 @@ impl Taker<'_, '_> {
         let (outside, buffers) = (self.rows.len(), self.kernel.buffers.len());
         let mut declared = Vec::new();
         self.take_rows(i, inner, &mut declared);
-        let rows = self.row(*a, at_a).zip(self.row(*b, at_b));
+        let rows = self.row(*a, at_a).zip(self.row(*b, at_b)).map(|(a, b)| (a.row, b.row));
         self.rows.truncate(outside);
         let Some((a, b)) = rows else {
             self.kernel.buffers.truncate(buffers);
@@ -124,39 +123,84 @@ impl Taker<'_, '_> {
         }
         value.each_mut(&mut |value| {
             if let Value::Read(b, at) = value {
-                if let Some(row) = self.row(*b, at) {
-                    *b = row;
-                    at.drain(..at.len() - 1);
-                }
+                self.place(b, at);
             }
         });
     }
 
-    /// The row along which a position walks, if it is declared.
-    fn row(&self, of: Buffer, at: &[Affine]) -> Option<Buffer> {
-        self.rows.iter().find(|r| r.of == of && r.at == at).map(|r| r.row)
+    /// The row that a position lies in, if it is declared.
+    fn row(&self, of: Buffer, at: &[Affine]) -> Option<&Row> {
+        self.rows.iter().find(|r| r.of == of && r.at == at)
+    }
+
+    /// Reads or writes an element of a row in place of one of what that is a part of.
+    fn place(&self, b: &mut Buffer, at: &mut Vec<Affine>) {
+        if let (Some(row), Some(last)) = (self.row(*b, at), at.last()) {
+            *at = vec![last.plus(&row.from, -1)];
+            *b = row.row;
+        }
+    }
+
+    /// The index of a loop inside with which a position walks, and where it begins.
+    fn walk(&self, last: &Affine) -> Option<(Index, Affine)> {
+        let i = last.indices().find(|j| !self.open.contains(j) && last.coefficient(Symbol::Index(*j)) == 1)?;
+        let from = last.plus(&Affine::from(i), -1);
+        (is_natural(&from) && from.indices().all(|j| self.open.contains(&j))).then_some((i, from))
     }
 
     /// Takes the rows that loops walk along out of them.
     fn take_rows(&mut self, i: Index, inner: &[Stmt], out: &mut Vec<Stmt>) {
         let accesses = Accesses::of(inner);
         for (b, at) in accesses.reads.iter().filter(|(b, _)| !accesses.written.contains(b)) {
-            if let Some(j) = at.last().and_then(Affine::as_index) {
-                self.take_row(j, *b, at, false, out);
+            if let Some((j, from)) = at.last().and_then(|last| self.walk(last)) {
+                self.take_row(j, from, *b, at, false, out);
             }
         }
         if accesses.innermost {
             for (b, at) in &accesses.writes {
                 // what is written may not be borrowed a second time
-                if accesses.uses(*b) == 1 && !accesses.declared.contains(b) {
-                    self.take_row(i, *b, at, true, out);
+                let alone = accesses.uses(*b) == 1 && !accesses.declared.contains(b);
+                match at.last().and_then(|last| self.walk(last)) {
+                    Some((j, from)) if alone && i == j => self.take_row(j, from, *b, at, true, out),
+                    _ => {}
                 }
             }
         }
     }
 
+    /// Takes out the short rows of which a round writes several elements, at positions that are known.
+    fn take_short_rows(&mut self, i: Index, inner: &[Stmt], out: &mut Vec<Stmt>) {
+        let accesses = Accesses::of(inner);
+        let written: Set<Buffer> = accesses.writes.iter().map(|w| w.0).collect();
+        for b in written {
+            let writes: Vec<&[Affine]> = accesses.writes.iter().filter(|w| w.0 == b).map(|w| w.1).collect();
+            let Some((_, leading)) = writes[0].split_last() else { continue };
+            let (info, program) = (self.kernel.info(b), self.kernel.program);
+            let length = &info.shape[leading.len()];
+            let inside = |at: &&[Affine]| at.iter().enumerate().all(|(axis, a)| self.kernel.is_inside(b, axis, a));
+            let is_short = |at: &&[Affine]| at[..leading.len()] == *leading && at[leading.len()].known().is_some() && inside(at);
+            let alone = accesses.uses(b) == writes.len() && !accesses.declared.contains(&b);
+            let open = leading.iter().flat_map(Affine::indices).all(|j| self.open.contains(&j));
+            let walks = leading.iter().any(|a| a.coefficient(Symbol::Index(i)) != 0);
+            let short = writes.len() > 1 && writes.iter().all(is_short);
+            if !accesses.innermost || info.layout != Layout::Flat || program.is_run_time(length) || !alone || !open || !walks || !short {
+                continue;
+            }
+            let home = Home::View { of: b, at: leading.to_vec(), mutable: true };
+            let (shape, in_scope) = (vec![length.clone()], self.in_scope());
+            let row = self.kernel.part(b, "row", home, shape, &in_scope);
+            self.rows.extend(writes.iter().map(|at| Row { of: b, at: at.to_vec(), from: Affine::default(), row }));
+            out.push(Stmt::Declare(row, Init::Unset));
+        }
+    }
+
+    /// The parts that must not have the name of another.
+    fn in_scope(&self) -> Vec<Buffer> {
+        self.rows.iter().map(|r| r.row).collect()
+    }
+
     /// Declares the row along which a position walks with an index, if all else is known here.
-    fn take_row(&mut self, i: Index, of: Buffer, at: &[Affine], mutable: bool, out: &mut Vec<Stmt>) {
+    fn take_row(&mut self, i: Index, from: Affine, of: Buffer, at: &[Affine], mutable: bool, out: &mut Vec<Stmt>) {
         let length = self.kernel.program.length(i);
         let Some((_, leading)) = at.split_last() else { return };
         let open = leading.iter().chain([length]).flat_map(Affine::indices).all(|j| self.open.contains(&j));
@@ -165,27 +209,31 @@ impl Taker<'_, '_> {
             return;
         }
         let same = |r: &&Row| {
-            let index = r.at.last().and_then(Affine::as_index);
-            r.of == of && r.at[..leading.len()] == *leading && index.is_some_and(|j| self.kernel.program.length(j) == length)
+            let index = r.at.last().and_then(|last| last.plus(&r.from, -1).as_index());
+            let same = r.of == of && r.from == from && r.at[..leading.len()] == *leading;
+            same && index.is_some_and(|j| self.kernel.program.length(j) == length)
         };
         if let Some(row) = self.rows.iter().find(same).map(|r| r.row) {
-            self.rows.push(Row { of, at: at.to_vec(), row });
+            self.rows.push(Row { of, at: at.to_vec(), from, row });
             return;
         }
         let home = match self.iterators.get(&of).filter(|_| mutable) {
             Some(rows) => Home::Next(*rows),
-            None => Home::View { of, at: leading.to_vec(), mutable },
+            None => {
+                let from = (from != Affine::default()).then(|| from.clone());
+                Home::View { of, at: leading.iter().cloned().chain(from).collect(), mutable }
+            }
         };
-        let in_scope: Vec<Buffer> = self.rows.iter().map(|r| r.row).collect();
+        let in_scope = self.in_scope();
         let row = self.kernel.part(of, "row", home, vec![length.clone()], &in_scope);
-        self.rows.push(Row { of, at: at.to_vec(), row });
+        self.rows.push(Row { of, at: at.to_vec(), from, row });
         out.push(Stmt::Declare(row, Init::Unset));
     }
 
     /// Whether a position walks along the last axis with an index, inside the buffer.
     fn is_row(&self, i: Index, of: Buffer, at: &[Affine]) -> bool {
         let fixed = |a: &Affine| a.coefficient(Symbol::Index(i)) == 0;
-        at.split_last().is_some_and(|(last, leading)| last.as_index() == Some(i) && leading.iter().all(fixed))
+        at.split_last().is_some_and(|(_, leading)| leading.iter().all(fixed))
             && at.iter().enumerate().all(|(axis, a)| self.kernel.is_inside(of, axis, a))
     }
 
@@ -196,7 +244,7 @@ impl Taker<'_, '_> {
         let once = |b: &Buffer| accesses.uses(*b) == 1 && self.stored[b] == 1 && !accesses.declared.contains(b);
         for of in written.into_iter().filter(once) {
             let info = self.kernel.info(of);
-            let Some((loops, at, false)) = stores(inner, of).pop() else { continue };
+            let Some((loops, at, false)) = stores(self.kernel.program, inner, of).pop() else { continue };
             let loops: Vec<Index> = std::iter::once(i).chain(loops).collect();
             let program = self.kernel.program;
             let in_order = |((j, a), n): ((&Index, &Affine), &Affine)| a.as_index() == Some(*j) && program.length(*j) == n;

@@ -187,7 +187,8 @@ impl Machine<'_> {
     fn declare(&mut self, b: Buffer, init: &Init) -> Run {
         match &self.kernel.info(b).home {
             Home::View { of, at, .. } => {
-                let (of, start) = (*of, self.start(*of, at)?);
+                let empty = self.shape(b)?.contains(&0);
+                let (of, start) = (*of, if empty { 0 } else { self.start(*of, at)? });
                 self.part(b, of, start)?;
             }
             Home::Rows(of) => self.part(b, *of, 0)?,
