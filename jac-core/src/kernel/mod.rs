@@ -479,7 +479,7 @@ mod tests {
 
     #[test]
     fn rows_begin_where_a_loop_begins_to_read_and_short_ones_are_written_whole() {
-        let stencil = "fn f(x: [n]) wrt x -> y\ny[i: n-2, k: 2] = delta(k, 0) * (x[i] * x[i+2]) + delta(k, 1) * x[i+1]\n";
+        let stencil = "fn f(x: [n]) wrt x -> y\ny[i: n-2, k: 2] = delta(0, k) * (x[i] * x[i+2]) + delta(1, k) * x[i+1]\n";
         let text = statements(stencil, Results::Written);
         assert!(text.starts_with("new y\n") && text.contains("x_row"), "{text}");
         assert!(text.contains("y_row[0] = ") && text.contains("y_row[1] = x_row"), "{text}");
