@@ -350,6 +350,11 @@ impl Request {
         format!("{}{more}", self.form.suffix)
     }
 
+    /// Whether memory of the caller may be a view of any layout.
+    pub fn takes_views(self) -> bool {
+        matches!(self.results, Results::Written | Results::Updated) && self.form.dense().is_none()
+    }
+
     /// Whether it is for many points at once.
     pub fn is_batch(self) -> bool {
         matches!(self.results, Results::Batched | Results::Columns)

@@ -34,7 +34,7 @@ use proc_macro::TokenStream;
 /// - `wrt(x, y)`: differentiate by these parameters only;
 /// - `value`: generate `f_value_and_jacobian(args)` too, which returns `(y, J)`;
 /// - `into`: generate `f_jacobian_into(args, &mut jacobian)` too, which writes all of a Jacobian of the
-///   type that `f_jacobian` returns; it panics unless its ndarrays have the shape and standard layout;
+///   type that `f_jacobian` returns, or a view of such an ndarray in any layout; it panics unless ndarrays have the shape;
 /// - `jvp`: generate `f_jvp(args, tangents…)` too, which returns `(y, J·t)` for tangents of the types
 ///   of the inputs, without forming J;
 /// - `vjp`: generate `f_vjp(args, cotangents…)` too, which returns `(y, Jᵀ·c)` for cotangents of the

@@ -3,7 +3,7 @@
 #![allow(dead_code)] // of most functions only the derivative is called
 
 use jac_runtime::jacobian;
-use ndarray::{Array, Array1, Array2, Array4, Dimension, ShapeBuilder};
+use ndarray::{s, Array, Array1, Array2, Array4, ArrayView2, ArrayViewMut2, Dimension, ShapeBuilder};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 #[jacobian(into)]
@@ -111,8 +111,60 @@ fn what_does_not_fit_is_refused() {
     };
     let wrong = message(&mut Array4::zeros((2, 2, 2, 3)));
     assert_eq!(wrong, "`square_jacobian_into`: `jacobian` has shape [2, 2, 2, 3], expected [2, 2, 2, 2]");
-    let columns = message(&mut Array4::zeros((2, 2, 2, 2).f()));
-    assert_eq!(columns, "`square_jacobian_into`: `jacobian` must be in standard layout");
+}
+
+/// Rounds of a loop are not computed in place.
+#[jacobian(into, update, wrt(m))]
+fn powers(m: &Array2<f64>, n: usize) -> Array2<f64> {
+    let mut p = Array2::eye(2);
+    for _ in 0..n {
+        p = p.dot(m);
+    }
+    p
+}
+
+#[jacobian(into, update, value, wrt(x))]
+fn scaled<T: num_traits::Float>(x: &Array1<T>, k: T) -> Array1<T> {
+    x.mapv(|x| x * x * k)
+}
+
+#[jacobian(into, value, strict)]
+fn cubes(x: &Array1<f64>) -> Array1<f64> {
+    x.mapv(|x| x * x * x)
+}
+
+#[test]
+fn memory_may_lie_in_any_layout() {
+    let (x, m) = (vector(6), matrix(2, 2));
+    let mut columns = Array4::from_elem((2, 2, 2, 2).f(), f64::NAN);
+    square_jacobian_into(&m, &mut columns);
+    assert_eq!(columns, square_jacobian(&m));
+    powers_jacobian_into(&m, 3, &mut columns);
+    assert_eq!(columns, powers_jacobian(&m, 3));
+    powers_jacobian_update(&m, 4, columns.view_mut());
+    assert_eq!(columns, powers_jacobian(&m, 4));
+
+    // with a leading dimension, and rows and columns of a larger array: what lies between stays
+    let expected = stencil_jacobian(&x);
+    let (n, ld) = (x.len(), x.len() + 3);
+    let mut memory = vec![7.0; n * ld];
+    stencil_jacobian_into(&x, ArrayViewMut2::from_shape((n, n).strides((1, ld)), &mut memory).unwrap());
+    let view = ArrayView2::from_shape((n, n).strides((1, ld)), &memory).unwrap();
+    assert_eq!(view, expected);
+    assert_eq!(memory[n..ld], [7.0; 3]);
+    let mut larger = Array2::from_elem((n + 2, 2 * n), 5.0);
+    stencil_jacobian_into(&x, larger.slice_mut(s![1..=n, ..;2]));
+    assert_eq!(larger.slice(s![1..=n, ..;2]), expected);
+    assert_eq!((larger[[0, 0]], larger[[1, 1]], larger[[n + 1, 0]]), (5.0, 5.0, 5.0));
+
+    let mut by_x = Array2::from_elem((n, n).f(), f64::NAN);
+    let mut values = Array1::from_elem(2 * n, f64::NAN);
+    scaled_value_and_jacobian_into(&x, 2.0, values.slice_mut(s![..;-2]), &mut by_x);
+    assert_eq!((values.slice(s![..;-2]).to_owned(), by_x.clone()), scaled_value_and_jacobian(&x, 2.0));
+    scaled_jacobian_update(&x, 3.0, &mut by_x);
+    assert_eq!(by_x, scaled_jacobian(&x, 3.0));
+    cubes_value_and_jacobian_into(&x, values.slice_mut(s![..;2]), &mut by_x);
+    assert_eq!((values.slice(s![..;2]).to_owned(), by_x), (cubes(&x), cubes_jacobian(&x)));
 }
 
 #[jacobian(into, value, jvp, vjp)]

@@ -30,6 +30,9 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], kernel: &
         out.extend(quote!(let mut #all: #ty = #zeros;));
     }
     let assigned = if request.returns() { Vec::new() } else { printer.destinations(&groups, memory) };
+    if !request.returns() {
+        out.extend(printer.views(&groups, memory));
+    }
     if kernel.body.iter().any(|s| matches!(s, Stmt::Piece(..))) {
         let piece = local("__piece");
         out.extend(quote! {
@@ -40,14 +43,12 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], kernel: &
         });
     }
     out.extend(printer.statements(&kernel.body));
+    out.extend(printer.copy_back());
     let result = match (in_place, request.returns()) {
         (true, _) => quote!(#all),
         (false, true) => printer.results(&groups, &|b| printer.returned(b)),
         (false, false) => {
-            for (b, place) in assigned {
-                let value = printer.returned(b);
-                out.extend(quote!(#place = #value;));
-            }
+            out.extend(assigned.into_iter().map(|assigned| printer.assign(assigned)).collect::<TokenStream>());
             quote!(())
         }
     };
@@ -73,6 +74,8 @@ pub(super) struct Printer<'a> {
     pub places: Map<Buffer, TokenStream>,
     /// The arrays of the caller that results are stored into through a slice.
     pub destinations: Map<Buffer, TokenStream>,
+    /// The copies of those that are in another layout than the standard one.
+    pub copies: Map<Buffer, Ident>,
     /// The parameters that are read through a slice of another name.
     pub slices: Map<Buffer, Ident>,
     /// The library's arrays behind slices: parameters that products of matrices read, results, and what products make.
@@ -140,6 +143,7 @@ impl<'a> Printer<'a> {
             tys,
             places: Map::default(),
             destinations: Map::default(),
+            copies: Map::default(),
             slices: Map::default(),
             arrays: Map::default(),
             factors: Map::default(),

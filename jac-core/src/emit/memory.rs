@@ -7,7 +7,7 @@ use super::body::Printer;
 use super::expressions::WEAKEST;
 use super::local;
 use super::types::{array, block_type, Parts};
-use crate::interface::{ParamKind, Ty};
+use crate::interface::{Interface, ParamKind, Request, Ty};
 use crate::ir::{lengths, Affine};
 use crate::kernel::{each_statement, Buffer, Home, Init, Layout, Stmt};
 use crate::ops::Intrinsic;
@@ -55,8 +55,9 @@ impl Printer<'_> {
         super::types::tuple(groups.iter().map(|parts| parts.nested(&mut next)).collect(), groups.len() > 1)
     }
 
-    /// Where results lie in memory of the caller. Those that are not written in place are returned, with where to assign them.
-    pub(super) fn destinations(&mut self, groups: &[Parts], memory: &[Ident]) -> Vec<(Buffer, TokenStream)> {
+    /// Where results lie in memory of the caller. Those that are not written in place are returned, with where to assign them, and
+    /// whether that is a view.
+    pub(super) fn destinations(&mut self, groups: &[Parts], memory: &[Ident]) -> Vec<(Buffer, TokenStream, bool)> {
         // without a name there is no memory for the value: `strict` takes it from the function
         let unnamed = memory.len() - groups.len();
         let places = groups.iter().zip(&memory[unnamed..]).flat_map(|(parts, name)| {
@@ -66,15 +67,50 @@ impl Printer<'_> {
         let mut assigned = Vec::new();
         for (b, (place, whole)) in self.kernel.results().zip(places) {
             let info = self.kernel.info(b);
-            let value = if whole { quote!(*#place) } else { place.clone() };
+            let is_view = whole && self.is_view(b);
+            let value = if whole && !is_view { quote!(*#place) } else { place.clone() };
             match (&info.home, info.layout) {
                 (Home::Memory, Layout::Flat) => _ = self.destinations.insert(b, place),
                 (Home::Memory, _) if whole => _ = self.places.insert(b, quote!((#value))),
                 (Home::Memory, _) => _ = self.places.insert(b, value),
-                _ => assigned.push((b, value)),
+                _ => assigned.push((b, value, is_view)),
             }
         }
         assigned
+    }
+
+    /// Whether memory of the caller for a result that is a whole group is a view.
+    fn is_view(&self, b: Buffer) -> bool {
+        self.request.takes_views() && matches!(self.tys.get(&b), Some(Ty::Nd(1..)))
+    }
+
+    /// The parameters that are views of memory of the caller.
+    pub(super) fn views(&self, groups: &[Parts], memory: &[Ident]) -> TokenStream {
+        let unnamed = memory.len() - groups.len();
+        views(self.interface, self.request, groups, &memory[unnamed..])
+    }
+
+    /// Gives memory of the caller, which may be a view, a result that was computed elsewhere.
+    pub(super) fn assign(&self, (b, place, is_view): (Buffer, TokenStream, bool)) -> TokenStream {
+        let value = self.returned(b);
+        match is_view {
+            true => assigned(self.interface, self.request, &place, &value),
+            false => quote!(#place = #value;),
+        }
+    }
+
+    /// Copies results back that were computed in memory of standard layout, to where they are wanted in another.
+    pub(super) fn copy_back(&self) -> TokenStream {
+        let ndarray = &self.interface.ndarray;
+        let copies = self.copies.iter().map(|(b, copy)| {
+            let (place, shape) = (&self.destinations[b], self.nd_shape(*b));
+            quote! {
+                if !#place.is_standard_layout() {
+                    #place.assign(&#ndarray::ArrayView::from_shape(#shape, &#copy[..]).unwrap());
+                }
+            }
+        });
+        copies.collect()
     }
 
     /// A result as a part of what is returned.
@@ -172,7 +208,10 @@ impl Printer<'_> {
                 quote!(#name = #all;)
             }
             (Home::Memory, _) => match self.destinations.get(&b) {
-                Some(place) => self.borrow(b, &place.clone(), value.as_ref()),
+                Some(place) => {
+                    let place = place.clone();
+                    self.borrow(b, &place, value.as_ref())
+                }
                 None => {
                     let all = value.map(|value| self.repeated(b, &value));
                     all.map_or_else(TokenStream::new, |all| quote!(#name = #all;))
@@ -293,22 +332,38 @@ impl Printer<'_> {
         out
     }
 
-    /// The memory of a result that the caller passes, filled with a value if there is one.
-    fn borrow(&self, b: Buffer, place: &TokenStream, fill: Option<&TokenStream>) -> TokenStream {
-        let (runtime, function) = (&self.interface.runtime, format!("{}_{}", self.kernel.program.name, self.request.suffix()));
+    /// The memory of a result that the caller passes, filled with a value if there is one. In another layout than the standard
+    /// one it is a copy.
+    fn borrow(&mut self, b: Buffer, place: &TokenStream, fill: Option<&TokenStream>) -> TokenStream {
+        let (runtime, function) = (self.interface.runtime.clone(), format!("{}_{}", self.kernel.program.name, self.request.suffix()));
         let parameter = place.to_string().replace(' ', "");
-        let (shape, lengths) = (self.nd_shape(b), self.kernel.info(b).shape.iter().map(|n| self.count(n)));
-        let message = format!("`{function}`: `{parameter}` must be in standard layout");
+        let name = self.name(b);
+        let (mut before, sparse) = (TokenStream::new(), self.request.form.dense().is_some());
         let (dim, axes, slice) = match self.tys.get(&b) {
             Some(Ty::Slice) => (quote!(#place.len()), quote!(&[#place.len()]), quote!(&mut #place[..])),
-            _ => (quote!(#place.dim()), quote!(#place.shape()), quote!(#place.as_slice_mut().expect(#message))),
+            _ if sparse => (quote!(#place.dim()), quote!(#place.shape()), quote!(#place.as_slice_mut().unwrap())),
+            _ => {
+                let copy = self.fresh_name(&format!("__{}_copy", self.kernel.info(b).name.trim_start_matches("r#")));
+                self.copies.insert(b, copy.clone());
+                before = quote!(let mut #copy = ::std::vec::Vec::new(););
+                let slice = quote! {
+                    if #place.is_standard_layout() {
+                        #place.as_slice_mut().unwrap()
+                    } else {
+                        #copy.extend(#place.iter().copied());
+                        &mut #copy[..]
+                    }
+                };
+                (quote!(#place.dim()), quote!(#place.shape()), slice)
+            }
         };
-        let name = self.name(b);
+        let (shape, lengths) = (self.nd_shape(b), self.kernel.info(b).shape.iter().map(|n| self.count(n)));
         let fill = fill.map(|value| quote!(#name.fill(#value);));
         quote! {
             if #dim != #shape {
                 #runtime::__private::wrong_shape(#function, #parameter, #axes, &[#(#lengths),*]);
             }
+            #before
             let #name = #slice;
             #fill
         }
@@ -462,6 +517,28 @@ impl Printer<'_> {
         } else {
             out
         }
+    }
+}
+
+/// Makes parameters that may be of several types views.
+pub(super) fn views(interface: &Interface, request: Request, groups: &[Parts], memory: &[Ident]) -> TokenStream {
+    let views = groups.iter().zip(memory).filter_map(|(parts, name)| {
+        let view = super::types::view(interface, parts, &quote!('_)).filter(|_| request.takes_views())?;
+        Some(quote!(let mut #name: #view = ::core::convert::Into::into(#name);))
+    });
+    views.collect()
+}
+
+/// `place.assign(&value)` of arrays of one shape.
+pub(super) fn assigned(interface: &Interface, request: Request, place: &TokenStream, value: &TokenStream) -> TokenStream {
+    let (runtime, parameter) = (&interface.runtime, place.to_string());
+    let (function, value_name) = (format!("{}_{}", interface.item.sig.ident, request.suffix()), local("__assigned"));
+    quote! {
+        let #value_name = #value;
+        if #place.dim() != #value_name.dim() {
+            #runtime::__private::wrong_shape(#function, #parameter, #place.shape(), #value_name.shape());
+        }
+        #place.assign(&#value_name);
     }
 }
 

@@ -140,7 +140,9 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
                 }
             }
         }
-        for (stem, ty) in names.zip(types) {
+        let parts = types::Parts::groups(&interface, request.form, request.form.value);
+        let lifetime = lifetime();
+        for ((stem, ty), parts) in names.zip(types).zip(parts) {
             let ident = free_name(&interface, stem);
             let float = &interface.float;
             let ty = if request.form.dense().is_some() { quote!([#float]) } else { ty };
@@ -148,6 +150,10 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
             let ty = match request.results {
                 Results::Columns => ty,
                 Results::Batched => quote!(&mut [#ty]),
+                _ if request.takes_views() => match types::view(&interface, &parts, &quote!(#lifetime)) {
+                    Some(view) => quote!(impl ::core::convert::Into<#view>),
+                    None => quote!(&mut #ty),
+                },
                 _ => quote!(&mut #ty),
             };
             interface.params.push(Param { ident, ty: syn::Type::Verbatim(ty), kind: ParamKind::Other, source: None });
@@ -209,7 +215,16 @@ fn signature(interface: &Interface, request: Request, docs: &[TokenStream], body
     let item = &interface.item;
     let name = format_ident!("{}_{}", item.sig.ident, request.suffix());
     let vis = &item.vis;
-    let (impl_generics, _, where_clause) = item.sig.generics.split_for_impl();
+    let mut generics = item.sig.generics.clone();
+    if interface.params.iter().any(|p| matches!(&p.ty, syn::Type::Verbatim(ty) if ty.to_string().starts_with("impl"))) {
+        let lifetime = lifetime();
+        if let Some(generic) = &interface.generic {
+            let float = &generic.ident;
+            generics.make_where_clause().predicates.push(syn::parse_quote!(#float: #lifetime));
+        }
+        generics.params.insert(0, syn::GenericParam::Lifetime(syn::LifetimeParam::new(lifetime)));
+    }
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
     let attributes = attributes(interface);
     let receiver = interface.receiver.iter().map(|r| quote!(#r));
     // out-parameters are results
@@ -265,6 +280,11 @@ fn attributes(interface: &Interface) -> impl Iterator<Item = TokenStream> + '_ {
         }
         _ => None,
     })
+}
+
+/// The lifetime of memory of the caller.
+fn lifetime() -> syn::Lifetime {
+    syn::Lifetime::new("'__memory", Span::mixed_site())
 }
 
 /// A generated variable.

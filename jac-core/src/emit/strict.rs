@@ -5,8 +5,8 @@
 //! computes what both have in common once.
 
 use super::memory::repeated;
-use super::types::{place, tuple};
-use super::{body, local};
+use super::types::{place, tuple, Parts};
+use super::{body, local, memory};
 use crate::interface::{Interface, ParamKind, Request};
 use crate::kernel::Kernel;
 use proc_macro2::{Ident, Literal, TokenStream};
@@ -24,7 +24,7 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], kernel: &
     let failed = interface.wrapper.is_some().then(|| quote!(?));
     let groups = request.form.names.len();
     let (assigned, result) = match memory {
-        [place, ..] => (quote!(*#place = #returned;), quote!(#parts)),
+        [place, ..] => (written(interface, request, place, &returned), quote!(#parts)),
         [] => {
             let derivative = (0..groups).map(|k| place(&quote!(#parts), k, groups > 1));
             (TokenStream::new(), quote!((#returned, #(#derivative),*)))
@@ -44,6 +44,17 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], kernel: &
         #assigned
         #result
     }
+}
+
+/// Gives memory of the caller the value.
+fn written(interface: &Interface, request: Request, place: &Ident, value: &TokenStream) -> TokenStream {
+    let groups = Parts::groups(interface, request.form, true);
+    let views = memory::views(interface, request, &groups[..1], std::slice::from_ref(place));
+    if views.is_empty() {
+        return quote!(*#place = #value;);
+    }
+    let assigned = memory::assigned(interface, request, &quote!(#place), value);
+    quote!(#views #assigned)
 }
 
 /// The call of the function, and the out-parameters that are made for it.

@@ -110,6 +110,14 @@ pub fn of_slices(interface: &Interface, ty: &Ty, mutable: bool) -> TokenStream {
     block_type(&Interface { float: slice, ..interface.clone() }, ty)
 }
 
+/// The type of a view that may be written, in any layout, if the results are one ndarray: what memory of the caller becomes.
+pub fn view(interface: &Interface, parts: &Parts, lifetime: &TokenStream) -> Option<TokenStream> {
+    let Parts::One(Ty::Nd(rank @ 1..)) = parts else { return None };
+    let (ndarray, float) = (&interface.ndarray, &interface.float);
+    let class = local(&if *rank <= 6 { format!("ArrayViewMut{rank}") } else { "ArrayViewMutD".to_owned() });
+    Some(quote!(#ndarray::#class<#lifetime, #float>))
+}
+
 /// The type of all that a function computes.
 pub fn groups_type(interface: &Interface, form: &Form, value: bool) -> TokenStream {
     let types = group_types(interface, form, value);

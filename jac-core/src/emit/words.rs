@@ -76,7 +76,7 @@ pub fn docs(interface: &Interface, request: Request, program: &Program, report: 
     if interface.params.iter().any(|p| matches!(p.kind, ParamKind::Float(Ty::Nd(1..) | Ty::Slice, ..))) {
         panics.insert("If the lengths of the arguments do not fit each other.".to_owned());
         if !request.returns() && request.form.dense().is_none() {
-            panics.extend(request.form.names.iter().map(|name| format!("If `{name}` has other lengths or is not in standard layout.")));
+            panics.extend(request.form.names.iter().map(|name| format!("If `{name}` has other lengths.")));
         }
     }
     if request.form.dense().is_some() {
