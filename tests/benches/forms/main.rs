@@ -73,6 +73,28 @@ fn reaction_by_hand(u: &Array1<f64>, k: f64, (by_u, by_k): &mut (Array2<f64>, Ar
     }
 }
 
+/// The same by `u` alone, which has three non-zeros a row.
+#[jacobian(sparse, wrt(u))]
+fn diffusion(u: &Array1<f64>, k: f64) -> Array1<f64> {
+    let n = u.len();
+    Array1::from_shape_fn(n, |i| {
+        let left = if i > 0 { u[i - 1] } else { 0.0 };
+        let right = if i + 1 < n { u[i + 1] } else { 0.0 };
+        k * (left - 2.0 * u[i] + right) + u[i] * (1.0 - u[i] * u[i])
+    })
+}
+
+/// Its non-zeros by hand, column by column.
+fn diffusion_by_hand(u: &[f64], k: f64, values: &mut [f64]) {
+    let diagonal = |u: f64| 1.0 - 2.0 * k - 3.0 * u * u;
+    let (n, last) = (u.len(), values.len() - 2);
+    values[..2].copy_from_slice(&[diagonal(u[0]), k]);
+    for (column, u) in values[2..last].chunks_exact_mut(3).zip(&u[1..n - 1]) {
+        column.copy_from_slice(&[k, diagonal(*u), k]);
+    }
+    values[last..].copy_from_slice(&[k, diagonal(u[n - 1])]);
+}
+
 /// Rosenbrock's function of eight variables.
 #[jacobian(into, update, hessian, hvp)]
 fn valley(x: &[f64; 8]) -> f64 {
@@ -122,6 +144,18 @@ fn main() {
         time(&mut c, "stencil", n, "into", || reaction_jacobian_into(&u, k, &mut ours));
         time(&mut c, "stencil", n, "update", || reaction_jacobian_update(&u, k, &mut ours));
         time(&mut c, "stencil", n, "update by hand", || reaction_by_hand(&u, k, &mut theirs));
+    }
+    for n in [64, 1000, 5000] {
+        let u = black_box(Array1::from_shape_fn(n, |i| (i as f64 * 0.1).sin()));
+        let k = black_box(0.3);
+        let (mut ours, mut theirs) = (vec![0.0; 3 * n - 2], vec![0.0; 3 * n - 2]);
+        diffusion_jacobian_values(&u, k, &mut ours);
+        diffusion_by_hand(u.as_slice().unwrap(), k, &mut theirs);
+        assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-12));
+        time(&mut c, "sparse", n, "function", || diffusion(&u, k));
+        time(&mut c, "sparse", n, "values", || diffusion_jacobian_values(&u, k, &mut ours));
+        time(&mut c, "sparse", n, "values by hand", || diffusion_by_hand(u.as_slice().unwrap(), k, &mut theirs));
+        time(&mut c, "sparse", n, "pattern", || diffusion_jacobian_pattern(&u, k));
     }
     let x = black_box([0.5, -1.0, 2.0, 0.25, 1.0, 1.0, -0.5, 3.0]);
     let (mut ours, mut theirs) = (valley_hessian(&x), valley_hessian(&x));
