@@ -290,7 +290,14 @@ impl Printer<'_> {
         // what begins in a row may be empty and begin behind its end
         let is_inside = at.len() < self.kernel.info(of).shape.len();
         let start = (!is_first).then(|| {
-            let start = self.flat(of, at);
+            let start = match at.split_last() {
+                Some((from, [])) => self.affine(from),
+                Some((from, leading)) if !is_inside => {
+                    let (row, from) = (self.flat(of, leading), self.affine(from));
+                    quote!(#row + #from)
+                }
+                _ => self.flat(of, at),
+            };
             match (is_inside, mutable) {
                 (true, _) => quote!([#start ..]),
                 (false, false) => quote!(.get(#start ..).unwrap_or_default()),
