@@ -213,7 +213,7 @@ fn compile_caught(
             let Some((mut program, seeds, report)) = from else { continue };
             match compressed(&mut program, form, &read.interface) {
                 Ok(layout) => others.push(Derived { form, program, seeds, report, layout: Some(layout) }),
-                Err(unordered) => unsorted(function, form, &unordered, &mut diagnostics),
+                Err(unordered) => unsorted(function, form, read.interface.order, &unordered, &mut diagnostics),
             }
             continue;
         }
@@ -294,11 +294,15 @@ fn compressed(program: &mut Program, form: &Form, interface: &Interface) -> Resu
 }
 
 /// The error for entries that are in no known order.
-fn unsorted(function: &syn::ItemFn, form: &Form, unordered: &sparse::Unordered, diagnostics: &mut Diagnostics) {
+fn unsorted(function: &syn::ItemFn, form: &Form, order: sparse::Order, unordered: &sparse::Unordered, diagnostics: &mut Diagnostics) {
     let name = &function.sig.ident;
-    let message = format!("`{name}_{}`: the entries have no order that is known here: {}", form.suffix, unordered.0);
+    let line = if order == sparse::Order::Columns { "column" } else { "row" };
+    let why = unordered.0.replace("line", line);
+    let message = format!("`{name}_{}`: the entries have no order that is known here: {why}", form.suffix);
+    let others = [(sparse::Order::Columns, "csc"), (sparse::Order::Rows, "csr"), (sparse::Order::Blocks, "triplets")];
+    let others: Vec<String> = others.iter().filter(|(o, _)| *o != order).map(|(_, name)| format!("`sparse = \"{name}\"`")).collect();
     let error = diagnostics.error(name.span(), message);
-    error.help("try `sparse = \"csr\"` or `sparse = \"csc\"`, fix the lengths, as `shape(x = [8])` does, or leave `sparse` out");
+    error.help(format!("try {}, fix the lengths, as `shape(x = [8])` does, or leave `sparse` out", others.join(" or ")));
 }
 
 /// Whether the form is the Jacobian, alone or with the value.

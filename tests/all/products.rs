@@ -98,7 +98,8 @@ fn products_are_the_jacobian_times_a_vector() {
 #[test]
 fn normal_equations_are_products_of_the_jacobian() {
     let mut checked = 0;
-    for case in corpus::cases() {
+    // every second, as each is compiled for three forms
+    for case in corpus::cases().into_iter().step_by(2) {
         let Some(stages) = small(&case, "normal, weighted_normal, normal_diagonal") else { continue };
         checked += 1;
         let x = point(&case, 0);
@@ -145,14 +146,14 @@ fn normal_equations_are_products_of_the_jacobian() {
             close(&case, "normal_diagonal", found, &expected, tolerance);
         }
     }
-    assert!(checked > 300, "only {checked} functions are small enough");
+    assert!(checked > 150, "only {checked} functions are small enough");
 }
 
-/// Of every fourth function: with a loss, of the lower triangle alone.
+/// Of every eighth function: with a loss, of the lower triangle alone.
 #[test]
 fn lower_triangles_with_a_loss_are_those_with_its_weights() {
     let mut checked = 0;
-    for case in corpus::cases().into_iter().step_by(4) {
+    for case in corpus::cases().into_iter().step_by(8) {
         let Some(weighted) = small(&case, "weighted_normal") else { continue };
         let Some(stages) = small(&case, "normal, lower, loss = cauchy(0.5)") else { continue };
         checked += 1;
@@ -173,7 +174,7 @@ fn lower_triangles_with_a_loss_are_those_with_its_weights() {
             close(&case, "lower", found, &expected, tolerance);
         }
     }
-    assert!(checked > 75, "only {checked} functions are small enough");
+    assert!(checked > 37, "only {checked} functions are small enough");
 }
 
 #[test]

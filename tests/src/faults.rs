@@ -163,7 +163,7 @@ pub const FAULTS: &[Fault] = &[
     fault("simplify/separate.rs", "product = program.arena.mul(product, access);", ""),
     // memory
     fault("kernel/clears.rs", "[Stmt::Declare(part, Init::Unset), Stmt::Clear(part)]", "[Stmt::Declare(part, Init::Unset)]"),
-    fault("kernel/clears.rs", "!add && distinct.len() == at.len() &&", "distinct.len() == at.len() &&"),
+    fault("kernel/clears.rs", ".filter(|(.., add)| !add)", ".filter(|_| true)"),
     fault("kernel/updates.rs", "if *to == b && (*add || !steady ||", "if *to == b && (!steady ||"),
     fault("kernel/rows.rs", "r.of == of && r.at[..leading.len()] == *leading && index", "r.of == of && index"),
     fault("kernel/build.rs", "self.renamed.insert(i, over);", ""),

@@ -39,6 +39,8 @@ pub struct Options {
     pub at: Vec<(Ident, Vec<f64>)>,
     /// What normal equations are like.
     pub normal: Normal,
+    /// The options that say so.
+    pub of_normal: Vec<(&'static str, proc_macro2::Span)>,
     /// How hard to simplify.
     pub effort: Effort,
     /// Where it is asked that nothing is reassociated.
@@ -94,6 +96,7 @@ pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
         batch: None,
         at: Vec::new(),
         normal: Normal::default(),
+        of_normal: Vec::new(),
         effort: Effort::Default,
         strict: None,
         order: Order::Columns,
@@ -148,7 +151,10 @@ fn option(
             let named = if input.peek(syn::token::Paren) { names(input, name, span, diagnostics)? } else { None };
             options.batch = Some((span, named));
         }
-        "lower" => options.normal.lower = true,
+        "lower" => {
+            options.normal.lower = true;
+            options.of_normal.push(("lower", span));
+        }
         "at" => {
             let content;
             parenthesized!(content in input);
@@ -164,6 +170,7 @@ fn option(
             }
         }
         "loss" => {
+            options.of_normal.push(("loss", span));
             input.parse::<Token![=]>()?;
             let name: Ident = input.parse()?;
             let content;

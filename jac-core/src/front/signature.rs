@@ -154,6 +154,13 @@ pub(super) fn forms(options: &Options, program: &Program, diagnostics: &mut Diag
         let error = diagnostics.error(*span, "the diagonal of a Jacobian that is not square");
         error.help("differentiate one result by one parameter of its shape; equal lengths of different names are said by `shape(x = [n], y = [n])`");
     }
+    let is_normal = |step: &Step| matches!(step, Step::Normal | Step::WeightedNormal | Step::NormalDiagonal);
+    let any = options.forms.iter().any(|(form, _)| form.steps.iter().any(is_normal));
+    for (option, span) in options.of_normal.iter().filter(|_| !any) {
+        diagnostics
+            .error(*span, format!("`{option}` without `normal`"))
+            .help("it says what the normal equations are like: ask for `normal`, too");
+    }
     for (_, span) in asked(Step::WeightedNormal).filter(|_| options.normal.loss.is_some()) {
         diagnostics.error(*span, "`weighted_normal` beside `loss`").help("ask for `normal`, which weighs by the loss, or pass all weights");
     }

@@ -179,7 +179,7 @@ fn lane(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<
         if summed || !is_integral(program, guard) {
             guards.push(guard);
         } else if free.iter().any(|i| program.arena.mentions(guard, *i)) {
-            return Err(Unordered("how many entries a column has depends on the column".into()));
+            return Err(Unordered("how many entries there are in a line depends on the line".into()));
         } else {
             conditions.push(Condition::Holds(guard));
         }
@@ -187,7 +187,7 @@ fn lane(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<
     term.guards = guards;
     let mentions_free = |a: &Affine| a.indices().any(|i| free.contains(&i) || sums.contains(&i));
     if conditions.iter().flat_map(|c| c.differences(program)).any(|a| mentions_free(&a)) {
-        return Err(Unordered("how many entries a column has depends on the column".into()));
+        return Err(Unordered("how many entries there are in a line depends on the line".into()));
     }
     if term.factors.iter().any(|e| has_structure(program, *e)) {
         return Err(Unordered("entries are decided inside a branch or a function".into()));

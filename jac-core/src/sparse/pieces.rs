@@ -220,7 +220,7 @@ impl Build<'_> {
                         Position::At(a) => differences.push(a.plus(other, -1)),
                         // what was different before it decides
                         Position::All(_) if differences.iter().any(|d: &Affine| d.known().is_some_and(|d| d != 0)) => break,
-                        Position::All(_) => return Err(Unordered("how many entries a column has depends on the column".into())),
+                        Position::All(_) => return Err(Unordered("how many entries there are in a line depends on the line".into())),
                     }
                 }
                 lane.conditions.push(Condition::Ordered(differences));
