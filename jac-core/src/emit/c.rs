@@ -89,7 +89,7 @@ fn mangled(name: &str) -> String {
         let function = op.entry().c.split('(').next().unwrap_or_default();
         name.strip_prefix(function).is_some_and(|rest| !function.is_empty() && matches!(rest, "" | "f"))
     };
-    match RESERVED.split_whitespace().any(|word| word == name) || Op::ALL.iter().any(|op| is_function(op)) {
+    match RESERVED.split_whitespace().any(|word| word == name) || Op::ALL.iter().any(is_function) {
         true => name + "_",
         false => name,
     }

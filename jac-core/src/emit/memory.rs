@@ -291,7 +291,7 @@ impl Printer<'_> {
         let is_inside = at.len() < self.kernel.info(of).shape.len();
         let start = (!is_first).then(|| {
             let start = match at.split_last() {
-                Some((from, [])) => self.affine(from),
+                Some((from, [])) if !is_inside => self.affine(from),
                 Some((from, leading)) if !is_inside => {
                     let (row, from) = (self.flat(of, leading), self.affine(from));
                     quote!(#row + #from)
