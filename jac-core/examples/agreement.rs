@@ -154,7 +154,11 @@ fn compile(Function { attribute, item }: &Function, all: bool) -> (jac_core::Com
         let compiled = with(&asked);
         let before = asked.len();
         let says = |part: &str| compiled.0.diagnostics.iter().any(|d| d.message.contains(part));
-        asked.retain(|option| !says(&format!("`{option}` of a function")) && !(says("not square") && *option == "jacobian_diagonal"));
+        let is_refused = |option: &str| match option {
+            "jacobian_diagonal" => says("not square"),
+            option => says(&format!("`{option}` of a function")),
+        };
+        asked.retain(|option| !is_refused(option));
         if asked.len() == before {
             return compiled;
         }
