@@ -143,10 +143,10 @@ macro_rules! lanes {
                 let (mut power, mut square, mut left) = ($vector::splat(1.0), self, n.unsigned_abs());
                 while left > 0 {
                     if left & 1 == 1 {
-                        power = power * square;
+                        power *= square;
                     }
                     left >>= 1;
-                    square = square * square;
+                    square *= square;
                 }
                 if n < 0 { $vector::splat(1.0) / power } else { power }
             }
