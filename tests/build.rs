@@ -246,6 +246,7 @@ fn case(
             let mut memory = Vec::new();
             // what is there before is that of the point before
             for (point, before) in points.iter().zip(points.iter().cycle().skip(points.len() - 1)) {
+                #[allow(unused_variables)] // integers are literals
                 {
                     let mut __flat = point.iter().copied();
                     #reads
@@ -256,7 +257,7 @@ fn case(
                 memory.push(#module::#jacobian(#arguments));
             }
             #batches::#function(#many &mut memory);
-            memory.iter().map(|m| blocks(m)).collect()
+            memory.iter().map(blocks).collect()
         })))
     });
     let source = f.to_token_stream();
