@@ -165,7 +165,7 @@ pub const FAULTS: &[Fault] = &[
     fault("kernel/clears.rs", "[Stmt::Declare(part, Init::Unset), Stmt::Clear(part)]", "[Stmt::Declare(part, Init::Unset)]"),
     fault("kernel/clears.rs", ".filter(|(.., add)| !add)", ".filter(|_| true)"),
     fault("kernel/updates.rs", "if *to == b && (*add || !steady ||", "if *to == b && (!steady ||"),
-    fault("kernel/rows.rs", "r.of == of && r.at[..leading.len()] == *leading && index", "r.of == of && index"),
+    fault("kernel/rows.rs", "r.of == of && r.from == from && r.at[..leading.len()] == *leading;", "r.of == of && r.from == from;"),
     fault("kernel/build.rs", "self.renamed.insert(i, over);", ""),
     fault("kernel/build.rs", "let held = usize::from(self.plan.carried.contains(t));", "let held = 0;"),
     // positions that are never equal, and what loops share

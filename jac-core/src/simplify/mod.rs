@@ -7,7 +7,7 @@
 //! ([`accuracy`]). Nothing here depends on a clock or on hash order.
 //!
 //! - [`separate`] takes apart products over unrelated indices, once, before the others;
-//! - [`contract`] sums products in the order that takes the fewest operations, once;
+//! - `contract` sums products in the order that takes the fewest operations, once;
 //! - [`sums`] makes leaves of sums until the others are done;
 //! - [`gvn`] finds equal values by fingerprint;
 //! - [`factor`] extracts common products and sums;

@@ -2,7 +2,7 @@
 //!
 //! A derivative of known lengths is given element by element, and those that are not the constant 0 are its entries. In one of
 //! run-time lengths the deltas say where entries are: for a given column (or row) each term has one element at a row that is
-//! affine in the column, or one at every row. [`lanes`] reads that off, and [`pieces`] cuts the columns into ranges in which the
+//! affine in the column, or one at every row. `lanes` reads that off, and `pieces` cuts the columns into ranges in which the
 //! same terms are there in the same order. Within a range an entry's position in the list is affine, so that the list is an
 //! ordinary definition, which is lowered and emitted like any other. Nothing is coloured or probed, and nothing is computed that
 //! is no entry.
