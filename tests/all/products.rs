@@ -98,8 +98,8 @@ fn products_are_the_jacobian_times_a_vector() {
 #[test]
 fn normal_equations_are_products_of_the_jacobian() {
     let mut checked = 0;
-    // every second, as each is compiled for three forms
-    for case in corpus::cases().into_iter().step_by(2) {
+    // every sixth, as each is compiled for three forms
+    for case in corpus::cases().into_iter().step_by(6) {
         let Some(stages) = small(&case, "normal, weighted_normal, normal_diagonal") else { continue };
         checked += 1;
         let x = point(&case, 0);
@@ -146,14 +146,14 @@ fn normal_equations_are_products_of_the_jacobian() {
             close(&case, "normal_diagonal", found, &expected, tolerance);
         }
     }
-    assert!(checked > 150, "only {checked} functions are small enough");
+    assert!(checked > 45, "only {checked} functions are small enough");
 }
 
-/// Of every eighth function: with a loss, of the lower triangle alone.
+/// Of every twenty-fourth function: with a loss, of the lower triangle alone.
 #[test]
 fn lower_triangles_with_a_loss_are_those_with_its_weights() {
     let mut checked = 0;
-    for case in corpus::cases().into_iter().step_by(8) {
+    for case in corpus::cases().into_iter().step_by(24) {
         let Some(weighted) = small(&case, "weighted_normal") else { continue };
         let Some(stages) = small(&case, "normal, lower, loss = cauchy(0.5)") else { continue };
         checked += 1;
@@ -174,7 +174,7 @@ fn lower_triangles_with_a_loss_are_those_with_its_weights() {
             close(&case, "lower", found, &expected, tolerance);
         }
     }
-    assert!(checked > 37, "only {checked} functions are small enough");
+    assert!(checked > 10, "only {checked} functions are small enough");
 }
 
 #[test]
