@@ -1,13 +1,12 @@
 //! The pipe: the one place that sees all passes.
 
 use crate::diag::{Diagnostic, Diagnostics, Refusal};
-use crate::diff::at::At;
 use crate::diff::products::{self, Product};
 use crate::effort::Effort;
 use crate::emit;
 use crate::front::{self, Helpers};
 use crate::interface::{Form, Interface, Normal, Request, Results, Step};
-use crate::ir::{self, Affine, Program, Tensor};
+use crate::ir::{self, Affine, At, Program, Tensor};
 use crate::kernel::{self, Signature};
 use crate::lower;
 use crate::selfcheck::{Disagreement, Selfcheck};
@@ -296,9 +295,7 @@ fn compressed(program: &mut Program, form: &Form, interface: &Interface) -> Resu
 /// The error for entries that are in no known order.
 fn unsorted(function: &syn::ItemFn, form: &Form, order: sparse::Order, unordered: &sparse::Unordered, diagnostics: &mut Diagnostics) {
     let name = &function.sig.ident;
-    let line = if order == sparse::Order::Columns { "column" } else { "row" };
-    let why = unordered.0.replace("line", line);
-    let message = format!("`{name}_{}`: the entries have no order that is known here: {why}", form.suffix);
+    let message = format!("`{name}_{}`: the entries have no order that is known here: {}", form.suffix, unordered.0);
     let others = [(sparse::Order::Columns, "csc"), (sparse::Order::Rows, "csr"), (sparse::Order::Blocks, "triplets")];
     let others: Vec<String> = others.iter().filter(|(o, _)| *o != order).map(|(_, name)| format!("`sparse = \"{name}\"`")).collect();
     let error = diagnostics.error(name.span(), message);
@@ -523,7 +520,7 @@ impl<'a> Emitter<'a> {
             let function = emit::Function::new(self.interface, *request, seeds, layout, &plan);
             let signature = function.memory(&plan.program);
             let kernel = kernel::kernel(&plan, &signature);
-            if let Some(why) = emit::lanes::refused(&kernel).filter(|_| request.is_batch()) {
+            if let Some(why) = request.is_batch().then(|| emit::lanes::refused(&kernel)).flatten() {
                 self.refused.get_or_insert(why);
                 continue;
             }

@@ -4,11 +4,8 @@
 //! branch on them one arm is left. So a function that is written for its limit, `if θ < ε { … } else { sin θ / θ }`, has
 //! its derivative; one that divides by 0 there has none, and that is an error.
 
-use crate::ir::{lengths, positions, Affine, Arena, Body, Constant, Definition, Expr, Map, Node, Program, Role, Set, Tensor};
+use crate::ir::{lengths, positions, Affine, Arena, At, Body, Constant, Definition, Expr, Map, Node, Program, Role, Set, Tensor};
 use crate::ops::Op;
-
-/// A parameter, and the values of its elements, or of all of them if there is one.
-pub type At = (Tensor, Vec<f64>);
 
 /// Puts constants in the place of parameters.
 ///

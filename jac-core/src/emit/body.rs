@@ -96,12 +96,7 @@ pub(super) struct Printer<'a> {
 impl<'a> Printer<'a> {
     pub(super) fn new(interface: &'a Interface, request: Request, kernel: &'a Kernel<'a>, tys: Map<Buffer, Ty>) -> Printer<'a> {
         let (mut read, mut positions, mut integers) = (Set::default(), Set::default(), Set::default());
-        let sizes = |a: &Affine, into: &mut Set<Size>| {
-            into.extend(a.terms().iter().filter_map(|(s, _)| match s {
-                Symbol::Size(n) => Some(*n),
-                Symbol::Index(_) | Symbol::Bound(_) => None,
-            }));
-        };
+        let sizes = |a: &Affine, into: &mut Set<Size>| into.extend(a.sizes());
         each_statement(&kernel.body, &mut |statement| {
             for value in statement.values() {
                 value.each(&mut |v| match v {

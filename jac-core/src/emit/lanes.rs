@@ -347,6 +347,7 @@ impl Lanes<'_> {
                 quote!(#ident)
             }
             Value::Read(b, at) => self.printer.element(*b, at),
+            Value::Apply(op, _) if op.entry().truth => self.mask(value),
             Value::Apply(op, args) => self.operation(*op, args, strength),
         }
     }
@@ -355,7 +356,6 @@ impl Lanes<'_> {
         let lanes = &self.lanes;
         let parenthesise = |tokens: TokenStream, own: u8| if own < strength { quote!((#tokens)) } else { tokens };
         match op.entry().syntax {
-            _ if op.entry().truth => self.mask(&Value::Apply(op, args.to_vec())),
             Syntax::Infix("%", _) => {
                 let (a, b) = (self.value(&args[0], WEAKEST), self.value(&args[1], WEAKEST));
                 quote!(#lanes::Functions::rem(#a, #b))

@@ -216,8 +216,9 @@ fn signature(interface: &Interface, request: Request, docs: &[TokenStream], body
     let name = format_ident!("{}_{}", item.sig.ident, request.suffix());
     let vis = &item.vis;
     let mut generics = item.sig.generics.clone();
-    if interface.params.iter().any(|p| matches!(&p.ty, syn::Type::Verbatim(ty) if ty.to_string().starts_with("impl"))) {
-        let lifetime = lifetime();
+    let lifetime = lifetime();
+    let groups = types::Parts::groups(interface, request.form, request.form.value);
+    if request.takes_views() && groups.iter().any(|parts| types::view(interface, parts, &quote!(#lifetime)).is_some()) {
         if let Some(generic) = &interface.generic {
             let float = &generic.ident;
             generics.make_where_clause().predicates.push(syn::parse_quote!(#float: #lifetime));
@@ -226,13 +227,7 @@ fn signature(interface: &Interface, request: Request, docs: &[TokenStream], body
     }
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let attributes = attributes(interface);
-    let receiver = interface.receiver.iter().map(|r| quote!(#r));
-    // out-parameters are results
-    let params = interface.params.iter().filter(|p| !matches!(p.kind, ParamKind::Out(..))).map(|p| {
-        let (ident, ty) = (&p.ident, &p.ty);
-        quote!(#ident: #ty)
-    });
-    let params = receiver.chain(params);
+    let params = params(interface);
     let returned = types::result_type(interface, request);
     let output = match request.returns() || interface.wrapper.is_some() {
         true => quote!(-> #returned),
@@ -266,6 +261,13 @@ fn ir_signature(interface: &Interface, text: &TokenStream) -> TokenStream {
             #text
         }
     }
+}
+
+/// The parameters as they are declared, `self` first. Out-parameters are results.
+fn params(interface: &Interface) -> impl Iterator<Item = TokenStream> + '_ {
+    let receiver = interface.receiver.iter().map(|r| quote!(#r));
+    let others = interface.params.iter().filter(|p| !matches!(p.kind, ParamKind::Out(..)));
+    receiver.chain(others.map(|Param { ident, ty, .. }| quote!(#ident: #ty)))
 }
 
 /// The attributes of the user's function that hold for what is generated, too: conditions, and lints that

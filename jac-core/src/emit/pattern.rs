@@ -1,6 +1,6 @@
 //! What sparse forms have beside their bodies: the function that returns the pattern, and the parts of the list of entries.
 
-use super::{attributes, local};
+use super::{attributes, local, params};
 use crate::interface::{Form, Interface, Param, ParamKind, Ty};
 use crate::ir::{Affine, Index, Map, Program, Size, Symbol};
 use crate::lower::Plan;
@@ -172,12 +172,7 @@ fn signature(
         return quote!(#head #vis #constant fn #name() -> #runtime::Pattern { #body });
     }
     let (impl_generics, _, where_clause) = item.sig.generics.split_for_impl();
-    let receiver = interface.receiver.iter().map(|r| quote!(#r));
-    let params = interface.params.iter().filter(|p| !matches!(p.kind, ParamKind::Out(..))).map(|p| {
-        let (ident, ty) = (&p.ident, &p.ty);
-        quote!(#ident: #ty)
-    });
-    let params = receiver.chain(params);
+    let params = params(interface);
     quote!(#head #vis fn #name #impl_generics (#(#params),*) -> #runtime::Pattern #where_clause { #body })
 }
 

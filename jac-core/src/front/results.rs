@@ -170,10 +170,7 @@ impl Reader<'_> {
         }
         let mut used: Vec<ir::Size> = Vec::new();
         for n in program.tensors.iter().flat_map(|t| &t.shape).chain(&program.indices) {
-            used.extend(n.terms().iter().filter_map(|(s, _)| match s {
-                Symbol::Size(n) => Some(*n),
-                Symbol::Index(_) | Symbol::Bound(_) => None,
-            }));
+            used.extend(n.sizes());
         }
         for size in used {
             if program.sizes[size.0 as usize].name.is_empty() {

@@ -140,6 +140,14 @@ impl Affine {
         })
     }
 
+    /// The lengths and integers that occur.
+    pub fn sizes(&self) -> impl Iterator<Item = Size> + '_ {
+        self.terms.iter().filter_map(|(s, _)| match s {
+            Symbol::Size(n) => Some(*n),
+            Symbol::Bound(_) | Symbol::Index(_) => None,
+        })
+    }
+
     /// How many sums around the expression it refers to: one more than the farthest, 0 if to none.
     pub fn loose(&self) -> u32 {
         let bound = |(s, _): &(Symbol, i64)| match s {

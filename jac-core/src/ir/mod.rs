@@ -32,7 +32,9 @@ pub use constant::Constant;
 pub use cost::Cost;
 pub use eval::{eval, Inputs};
 pub use expr::{Arena, Expr, Map, Node, Set, Tensor};
-pub use program::{is_natural, lengths, positions, units, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo};
+pub use program::{
+    is_natural, lengths, positions, units, At, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo,
+};
 pub use range::{in_order, may_stand, runs, Facts, Needs};
 pub use term::Term;
 pub use text::{parse, rule, template, Notation};

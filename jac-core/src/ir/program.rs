@@ -163,6 +163,9 @@ pub struct Block {
     pub tensor: Tensor,
 }
 
+/// A parameter that is set to constants, and the values of its elements, or of all of them if there is one.
+pub type At = (Tensor, Vec<f64>);
+
 /// A function, or its derivative, as tensor definitions.
 #[derive(Clone, Debug, Default)]
 pub struct Program {

@@ -104,6 +104,7 @@ fn share_allocations(kernel: &mut Kernel<'_>) {
 /// The elements of a result that is written in place are stored one by one: those that are not zero into zeros, or all, if
 /// that are fewer stores.
 fn store_elements(kernel: &mut Kernel<'_>) {
+    let body = std::mem::take(&mut kernel.body);
     let is_there = |b: Buffer| matches!(kernel.info(b).home, Home::Returned | Home::Memory);
     let store = |statement: Stmt| match statement {
         Stmt::Declare(b, Init::Values(values)) if is_there(b) => {
@@ -119,5 +120,5 @@ fn store_elements(kernel: &mut Kernel<'_>) {
         }
         other => vec![other],
     };
-    kernel.body = kernel.body.iter().cloned().flat_map(store).collect();
+    kernel.body = body.into_iter().flat_map(store).collect();
 }

@@ -13,9 +13,8 @@ mod number;
 mod points;
 mod primal;
 
-use crate::diff::at::At;
 use crate::interface::{Form, Normal, Step};
-use crate::ir::{parse, positions, Map, Program, Role, Tensor};
+use crate::ir::{parse, positions, At, Map, Program, Role, Tensor};
 use crate::kernel::Kernel;
 use crate::sparse::Layout;
 use kernel::Stop;

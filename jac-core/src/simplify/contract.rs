@@ -80,10 +80,10 @@ impl Made {
             let Node::Sum(length, body) = program.arena[s].clone() else { continue };
             let rounds = rounds(program, s, around);
             let alternatives = [s, self.by_products(program, s)].into_iter().flat_map(|e| [(e, false), (e, true)]);
-            let found = alternatives.filter_map(|(e, apart)| plans(program, e, apart));
+            let found = alternatives.filter_map(|(e, apart)| contractions(program, e, apart));
             let best = found.min_by(|(_, a), (_, b)| a.total_cmp(b)).filter(|(_, cost)| cost * GAIN <= rounds);
             let built = match best {
-                Some((plans, _)) => self.sum(program, plans),
+                Some((contractions, _)) => self.sum(program, contractions),
                 None => {
                     let i = program.index(length);
                     let body = program.arena.open(body, &[Affine::from(i)]);
@@ -118,17 +118,17 @@ impl Made {
     }
 
     /// The sum of terms, each summed in its order.
-    fn sum(&mut self, program: &mut Program, plans: Vec<Plan>) -> Expr {
+    fn sum(&mut self, program: &mut Program, contractions: Vec<Contraction>) -> Expr {
         let mut sum = program.arena.constant(0);
-        for plan in plans {
-            let term = self.product(program, plan);
+        for contraction in contractions {
+            let term = self.product(program, contraction);
             sum = program.arena.add(sum, term);
         }
         sum
     }
 
-    fn product(&mut self, program: &mut Program, plan: Plan) -> Expr {
-        let Plan { coefficient, mut factors, order, free } = plan;
+    fn product(&mut self, program: &mut Program, contraction: Contraction) -> Expr {
+        let Contraction { coefficient, mut factors, order, free } = contraction;
         for (k, i) in order.iter().enumerate() {
             let (own, rest): (Vec<Expr>, Vec<Expr>) = factors.into_iter().partition(|e| program.arena.mentions(*e, *i));
             let mut term = Term { factors: own, ..Term::default() };
@@ -170,7 +170,7 @@ impl Made {
 }
 
 /// A product to be summed over its indices in an order.
-struct Plan {
+struct Contraction {
     coefficient: Constant,
     factors: Vec<Expr>,
     /// The indices of the sums, the one first that is summed over first.
@@ -181,18 +181,18 @@ struct Plan {
 
 /// The terms of an expression, each in its best order, and the rounds of their loops; `None` if there are too many of them or
 /// they are not made of numbers alone. What is added up in a factor may be taken `apart`, too.
-fn plans(program: &mut Program, e: Expr, apart: bool) -> Option<(Vec<Plan>, f64)> {
+fn contractions(program: &mut Program, e: Expr, apart: bool) -> Option<(Vec<Contraction>, f64)> {
     let terms = match apart {
         true => program.multiply_out(e, MOST_TERMS)?,
         false => (program.count_terms(e) <= MOST_TERMS).then(|| program.expand(e))?,
     };
     let terms = program.collect(terms);
-    let plans: Vec<(Plan, f64)> = terms.into_iter().map(|term| plan(program, term)).collect::<Option<_>>()?;
-    let rounds = plans.iter().map(|(_, rounds)| rounds).sum();
-    Some((plans.into_iter().map(|(plan, _)| plan).collect(), rounds))
+    let contractions: Vec<(Contraction, f64)> = terms.into_iter().map(|term| contraction(program, term)).collect::<Option<_>>()?;
+    let rounds = contractions.iter().map(|(_, rounds)| rounds).sum();
+    Some((contractions.into_iter().map(|(contraction, _)| contraction).collect(), rounds))
 }
 
-fn plan(program: &mut Program, mut term: Term) -> Option<(Plan, f64)> {
+fn contraction(program: &mut Program, mut term: Term) -> Option<(Contraction, f64)> {
     let is_small = term.sums.len() <= MOST_SUMS && term.factors.len() <= MOST_FACTORS;
     (is_small && term.deltas.is_empty() && term.guards.is_empty()).then_some(())?;
     let sums = term.name_sums(program);
@@ -206,7 +206,7 @@ fn plan(program: &mut Program, mut term: Term) -> Option<(Plan, f64)> {
     let sets: Vec<u32> = factors.iter().map(|e| set(&|i| program.arena.mentions(*e, i))).collect();
     let (rounds, order) = best_order(set(&|i| sums.contains(&i)), &sets, &lengths);
     let order = order.into_iter().map(|k| all[k]).collect();
-    Some((Plan { coefficient: term.coefficient, factors, order, free }, rounds))
+    Some((Contraction { coefficient: term.coefficient, factors, order, free }, rounds))
 }
 
 /// Whether a factor may be evaluated outside the sums that it does not depend on.

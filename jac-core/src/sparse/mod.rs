@@ -2,13 +2,13 @@
 //!
 //! A derivative of known lengths is given element by element, and those that are not the constant 0 are its entries. In one of
 //! run-time lengths the deltas say where entries are: for a given column (or row) each term has one element at a row that is
-//! affine in the column, or one at every row. `lanes` reads that off, and `pieces` cuts the columns into ranges in which the
+//! affine in the column, or one at every row. `strands` reads that off, and `pieces` cuts the columns into ranges in which the
 //! same terms are there in the same order. Within a range an entry's position in the list is affine, so that the list is an
 //! ordinary definition, which is lowered and emitted like any other. Nothing is coloured or probed, and nothing is computed that
 //! is no entry.
 
-mod lanes;
 mod pieces;
+mod strands;
 
 use crate::ir::{positions, Affine, Body, Definition, Expr, Index, Map, Program, Role, Size, Symbol, Tensor};
 
@@ -85,6 +85,13 @@ pub enum Decided {
 /// Why entries have no order that is known when the function is compiled.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unordered(pub String);
+
+impl Unordered {
+    /// The reason in the words of the matrix, where rows were taken for columns.
+    fn seen(self, transposed: bool) -> Unordered {
+        Unordered(if transposed { self.0.replace("column", "row") } else { self.0 })
+    }
+}
 
 /// The blocks of a matrix.
 struct Matrix {
@@ -201,13 +208,7 @@ impl Layout {
     /// The lengths and integers that it depends on, in the order in which they can be computed.
     pub fn sizes(&self) -> Vec<Size> {
         let mut found = std::collections::BTreeSet::new();
-        let mut add = |a: &Affine| {
-            let sizes = a.terms().iter().filter_map(|(s, _)| match s {
-                Symbol::Size(n) => Some(*n),
-                Symbol::Index(_) | Symbol::Bound(_) => None,
-            });
-            found.extend(sizes);
-        };
+        let mut add = |a: &Affine| found.extend(a.sizes());
         self.rows.iter().chain(&self.columns).flatten().for_each(&mut add);
         let mut waiting: Vec<&Part> = self.parts.iter().collect();
         while let Some(part) = waiting.pop() {

@@ -9,7 +9,7 @@
 //!
 //! Rows and columns are meant the other way round where the order is by rows.
 
-use super::lanes::{is_listed, Condition, Lane, Position, Source, View};
+use super::strands::{is_listed, Condition, Position, Source, Strand, View};
 use super::{Decided, Flag, Layout, Matrix, Order, Part, Place, Unordered};
 use crate::ir::{is_natural, positions, Affine, Expr, Index, Map, Node, Program, Size, SizeKind, SizeVar, Symbol};
 use crate::ops::Op;
@@ -58,7 +58,7 @@ pub fn compress(program: &mut Program, matrix: &Matrix, order: Order) -> Result<
     };
     for (major, minors) in groups {
         if majors[major].iter().any(|n| !is_listed(n, LISTED)) {
-            build.group(major, &minors)?;
+            build.group(major, &minors).map_err(|why| why.seen(build.transposed))?;
             continue;
         }
         // few columns: along each, the rows are what is cut in pieces
@@ -66,7 +66,7 @@ pub fn compress(program: &mut Program, matrix: &Matrix, order: Order) -> Result<
             for minor in &minors {
                 build.only = Some(column.clone());
                 build.transposed = !transposed;
-                build.group(*minor, &[major])?;
+                build.group(*minor, &[major]).map_err(|why| why.seen(build.transposed))?;
             }
         }
         (build.only, build.transposed) = (None, transposed);
@@ -92,14 +92,14 @@ struct Build<'a> {
 }
 
 /// All that may be in the columns of a group: for each position along the short axes in between the long ones, and behind them,
-/// the lanes of each group of rows.
+/// the strands of each group of rows.
 struct Columns {
     group: usize,
     between: Vec<Vec<Behind>>,
 }
 
-/// The positions along the axes of a column, and the lanes of each group of rows there.
-type Behind = (Vec<Affine>, Vec<(usize, Vec<Lane>)>);
+/// The positions along the axes of a column, and the strands of each group of rows there.
+type Behind = (Vec<Affine>, Vec<(usize, Vec<Strand>)>);
 
 /// An axis of a run-time length, or a long one.
 struct Axis {
@@ -167,11 +167,11 @@ impl Build<'_> {
                     let mut long_ones = indices.iter().map(|i| Affine::from(*i));
                     let position = |k: usize| if long.contains(&k) { long_ones.next() } else { short.next() };
                     let at: Vec<Affine> = (0..shape.len()).filter_map(position).collect();
-                    let mut lanes = Vec::new();
+                    let mut strands = Vec::new();
                     for minor in minors {
-                        lanes.push((*minor, self.lanes(group, *minor, &at)?));
+                        strands.push((*minor, self.strands(group, *minor, &at)?));
                     }
-                    all.push((at, lanes));
+                    all.push((at, strands));
                 }
                 columns.between.push(all);
             }
@@ -199,40 +199,40 @@ impl Build<'_> {
     }
 
     /// What the columns at a position have in a group of rows.
-    fn lanes(&mut self, major: usize, minor: usize, at: &[Affine]) -> Result<Vec<Lane>, Unordered> {
+    fn strands(&mut self, major: usize, minor: usize, at: &[Affine]) -> Result<Vec<Strand>, Unordered> {
         let (row, column) = if self.transposed { (major, minor) } else { (minor, major) };
         let Some(source) = self.sources.get(&(row, column)) else { return Ok(Vec::new()) };
         let shape = if self.transposed { &self.matrix.columns[column] } else { &self.matrix.rows[row] };
         // an element by element has positions along every axis
         let longest = if matches!(source, Source::Elements(..)) { i64::MAX } else { LISTED };
         let listed = shape.iter().filter(|n| is_listed(n, longest)).filter_map(|n| Some(n.known()? as usize)).collect();
-        let mut lanes = source
-            .lanes(self.program, &View { major: at.to_vec(), listed, only: self.only.clone(), longest, transposed: self.transposed })?;
+        let mut strands = source
+            .strands(self.program, &View { major: at.to_vec(), listed, only: self.only.clone(), longest, transposed: self.transposed })?;
         let majors = if self.transposed { &self.matrix.rows } else { &self.matrix.columns };
-        let own: Vec<Size> = majors[major].iter().flat_map(Affine::terms).filter_map(|(s, _)| size_of(*s)).collect();
-        lanes.iter_mut().for_each(|lane| self.guard(lane, &own));
+        let own: Vec<Size> = majors[major].iter().flat_map(Affine::sizes).collect();
+        strands.iter_mut().for_each(|strand| self.guard(strand, &own));
         if self.matrix.symmetric && row == column {
-            for lane in &mut lanes {
+            for strand in &mut strands {
                 let mut differences = Vec::new();
-                for (own, other) in lane.at.iter().zip(at) {
+                for (own, other) in strand.at.iter().zip(at) {
                     match own {
                         Position::At(a) if self.transposed => differences.push(other.plus(a, -1)),
                         Position::At(a) => differences.push(a.plus(other, -1)),
                         // what was different before it decides
                         Position::All(_) if differences.iter().any(|d: &Affine| d.known().is_some_and(|d| d != 0)) => break,
-                        Position::All(_) => return Err(Unordered("how many entries there are in a line depends on the line".into())),
+                        Position::All(_) => return Err(Unordered("how many entries a column has depends on the column".into())),
                     }
                 }
-                lane.conditions.push(Condition::Ordered(differences));
+                strand.conditions.push(Condition::Ordered(differences));
             }
         }
-        Ok(lanes)
+        Ok(strands)
     }
 
     /// Conditions on lengths that are not of the columns' axes decide the value: the entry is there, and may be 0.
-    fn guard(&mut self, lane: &mut Lane, own: &[Size]) {
-        let foreign = |a: &Affine| a.terms().iter().any(|(s, _)| size_of(*s).is_some_and(|n| !own.contains(&n)));
-        for condition in std::mem::take(&mut lane.conditions) {
+    fn guard(&mut self, strand: &mut Strand, own: &[Size]) {
+        let foreign = |a: &Affine| a.sizes().any(|n| !own.contains(&n));
+        for condition in std::mem::take(&mut strand.conditions) {
             let differences = condition.differences(self.program);
             let decides = differences.iter().any(foreign) && !differences.iter().any(Affine::is_indexed);
             let arena = &mut self.program.arena;
@@ -253,9 +253,9 @@ impl Build<'_> {
             match holds {
                 Some(c) => {
                     let bracket = arena.rebuild(Node::Bracket(c));
-                    lane.value = arena.apply(Op::Mul, vec![bracket, lane.value]);
+                    strand.value = arena.apply(Op::Mul, vec![bracket, strand.value]);
                 }
-                None => lane.conditions.push(condition),
+                None => strand.conditions.push(condition),
             }
         }
     }
@@ -282,9 +282,9 @@ impl Build<'_> {
             }
             axis.change(difference, behind).ok_or_else(several)
         };
-        for (_, lanes) in columns.between.iter().flatten().flat_map(|(_, groups)| groups) {
-            for lane in lanes {
-                for condition in &lane.conditions {
+        for (_, strands) in columns.between.iter().flatten().flat_map(|(_, groups)| groups) {
+            for strand in strands {
+                for condition in &strand.conditions {
                     for difference in condition.differences(self.program) {
                         // from where it holds on, or behind what it holds up to
                         let changes: &[i64] = match condition {
@@ -297,8 +297,8 @@ impl Build<'_> {
                 }
             }
             // where one passes the other, their order changes
-            for (k, a) in lanes.iter().enumerate() {
-                for b in &lanes[..k] {
+            for (k, a) in strands.iter().enumerate() {
+                for b in &strands[..k] {
                     let pairs = a.at.iter().zip(&b.at).filter_map(|pair| match pair {
                         (Position::At(a), Position::At(b)) => Some(a.plus(b, -1)),
                         _ => None,
@@ -471,11 +471,11 @@ impl Build<'_> {
         runs: &mut Vec<Run>,
         parts: &mut Vec<Part>,
     ) -> Result<(), Unordered> {
-        for (at, lanes) in behind {
+        for (at, strands) in behind {
             let place = Place { group, at: at.iter().map(|a| a.substitute(|s| at_column(column, s))).collect() };
-            for (group, lanes) in lanes {
+            for (group, strands) in strands {
                 let first = runs.len();
-                self.column(lanes, *group, column, length, runs)?;
+                self.column(strands, *group, column, length, runs)?;
                 for run in &runs[first..] {
                     let entry = |row: &Place| match self.transposed {
                         true => Part::Entry { row: place.clone(), column: row.clone() },
@@ -521,7 +521,7 @@ impl Build<'_> {
     /// The entries of a column in a group of rows, behind those that there are.
     fn column(
         &mut self,
-        lanes: &[Lane],
+        strands: &[Strand],
         group: usize,
         column: &[&Along],
         length: &mut Affine,
@@ -536,8 +536,8 @@ impl Build<'_> {
             a.terms().iter().fold(a.constant(), |sum, (s, c)| sum + c * symbol(s))
         };
         let at_column = |s: Symbol| at_column(column, s);
-        let there: Vec<&Lane> = lanes.iter().filter(|l| l.conditions.iter().all(|c| c.holds(self.program, &number))).collect();
-        let axis = |l: &Lane| l.at.iter().position(|p| matches!(p, Position::All(_)));
+        let there: Vec<&Strand> = strands.iter().filter(|l| l.conditions.iter().all(|c| c.holds(self.program, &number))).collect();
+        let axis = |l: &Strand| l.at.iter().position(|p| matches!(p, Position::All(_)));
         let all: Vec<usize> = there.iter().filter_map(|l| axis(l)).collect();
         if all.iter().any(|k| *k != all[0]) || there.iter().any(|l| l.at.iter().filter(|p| matches!(p, Position::All(_))).count() > 1) {
             return Err(Unordered("a column is filled along several axes whose lengths are not known".into()));
@@ -551,14 +551,14 @@ impl Build<'_> {
             positions.iter().map(of).collect()
         };
         let split = all.first().copied();
-        let mut clusters: BTreeMap<Vec<i64>, Vec<&Lane>> = BTreeMap::new();
-        for lane in &there {
-            clusters.entry(numbers(&lane.at[..split.unwrap_or(lane.at.len())])).or_default().push(lane);
+        let mut clusters: BTreeMap<Vec<i64>, Vec<&Strand>> = BTreeMap::new();
+        for strand in &there {
+            clusters.entry(numbers(&strand.at[..split.unwrap_or(strand.at.len())])).or_default().push(strand);
         }
         for cluster in clusters.into_values() {
-            let behind = |l: &Lane| split.map_or(Vec::new(), |k| numbers(&l.at[k + 1..]));
-            let (filling, single): (Vec<&Lane>, Vec<&Lane>) = cluster.into_iter().partition(|l| axis(l).is_some());
-            let place = |l: &Lane| {
+            let behind = |l: &Strand| split.map_or(Vec::new(), |k| numbers(&l.at[k + 1..]));
+            let (filling, single): (Vec<&Strand>, Vec<&Strand>) = cluster.into_iter().partition(|l| axis(l).is_some());
+            let place = |l: &Strand| {
                 let at = l.at.iter().map(|p| match p {
                     Position::At(a) => a.substitute(at_column),
                     Position::All(i) => Affine::from(*i),
@@ -567,12 +567,12 @@ impl Build<'_> {
             };
             let mut sums: Map<Vec<i64>, (Expr, Place)> = Map::default();
             let among = if filling.is_empty() { &single } else { &filling };
-            for lane in among {
-                let key = if filling.is_empty() { numbers(&lane.at) } else { behind(lane) };
-                let value = self.program.arena.substitute(lane.value, &at_column);
+            for strand in among {
+                let key = if filling.is_empty() { numbers(&strand.at) } else { behind(strand) };
+                let value = self.program.arena.substitute(strand.value, &at_column);
                 match sums.get_mut(&key) {
                     Some((sum, _)) => *sum = self.program.arena.add(*sum, value),
-                    None => _ = sums.insert(key, (value, place(lane))),
+                    None => _ = sums.insert(key, (value, place(strand))),
                 }
             }
             sums.retain(|_, (sum, _)| !self.program.arena.is(*sum, 0));
@@ -587,13 +587,13 @@ impl Build<'_> {
             };
             *length = length.plus(self.program.length(*i), stride);
             runs.push(Run { first: first.clone(), stride, along: Some(*i), around: None, entries });
-            for lane in single {
-                let k = sums.get_index_of(&behind(lane));
-                let (Some(k), Position::At(a)) = (k, &lane.at[split.expect("an axis that is filled")]) else {
+            for strand in single {
+                let k = sums.get_index_of(&behind(strand));
+                let (Some(k), Position::At(a)) = (k, &strand.at[split.expect("an axis that is filled")]) else {
                     return Err(Unordered("a column is filled along one axis, and has single entries between those".into()));
                 };
                 let at = first.plus(&a.substitute(at_column), stride);
-                let value = self.program.arena.substitute(lane.value, &at_column);
+                let value = self.program.arena.substitute(strand.value, &at_column);
                 runs.push(Run { first: at, stride, along: None, around: None, entries: vec![(k as i64, value, None)] });
             }
         }

@@ -1,4 +1,4 @@
-//! The terms of a derivative as lanes: for each column, or row, the elements that a term has there.
+//! The terms of a derivative as strands: for each column, or row, the elements that a term has there.
 
 use super::Unordered;
 use crate::ir::{affines, placed, positions, Affine, Body, Expr, Index, Node, Program, Symbol, Tensor, Term};
@@ -14,7 +14,7 @@ pub enum Source {
 
 /// What a term has in a column: an element, or one at every position of an axis.
 #[derive(Clone, Debug)]
-pub struct Lane {
+pub struct Strand {
     /// The row.
     pub at: Vec<Position>,
     /// Where in the columns it is.
@@ -32,7 +32,7 @@ pub enum Position {
     All(Index),
 }
 
-/// What holds in a column where a lane is there.
+/// What holds in a column where a strand is there.
 #[derive(Clone, Debug)]
 pub enum Condition {
     /// This is 0 or more.
@@ -67,7 +67,7 @@ impl Source {
 
     /// What it has at the given positions of the columns' axes, behind `rows` axes of rows. Along the axes of rows of known lengths,
     /// each position is one of its own; `lower` says that only rows are wanted that are not before the column.
-    pub fn lanes(&self, program: &mut Program, view: &View) -> Result<Vec<Lane>, Unordered> {
+    pub fn strands(&self, program: &mut Program, view: &View) -> Result<Vec<Strand>, Unordered> {
         let mut out = Vec::new();
         for at in positions(&view.listed).filter(|at| view.only.as_ref().is_none_or(|only| only == at)) {
             match self {
@@ -78,7 +78,7 @@ impl Source {
                     let value = es[all.iter().zip(shape).fold(0, |flat, (k, n)| flat * n + k)];
                     if !program.arena.is(value, 0) {
                         let at = at.iter().map(|k| Position::At(Affine::from(*k as i64))).collect();
-                        out.push(Lane { at, conditions: Vec::new(), value });
+                        out.push(Strand { at, conditions: Vec::new(), value });
                     }
                 }
                 Source::Terms(axes, terms) => {
@@ -99,7 +99,7 @@ impl Source {
                         let mut term = term.clone();
                         term.place(&mut program.arena, &from, &to);
                         for term in program.collect(vec![term]) {
-                            out.push(lane(program, term, minor, &fixed)?);
+                            out.push(strand(program, term, minor, &fixed)?);
                         }
                     }
                 }
@@ -117,7 +117,7 @@ pub struct View {
     pub listed: Vec<usize>,
     /// Of those positions, the one that is looked at; all of them without it.
     pub only: Option<Vec<usize>>,
-    /// Longer axes of rows have lanes along them, if they are no run-time ones anyway.
+    /// Longer axes of rows have strands along them, if they are no run-time ones anyway.
     pub longest: i64,
     /// Whether the columns are the rows of the matrix.
     pub transposed: bool,
@@ -135,8 +135,8 @@ pub fn is_listed(length: &Affine, longest: i64) -> bool {
     length.known().is_some_and(|n| n <= longest)
 }
 
-/// The lane of a term in which the columns' positions stand.
-fn lane(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<Affine>]) -> Result<Lane, Unordered> {
+/// The strand of a term in which the columns' positions stand.
+fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<Affine>]) -> Result<Strand, Unordered> {
     let mut at: Vec<Option<Affine>> = fixed.to_vec();
     let mut conditions: Vec<Condition> = Vec::new();
     let unsolved = |at: &[Option<Affine>]| -> Vec<Index> { minor.iter().zip(at).filter(|(_, a)| a.is_none()).map(|(i, _)| *i).collect() };
@@ -179,7 +179,7 @@ fn lane(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<
         if summed || !is_integral(program, guard) {
             guards.push(guard);
         } else if free.iter().any(|i| program.arena.mentions(guard, *i)) {
-            return Err(Unordered("how many entries there are in a line depends on the line".into()));
+            return Err(Unordered("how many entries a column has depends on the column".into()));
         } else {
             conditions.push(Condition::Holds(guard));
         }
@@ -187,14 +187,14 @@ fn lane(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<
     term.guards = guards;
     let mentions_free = |a: &Affine| a.indices().any(|i| free.contains(&i) || sums.contains(&i));
     if conditions.iter().flat_map(|c| c.differences(program)).any(|a| mentions_free(&a)) {
-        return Err(Unordered("how many entries there are in a line depends on the line".into()));
+        return Err(Unordered("how many entries a column has depends on the column".into()));
     }
     if term.factors.iter().any(|e| has_structure(program, *e)) {
         return Err(Unordered("entries are decided inside a branch or a function".into()));
     }
     term.sum_over(program, &sums);
     let at = minor.iter().zip(at).map(|(i, a)| a.map_or(Position::All(*i), Position::At)).collect();
-    Ok(Lane { at, conditions, value: term.to_expr(program) })
+    Ok(Strand { at, conditions, value: term.to_expr(program) })
 }
 
 impl Condition {
