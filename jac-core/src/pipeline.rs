@@ -212,7 +212,7 @@ fn compile_caught(
             let Some((mut program, seeds, report)) = from else { continue };
             match compressed(&mut program, form, &read.interface) {
                 Ok(layout) => others.push(Derived { form, program, seeds, report, layout: Some(layout) }),
-                Err(unordered) => unsorted(function, form, read.interface.order, &unordered, &mut diagnostics),
+                Err(unordered) => unsorted(function, form, &unordered, &mut diagnostics),
             }
             continue;
         }
@@ -292,14 +292,11 @@ fn compressed(program: &mut Program, form: &Form, interface: &Interface) -> Resu
     Ok(layout)
 }
 
-/// The error for entries that are in no known order.
-fn unsorted(function: &syn::ItemFn, form: &Form, order: sparse::Order, unordered: &sparse::Unordered, diagnostics: &mut Diagnostics) {
+/// The error for entries that are not told apart.
+fn unsorted(function: &syn::ItemFn, form: &Form, unordered: &sparse::Unordered, diagnostics: &mut Diagnostics) {
     let name = &function.sig.ident;
-    let message = format!("`{name}_{}`: the entries have no order that is known here: {}", form.suffix, unordered.0);
-    let others = [(sparse::Order::Columns, "csc"), (sparse::Order::Rows, "csr"), (sparse::Order::Blocks, "triplets")];
-    let others: Vec<String> = others.iter().filter(|(o, _)| *o != order).map(|(_, name)| format!("`sparse = \"{name}\"`")).collect();
-    let error = diagnostics.error(name.span(), message);
-    error.help(format!("try {}, fix the lengths, as `shape(x = [8])` does, or leave `sparse` out", others.join(" or ")));
+    let message = format!("`{name}_{}`: it is not known where the entries are: {}", form.suffix, unordered.0);
+    diagnostics.error(name.span(), message).help("fix the lengths, as `shape(x = [8])` does, or leave `sparse` out");
 }
 
 /// Whether the form is the Jacobian, alone or with the value.

@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::ops::Add;
 
 /// The positions of the entries of a sparse matrix that may differ from zero, in the order in which a generated
 /// `f_jacobian_values` or `f_hessian_values` writes their values.
@@ -164,6 +165,70 @@ impl Compressed {
     }
 }
 
+/// The entries of a matrix that is computed in an order of its own: for each of their values, in the order asked for, which of
+/// those that are computed it is. What belongs to one entry stands together.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Sorted {
+    rows: usize,
+    columns: usize,
+    /// The block, row and column, and which value.
+    entries: Vec<([usize; 3], usize)>,
+}
+
+impl Sorted {
+    /// The block, row and column of each value, if it belongs to an entry, in the order of their places by a key.
+    fn new<K: Ord>(rows: usize, columns: usize, all: Vec<Option<[usize; 3]>>, key: impl Fn(&[usize; 3]) -> K) -> Sorted {
+        let entries = all.into_iter().enumerate().filter_map(|(at, place)| Some((place?, at)));
+        let mut entries: Vec<([usize; 3], usize)> = entries.collect();
+        // the lists are in order, so that they are merged
+        entries.sort_by_key(|(place, _)| key(place));
+        Sorted { rows, columns, entries }
+    }
+
+    #[must_use]
+    pub fn by_columns(rows: usize, columns: usize, all: Vec<Option<[usize; 3]>>) -> Sorted {
+        Sorted::new(rows, columns, all, |[_, row, column]| (*column, *row))
+    }
+
+    #[must_use]
+    pub fn by_rows(rows: usize, columns: usize, all: Vec<Option<[usize; 3]>>) -> Sorted {
+        Sorted::new(rows, columns, all, |[_, row, column]| (*row, *column))
+    }
+
+    #[must_use]
+    pub fn by_blocks(rows: usize, columns: usize, all: Vec<Option<[usize; 3]>>) -> Sorted {
+        Sorted::new(rows, columns, all, |place| *place)
+    }
+
+    #[must_use]
+    pub fn by_diagonals(rows: usize, columns: usize, all: Vec<Option<[usize; 3]>>) -> Sorted {
+        Sorted::new(rows, columns, all, |[_, row, column]| (column + rows - row, *row))
+    }
+
+    /// The number of entries.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.entries.chunk_by(|a, b| a.0 == b.0).count()
+    }
+
+    /// Where they are.
+    #[must_use]
+    pub fn pattern(&self) -> Pattern {
+        let (rows, columns) = self.entries.chunk_by(|a, b| a.0 == b.0).map(|same| (same[0].0[1], same[0].0[2])).unzip();
+        Pattern::new(self.rows, self.columns, rows, columns)
+    }
+
+    /// Writes the values of the entries, of which there must be as many, from those that were computed.
+    pub fn gather<F: Copy + Add<Output = F>>(&self, computed: &[F], values: &mut [F]) {
+        for (same, value) in self.entries.chunk_by(|a, b| a.0 == b.0).zip(values) {
+            let (first, more) = same.split_at(1);
+            *value = more.iter().fold(computed[first[0].1], |sum, (_, at)| sum + computed[*at]);
+        }
+    }
+}
+
 /// The entries by their major positions, of which there are `count`, and then by the minor ones.
 fn compressed(count: usize, major: &[usize], minor: &[usize]) -> Compressed {
     let mut pointers = alloc::vec![0; count + 1];
@@ -251,11 +316,29 @@ macro_rules! list {
 list!(List1, 1, usize, |shape| shape[0]);
 list!(List2, 2, (usize, usize), |shape| (shape[0], shape[1]));
 list!(List3, 3, (usize, usize, usize), |shape| (shape[0], shape[1], shape[2]));
+list!(List4, 4, (usize, usize, usize, usize), |shape| (shape[0], shape[1], shape[2], shape[3]));
+list!(List5, 5, (usize, usize, usize, usize, usize), |shape| (shape[0], shape[1], shape[2], shape[3], shape[4]));
+list!(List6, 6, (usize, usize, usize, usize, usize, usize), |shape| (shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]));
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use alloc::vec;
+
+    #[test]
+    fn values_are_sorted_and_what_belongs_together_is_added() {
+        // blocks of one row and two columns, beside each other
+        let all = || vec![Some([1, 0, 2]), None, Some([0, 0, 1]), Some([0, 0, 0]), Some([1, 0, 2]), Some([2, 1, 0])];
+        let found = |sorted: Sorted| {
+            let mut values = vec![0.0; sorted.len()];
+            sorted.gather(&[1.0, 9.0, 2.0, 3.0, 4.0, 5.0], &mut values);
+            (sorted.pattern().triplets().collect::<Vec<_>>(), values)
+        };
+        assert_eq!(found(Sorted::by_columns(2, 4, all())), (vec![(0, 0), (1, 0), (0, 1), (0, 2)], vec![3.0, 5.0, 2.0, 5.0]));
+        assert_eq!(found(Sorted::by_rows(2, 4, all())), (vec![(0, 0), (0, 1), (0, 2), (1, 0)], vec![3.0, 2.0, 5.0, 5.0]));
+        assert_eq!(found(Sorted::by_blocks(2, 4, all())).0, [(0, 0), (0, 1), (0, 2), (1, 0)]);
+        assert_eq!(found(Sorted::by_diagonals(2, 4, all())).0, [(1, 0), (0, 0), (0, 1), (0, 2)]);
+    }
 
     /// By columns `[[1, 0, 2], [0, 3, 0], [4, 0, 0]]`.
     fn pattern() -> Pattern {

@@ -36,8 +36,8 @@ pub struct Function<'a> {
     seeds: &'a [Tensor],
     /// The parameters that take the results.
     memory: Vec<Ident>,
-    /// What is done before: of a sparse form, the list of its entries is cut into those that are computed together.
-    before: TokenStream,
+    /// What stands around the body of a sparse form.
+    around: Option<pattern::Around>,
 }
 
 impl<'a> Function<'a> {
@@ -45,19 +45,20 @@ impl<'a> Function<'a> {
     /// a sparse form are.
     pub fn new(interface: &Interface, request: Request, seeds: &'a [Tensor], layout: Option<&sparse::Layout>, plan: &Plan) -> Function<'a> {
         let (mut interface, mut memory) = with_params(interface, request, seeds);
-        let mut before = TokenStream::new();
+        let mut around = None;
         if let Some(layout) = layout {
             let ranks: Vec<usize> = plan.program.outputs.iter().map(|t| plan.program.info(*t).shape.len()).collect();
             // one list is stored into as it is
-            interface.parts = if ranks == [1] { Vec::new() } else { ranks };
+            interface.parts = if ranks == [1] && layout.sorted.is_none() { Vec::new() } else { ranks };
             let name = format!("{}_{}", interface.item.sig.ident, request.suffix());
-            if let Some((parts, whole)) = pattern::parts(&interface, &name, &memory[0], layout, plan) {
-                (before, memory) = (parts, vec![whole]);
+            around = pattern::around(&interface, &name, &memory[0], layout, plan);
+            if let Some(around) = &around {
+                memory = vec![around.memory.clone()];
             }
             let flags = pattern::flags(&interface, layout, &plan.program);
             interface.constants.extend(flags);
         }
-        Function { interface, request, seeds, memory, before }
+        Function { interface, request, seeds, memory, around }
     }
 
     /// What Rust says of the memory that it gets and returns.
@@ -78,7 +79,12 @@ impl<'a> Function<'a> {
         Signature {
             layouts: inputs.chain(results).collect(),
             // those of a point are variables, which lanes of slices are made of
-            results: if self.request.is_batch() { Results::Returned } else { self.request.results },
+            results: match self.request.results {
+                _ if self.request.is_batch() => Results::Returned,
+                // nothing is left of what was computed in an order of its own
+                Results::Updated if self.around.as_ref().is_some_and(|a| !a.after.is_empty()) => Results::Written,
+                results => results,
+            },
             in_place: self.interface.wrapper.is_none(),
             reorders: self.interface.generic.is_none() && !self.interface.strict,
         }
@@ -86,7 +92,7 @@ impl<'a> Function<'a> {
 
     /// Generates it from its kernel, whose memory lies as [`Function::memory`] says.
     pub fn print(&self, kernel: &Kernel<'_>, report: Report) -> TokenStream {
-        let Function { interface, request, seeds, memory, before } = self;
+        let Function { interface, request, seeds, memory, around } = self;
         let mut docs = words::docs(interface, *request, kernel.program, report);
         // what a condition guards is no mistake, though rustc may see that it would be one elsewhere
         docs.extend((!kernel.program.lazy.is_empty()).then(|| quote!(#[allow(unconditional_panic)])));
@@ -95,7 +101,15 @@ impl<'a> Function<'a> {
             _ if request.form.value && interface.strict => strict::body(interface, *request, memory, kernel),
             _ => body::body(interface, *request, memory, kernel),
         };
-        signature(interface, *request, &docs, &quote!(#before #body))
+        let body = match around {
+            None => body,
+            Some(pattern::Around { before, after, .. }) if after.is_empty() => quote!(#before #body),
+            Some(pattern::Around { before, after, .. }) => {
+                let done = local("__done");
+                quote!(#before let #done = { #body }; #after #done)
+            }
+        };
+        signature(interface, *request, &docs, &body)
     }
 }
 

@@ -4,7 +4,7 @@ use super::{attributes, local, params};
 use crate::interface::{Form, Interface, Param, ParamKind, Ty};
 use crate::ir::{Affine, Index, Map, Program, Size, Symbol};
 use crate::lower::Plan;
-use crate::sparse::{Decided, Layout, Order, Part, Place};
+use crate::sparse::{Condition, Decided, Layout, Order, Part, Place};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
@@ -33,31 +33,13 @@ pub fn function(interface: &Interface, form: &Form, layout: &Layout, program: &P
         let body = quote!(#runtime::Pattern::from_constants(#rows, #columns, &[#(#at_rows),*], &[#(#at_columns),*]));
         return signature(interface, form, [true, false], &docs(interface, form), &body);
     }
-    let writer = Writer::new(interface, program);
-    let mut declared = TokenStream::new();
-    for size in layout.sizes() {
-        let value = match layout.flags.iter().find(|f| f.size == size) {
-            Some(flag) => Some(writer.flag(&flag.is, &|s| writer.symbol(&Symbol::Size(s), &Map::default()))),
-            None => writer.size(size),
-        };
-        // what is in scope has its own name
-        let Some(value) = value.filter(|_| !interface.items.contains_key(&size)) else { continue };
-        let name = writer.name(size);
-        declared.extend(quote!(let #name: ::core::primitive::usize = #value;));
-    }
-    let [rows, columns] = [("rows", &layout.rows), ("columns", &layout.columns)].map(|(name, groups)| writer.firsts(name, groups));
-    let (list_of_rows, list_of_columns) = (writer.local("row_indices"), writer.local("column_indices"));
-    let parts = writer.parts(layout, &layout.parts, &mut Map::default());
-    let (row_firsts, row_count) = rows;
-    let (column_firsts, column_count) = columns;
-    let runtime = &interface.runtime;
-    let body = quote! {
-        #declared
-        #row_firsts
-        #column_firsts
-        let (mut #list_of_rows, mut #list_of_columns) = (::std::vec::Vec::new(), ::std::vec::Vec::new());
-        #parts
-        #runtime::Pattern::new(#row_count, #column_count, #list_of_rows, #list_of_columns)
+    let body = match layout.sorted {
+        Some(order) => {
+            let sorted = Writer::new(interface, program).sorted(layout, order);
+            let name = local("__sorted");
+            quote!(let #name = #sorted; #name.pattern())
+        }
+        None => Writer::new(interface, program).pattern(layout),
     };
     signature(interface, form, [false, !interface.fixed], &docs(interface, form), &body)
 }
@@ -72,8 +54,19 @@ pub fn stub(interface: &Interface, form: &Form, body: &TokenStream) -> TokenStre
     signature(interface, form, [is_known, !is_known], &[quote!(#[doc(hidden)])], body)
 }
 
-/// The lists that `values` consists of, as what the body stores into, if it is not one list; and their name.
-pub fn parts(interface: &Interface, function: &str, values: &Ident, layout: &Layout, plan: &Plan) -> Option<(TokenStream, Ident)> {
+/// What stands around the body of a function that writes entries.
+#[derive(Debug)]
+pub struct Around {
+    /// What is done before: the list is cut into those that are computed together.
+    pub before: TokenStream,
+    /// What the body stores into.
+    pub memory: Ident,
+    /// What is done after it: values that are computed in an order of their own become those of the entries.
+    pub after: TokenStream,
+}
+
+/// What the function needs around its body, if it does not store into `values` as they are.
+pub fn around(interface: &Interface, function: &str, values: &Ident, layout: &Layout, plan: &Plan) -> Option<Around> {
     let program = &plan.program;
     if interface.parts.is_empty() {
         return None;
@@ -108,17 +101,32 @@ pub fn parts(interface: &Interface, function: &str, values: &Ident, layout: &Lay
     let whole = (1..).map(|k| format!("__lists_{k}")).find(is_free).map(|name| local(&name)).expect("some name is free");
     let splits = names.iter().zip(&sizes).map(|(name, size)| quote!(let (#name, #rest) = #rest.split_at_mut(#size);));
     let count = local("__count");
-    let tokens = quote! {
-        #lengths
-        let #count = 0 #(+ #sizes)*;
-        if #values.len() != #count {
-            #runtime::__private::wrong_shape(#function, #parameter, &[#values.len()], &[#count]);
+    let check = |count: &TokenStream| {
+        quote! {
+            if #values.len() != #count {
+                #runtime::__private::wrong_shape(#function, #parameter, &[#values.len()], &[#count]);
+            }
         }
-        let #rest = &mut #values[..];
-        #(#splits)*
-        let mut #whole = (#(#views,)*);
     };
-    Some((tokens, whole))
+    let cut = quote!(#(#splits)* let mut #whole = (#(#views,)*););
+    let Some(order) = layout.sorted else {
+        let check = check(&quote!(#count));
+        let before = quote!(#lengths let #count = 0 #(+ #sizes)*; #check let #rest = &mut #values[..]; #cut);
+        return Some(Around { before, memory: whole, after: TokenStream::new() });
+    };
+    // the body ends the scope of what it has named
+    let (sorted, list) = (writer.local("sorted"), writer.local("list"));
+    let (places, check) = (writer.sorted(layout, order), check(&quote!(#sorted.len())));
+    let zero = super::body::zero(interface, program.float);
+    let before = quote! {
+        let #sorted = #places;
+        #check
+        #lengths
+        let mut #list = ::std::vec![#zero; 0 #(+ #sizes)*];
+        let #rest = &mut #list[..];
+        #cut
+    };
+    Some(Around { before, memory: whole, after: quote!(#sorted.gather(&#list, #values);) })
 }
 
 /// The flags of a layout as integers from outside, which the body reads.
@@ -197,6 +205,97 @@ impl<'a> Writer<'a> {
 
     fn name(&self, s: Size) -> Ident {
         local(&format!("__{}", self.program.size_name(s)))
+    }
+
+    /// The lengths and flags of a layout, as variables.
+    fn sizes(&self, layout: &Layout) -> TokenStream {
+        let mut declared = TokenStream::new();
+        for size in layout.sizes() {
+            let value = match layout.flags.iter().find(|f| f.size == size) {
+                Some(flag) => Some(self.flag(&flag.is, &|s| self.symbol(&Symbol::Size(s), &Map::default()))),
+                None => self.size(size),
+            };
+            // what is in scope has its own name
+            let Some(value) = value.filter(|_| !self.interface.items.contains_key(&size)) else { continue };
+            let name = self.name(size);
+            declared.extend(quote!(let #name: ::core::primitive::usize = #value;));
+        }
+        declared
+    }
+
+    /// The pattern of entries that are listed in their order.
+    fn pattern(&self, layout: &Layout) -> TokenStream {
+        let declared = self.sizes(layout);
+        let [rows, columns] = [("rows", &layout.rows), ("columns", &layout.columns)].map(|(name, groups)| self.firsts(name, groups));
+        let (list_of_rows, list_of_columns) = (self.local("row_indices"), self.local("column_indices"));
+        let parts = self.parts(layout, &layout.parts, &mut Map::default());
+        let (row_firsts, row_count) = rows;
+        let (column_firsts, column_count) = columns;
+        let runtime = &self.interface.runtime;
+        quote! {
+            #declared
+            #row_firsts
+            #column_firsts
+            let (mut #list_of_rows, mut #list_of_columns) = (::std::vec::Vec::new(), ::std::vec::Vec::new());
+            #parts
+            #runtime::Pattern::new(#row_count, #column_count, #list_of_rows, #list_of_columns)
+        }
+    }
+
+    /// The entries that are not listed in their order, sorted.
+    fn sorted(&self, layout: &Layout, order: Order) -> TokenStream {
+        let declared = self.sizes(layout);
+        let [rows, columns] = [("rows", &layout.rows), ("columns", &layout.columns)].map(|(name, groups)| self.firsts(name, groups));
+        let parts = self.parts(layout, &layout.parts, &mut Map::default());
+        let ((row_firsts, row_count), (column_firsts, column_count)) = (rows, columns);
+        let (runtime, entries) = (&self.interface.runtime, self.local("entries"));
+        let order = match order {
+            Order::Columns => quote!(by_columns),
+            Order::Rows => quote!(by_rows),
+            Order::Blocks => quote!(by_blocks),
+            Order::Diagonals => quote!(by_diagonals),
+        };
+        quote! {{
+            #declared
+            #row_firsts
+            #column_firsts
+            let mut #entries = ::std::vec::Vec::new();
+            #parts
+            #runtime::__private::Sorted::#order(#row_count, #column_count, #entries)
+        }}
+    }
+
+    /// A condition, none of whose sides is negative.
+    fn condition(&self, c: &Condition, symbol: &dyn Fn(&Symbol) -> TokenStream) -> TokenStream {
+        let compared = |a: &Affine, op: TokenStream| {
+            let (more, less) = a.sides();
+            let (more, less) = (self.sum(&more, symbol), self.sum(&less, symbol));
+            quote!(#more #op #less)
+        };
+        let each = |all: &[Condition]| -> Vec<TokenStream> { all.iter().map(|c| self.condition(c, symbol)).collect() };
+        match c {
+            Condition::Natural(a) => compared(a, quote!(>=)),
+            Condition::Zero(a) => compared(a, quote!(==)),
+            Condition::Ordered(all) => {
+                let equal = all.iter().map(|a| {
+                    let (more, less) = (compared(a, quote!(>)), compared(a, quote!(<)));
+                    quote!(if #more { true } else if #less { false } else)
+                });
+                quote!((#(#equal)* { true }))
+            }
+            Condition::All(all) => {
+                let all = each(all);
+                quote!((true #(&& (#all))*))
+            }
+            Condition::Any(all) => {
+                let all = each(all);
+                quote!((false #(|| (#all))*))
+            }
+            Condition::Not(c) => {
+                let c = self.condition(c, symbol);
+                quote!(!(#c))
+            }
+        }
     }
 
     /// A length or integer, from the arguments.
@@ -340,7 +439,19 @@ impl<'a> Writer<'a> {
         let mut out = TokenStream::new();
         for part in parts {
             match part {
-                Part::Entry { row, column } => {
+                Part::Entry { row, column, when } if layout.sorted.is_some() => {
+                    let block = Literal::usize_unsuffixed(row.group * layout.columns.len() + column.group);
+                    let row = self.flat("rows", &layout.rows, row, indices);
+                    let column = self.flat("columns", &layout.columns, column, indices);
+                    let entries = self.local("entries");
+                    let entry = quote!(::core::option::Option::Some([#block, #row, #column]));
+                    let conditions = when.iter().map(|c| self.condition(c, &|s| self.symbol(s, indices)));
+                    out.extend(match conditions.reduce(|a, b| quote!(#a && #b)) {
+                        Some(holds) => quote!(#entries.push(if #holds { #entry } else { ::core::option::Option::None });),
+                        None => quote!(#entries.push(#entry);),
+                    });
+                }
+                Part::Entry { row, column, .. } => {
                     let row = self.flat("rows", &layout.rows, row, indices);
                     let column = self.flat("columns", &layout.columns, column, indices);
                     let (rows, columns) = (self.local("row_indices"), self.local("column_indices"));

@@ -5,12 +5,18 @@
 //! affine in the column, or one at every row. `strands` reads that off, and `pieces` cuts the columns into ranges in which the
 //! same terms are there in the same order. Within a range an entry's position in the list is affine, so that the list is an
 //! ordinary definition, which is lowered and emitted like any other. Nothing is coloured or probed, and nothing is computed that
-//! is no entry.
+//! is no entry. Where there are no such ranges (triangles, columns over three run-time axes, diagonals of run-time lengths),
+//! `unsorted` lists the entries term by term, and they are sorted when the function runs.
 
+mod condition;
 mod pieces;
 mod strands;
+mod unsorted;
+
+pub use condition::Condition;
 
 use crate::ir::{positions, Affine, Body, Definition, Expr, Index, Map, Program, Role, Size, Symbol, Tensor};
+use std::ops::Add;
 
 /// The order of the entries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -39,6 +45,9 @@ pub struct Layout {
     pub parts: Vec<Part>,
     /// The integers that say which ranges of columns there are.
     pub flags: Vec<Flag>,
+    /// If there, `parts` lists what is computed in an order of its own: those whose conditions hold are sorted in this one, and
+    /// what is there twice is added.
+    pub sorted: Option<Order>,
 }
 
 /// Some entries, in their order.
@@ -50,6 +59,8 @@ pub enum Part {
         row: Place,
         /// Its column.
         column: Place,
+        /// What must hold for it to be there.
+        when: Vec<Condition>,
     },
     /// Those of each position of an index, of which there are so many.
     Loop(Index, Affine, Vec<Part>),
@@ -111,7 +122,16 @@ pub fn compress(program: &mut Program, order: Order, second: bool) -> Result<Lay
     let matrix = Matrix::of(program, second);
     let layout = match elements(program, &matrix) {
         Some(entries) => listed(program, matrix, order, entries),
-        None => pieces::compress(program, &matrix, order)?,
+        None => {
+            let mut ranges = program.clone();
+            match pieces::compress(&mut ranges, &matrix, order) {
+                Ok(layout) => {
+                    *program = ranges;
+                    layout
+                }
+                Err(_) => unsorted::compress(program, &matrix, order)?,
+            }
+        }
     };
     program.blocks.clear();
     program.prune();
@@ -184,11 +204,11 @@ fn listed(program: &mut Program, matrix: Matrix, order: Order, mut entries: Vec<
         Order::Diagonals => (flat(&matrix.columns, &e.column) - flat(&matrix.rows, &e.row), e.row.clone(), e.column.clone()),
     });
     let place = |(group, at): &(usize, Vec<usize>)| Place { group: *group, at: at.iter().map(|k| Affine::from(*k as i64)).collect() };
-    let parts = entries.iter().map(|e| Part::Entry { row: place(&e.row), column: place(&e.column) }).collect();
+    let parts = entries.iter().map(|e| Part::Entry { row: place(&e.row), column: place(&e.column), when: Vec::new() }).collect();
     let tensor = program.tensor("values", vec![Affine::from(entries.len() as i64)], Role::Defined);
     program.definitions.push(Definition { tensor, body: Body::Elements(entries.iter().map(|e| e.value).collect()) });
     program.outputs = vec![tensor];
-    Layout { rows: matrix.rows, columns: matrix.columns, symmetric: matrix.symmetric, parts, flags: Vec::new() }
+    Layout { rows: matrix.rows, columns: matrix.columns, symmetric: matrix.symmetric, parts, flags: Vec::new(), sorted: None }
 }
 
 impl Layout {
@@ -213,7 +233,10 @@ impl Layout {
         let mut waiting: Vec<&Part> = self.parts.iter().collect();
         while let Some(part) = waiting.pop() {
             match part {
-                Part::Entry { row, column } => row.at.iter().chain(&column.at).for_each(&mut add),
+                Part::Entry { row, column, when } => {
+                    row.at.iter().chain(&column.at).for_each(&mut add);
+                    when.iter().flat_map(Condition::leaves).for_each(|(a, _)| add(a));
+                }
                 Part::Loop(_, length, inner) => {
                     add(length);
                     waiting.extend(inner);
@@ -236,7 +259,7 @@ impl Layout {
         groups.iter().map(|shape| shape.iter().map(length).product()).collect()
     }
 
-    /// The number of entries at some lengths.
+    /// The number of values that are computed at some lengths.
     pub fn count(&self, size: &dyn Fn(Size) -> i64) -> usize {
         fn of(parts: &[Part], size: &dyn Fn(Size) -> i64) -> usize {
             let part = |part: &Part| match part {
@@ -252,12 +275,31 @@ impl Layout {
 
     /// The entries at some lengths: the element of a group that each row and column is.
     pub fn entries(&self, size: &dyn Fn(Size) -> i64) -> Vec<[(usize, usize); 2]> {
+        let mut entries: Vec<[(usize, usize); 2]> = self.listed(size).into_iter().flatten().collect();
+        let Some(order) = self.sorted else { return entries };
+        let flat = |groups: &[Vec<Affine>], (group, at): (usize, usize)| Layout::counts(&groups[..group], size).iter().sum::<usize>() + at;
+        entries.sort_by_cached_key(|[row, column]| match order {
+            Order::Columns => ([column.0, column.1, row.0], row.1),
+            Order::Rows => ([row.0, row.1, column.0], column.1),
+            Order::Blocks => ([row.0, column.0, row.1], column.1),
+            Order::Diagonals => {
+                let (row, column) = (flat(&self.rows, *row), flat(&self.columns, *column));
+                let rows = Layout::counts(&self.rows, size).iter().sum::<usize>();
+                ([rows + column - row, row, 0], 0)
+            }
+        });
+        entries.dedup();
+        entries
+    }
+
+    /// Of each value that is computed the entry that it belongs to, if that is there.
+    fn listed(&self, size: &dyn Fn(Size) -> i64) -> Vec<Option<[(usize, usize); 2]>> {
         let mut out = Vec::new();
         self.walk(&self.parts, size, &mut Map::default(), &mut out);
         out
     }
 
-    fn walk(&self, parts: &[Part], size: &dyn Fn(Size) -> i64, at: &mut Map<Index, i64>, out: &mut Vec<[(usize, usize); 2]>) {
+    fn walk(&self, parts: &[Part], size: &dyn Fn(Size) -> i64, at: &mut Map<Index, i64>, out: &mut Vec<Option<[(usize, usize); 2]>>) {
         for part in parts {
             match part {
                 Part::Loop(i, length, inner) => {
@@ -267,39 +309,45 @@ impl Layout {
                     }
                     at.swap_remove(i);
                 }
-                Part::Entry { row, column } => {
+                Part::Entry { when, .. } if !when.iter().all(|c| c.holds(&|a| value(a, size, at))) => out.push(None),
+                Part::Entry { row, column, .. } => {
                     let flat = |shapes: &[Vec<Affine>], place: &Place| {
                         let axes = place.at.iter().zip(&shapes[place.group]);
                         let flat = axes.fold(0, |sum, (a, n)| sum * value(n, size, at) + value(a, size, at));
                         (place.group, flat as usize)
                     };
-                    out.push([flat(&self.rows, row), flat(&self.columns, column)]);
+                    out.push(Some([flat(&self.rows, row), flat(&self.columns, column)]));
                 }
             }
         }
     }
 
     /// The matrix of some values at some lengths, as blocks, row-major; what is not there is `zero`. An entry that is there twice
-    /// is an error, as is one outside.
+    /// is an error, as is one outside; what is sorted is added.
     ///
     /// # Errors
     /// What is wrong.
-    pub fn scatter<F: Copy>(&self, values: &[F], zero: F, size: &dyn Fn(Size) -> i64) -> Result<Vec<Vec<F>>, String> {
+    pub fn scatter<F: Copy + Add<Output = F>>(&self, values: &[F], zero: F, size: &dyn Fn(Size) -> i64) -> Result<Vec<Vec<F>>, String> {
         let (rows, columns) = (Layout::counts(&self.rows, size), Layout::counts(&self.columns, size));
         let mut blocks: Vec<Vec<F>> = rows.iter().flat_map(|m| columns.iter().map(move |n| vec![zero; m * n])).collect();
         let mut seen: Vec<Vec<bool>> = blocks.iter().map(|b| vec![false; b.len()]).collect();
-        let entries = self.entries(size);
-        if entries.len() != values.len() {
-            return Err(format!("there are {} values for {} entries", values.len(), entries.len()));
+        let listed = self.listed(size);
+        if listed.len() != values.len() {
+            return Err(format!("there are {} values for {} entries", values.len(), listed.len()));
         }
-        for ([(a, i), (b, j)], value) in entries.into_iter().zip(values) {
+        for (entry, value) in listed.into_iter().zip(values) {
+            let Some([(a, i), (b, j)]) = entry else { continue };
             let block = a * columns.len() + b;
-            if i >= rows[a] || j >= columns[b] || std::mem::replace(&mut seen[block][i * columns[b] + j], true) {
+            let is_inside = i < rows[a] && j < columns[b];
+            let twice = is_inside && std::mem::replace(&mut seen[block][i * columns[b] + j], true);
+            if !is_inside || twice && self.sorted.is_none() {
                 return Err(format!("the entry ({i}, {j}) of block {block} is outside it, or there twice"));
             }
-            blocks[block][i * columns[b] + j] = *value;
+            let place = &mut blocks[block][i * columns[b] + j];
+            *place = if twice { *place + *value } else { *value };
+            let sum = *place;
             if self.symmetric {
-                blocks[b * columns.len() + a][j * columns[a] + i] = *value;
+                blocks[b * columns.len() + a][j * columns[a] + i] = sum;
             }
         }
         Ok(blocks)

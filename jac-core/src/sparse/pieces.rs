@@ -9,8 +9,8 @@
 //!
 //! Rows and columns are meant the other way round where the order is by rows.
 
-use super::strands::{is_listed, Condition, Position, Source, Strand, View};
-use super::{Decided, Flag, Layout, Matrix, Order, Part, Place, Unordered};
+use super::strands::{is_listed, Position, Source, Strand, View};
+use super::{Condition, Decided, Flag, Layout, Matrix, Order, Part, Place, Unordered};
 use crate::ir::{is_natural, positions, Affine, Expr, Index, Map, Node, Program, Size, SizeKind, SizeVar, Symbol};
 use crate::ops::Op;
 use std::collections::BTreeMap;
@@ -74,7 +74,7 @@ pub fn compress(program: &mut Program, matrix: &Matrix, order: Order) -> Result<
     let Build { outputs, parts, flags, .. } = build;
     program.outputs = outputs;
     let (rows, columns) = (matrix.rows.clone(), matrix.columns.clone());
-    Ok(Layout { rows, columns, symmetric: matrix.symmetric, parts, flags })
+    Ok(Layout { rows, columns, symmetric: matrix.symmetric, parts, flags, sorted: None })
 }
 
 struct Build<'a> {
@@ -233,25 +233,11 @@ impl Build<'_> {
     fn guard(&mut self, strand: &mut Strand, own: &[Size]) {
         let foreign = |a: &Affine| a.sizes().any(|n| !own.contains(&n));
         for condition in std::mem::take(&mut strand.conditions) {
-            let differences = condition.differences(self.program);
-            let decides = differences.iter().any(foreign) && !differences.iter().any(Affine::is_indexed);
-            let arena = &mut self.program.arena;
-            let zero = arena.integer(Affine::default());
-            let holds = match &condition {
-                _ if !decides => None,
-                Condition::Natural(a) => {
-                    let a = arena.integer(a.clone());
-                    Some(arena.fold(Op::Le, &[zero, a]))
-                }
-                Condition::Zero(a) => {
-                    let a = arena.integer(a.clone());
-                    Some(arena.fold(Op::Eq, &[zero, a]))
-                }
-                Condition::Holds(c) => Some(*c),
-                Condition::Ordered(_) => None,
-            };
-            match holds {
+            let leaves = condition.leaves();
+            let decides = leaves.iter().any(|(a, _)| foreign(a)) && !leaves.iter().any(|(a, _)| a.is_indexed());
+            match decides.then(|| condition.to_expr(&mut self.program.arena)).flatten() {
                 Some(c) => {
+                    let arena = &mut self.program.arena;
                     let bracket = arena.rebuild(Node::Bracket(c));
                     strand.value = arena.apply(Op::Mul, vec![bracket, strand.value]);
                 }
@@ -284,16 +270,14 @@ impl Build<'_> {
         };
         for (_, strands) in columns.between.iter().flatten().flat_map(|(_, groups)| groups) {
             for strand in strands {
-                for condition in &strand.conditions {
-                    for difference in condition.differences(self.program) {
-                        // from where it holds on, or behind what it holds up to
-                        let changes: &[i64] = match condition {
-                            Condition::Natural(a) if a.coefficient(own) > 0 => &[0],
-                            Condition::Natural(_) => &[1],
-                            _ => &[0, 1],
-                        };
-                        change(&difference, changes)?;
-                    }
+                for (difference, is_natural) in strand.conditions.iter().flat_map(Condition::leaves) {
+                    // from where it holds on, or behind what it holds up to
+                    let changes: &[i64] = match is_natural {
+                        true if difference.coefficient(own) > 0 => &[0],
+                        true => &[1],
+                        false => &[0, 1],
+                    };
+                    change(difference, changes)?;
                 }
             }
             // where one passes the other, their order changes
@@ -478,8 +462,8 @@ impl Build<'_> {
                 self.column(strands, *group, column, length, runs)?;
                 for run in &runs[first..] {
                     let entry = |row: &Place| match self.transposed {
-                        true => Part::Entry { row: place.clone(), column: row.clone() },
-                        false => Part::Entry { row: row.clone(), column: place.clone() },
+                        true => Part::Entry { row: place.clone(), column: row.clone(), when: Vec::new() },
+                        false => Part::Entry { row: row.clone(), column: place.clone(), when: Vec::new() },
                     };
                     let entries: Vec<Part> = run.entries.iter().filter_map(|(_, _, row)| row.as_ref().map(entry)).collect();
                     match run.along {
@@ -536,7 +520,7 @@ impl Build<'_> {
             a.terms().iter().fold(a.constant(), |sum, (s, c)| sum + c * symbol(s))
         };
         let at_column = |s: Symbol| at_column(column, s);
-        let there: Vec<&Strand> = strands.iter().filter(|l| l.conditions.iter().all(|c| c.holds(self.program, &number))).collect();
+        let there: Vec<&Strand> = strands.iter().filter(|l| l.conditions.iter().all(|c| c.holds(&number))).collect();
         let axis = |l: &Strand| l.at.iter().position(|p| matches!(p, Position::All(_)));
         let all: Vec<usize> = there.iter().filter_map(|l| axis(l)).collect();
         if all.iter().any(|k| *k != all[0]) || there.iter().any(|l| l.at.iter().filter(|p| matches!(p, Position::All(_))).count() > 1) {

@@ -1,6 +1,6 @@
 //! The terms of a derivative as strands: for each column, or row, the elements that a term has there.
 
-use super::Unordered;
+use super::{Condition, Unordered};
 use crate::ir::{affines, placed, positions, Affine, Body, Expr, Index, Node, Program, Symbol, Tensor, Term};
 use crate::ops::Op;
 
@@ -30,19 +30,6 @@ pub enum Position {
     At(Affine),
     /// All of them: the index stands for them in the value.
     All(Index),
-}
-
-/// What holds in a column where a strand is there.
-#[derive(Clone, Debug)]
-pub enum Condition {
-    /// This is 0 or more.
-    Natural(Affine),
-    /// This is 0.
-    Zero(Affine),
-    /// The first of these that is not 0 is positive, if there is one.
-    Ordered(Vec<Affine>),
-    /// A condition on integers.
-    Holds(Expr),
 }
 
 impl Source {
@@ -138,98 +125,76 @@ pub fn is_listed(length: &Affine, longest: i64) -> bool {
 /// The strand of a term in which the columns' positions stand.
 fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<Affine>]) -> Result<Strand, Unordered> {
     let mut at: Vec<Option<Affine>> = fixed.to_vec();
-    let mut conditions: Vec<Condition> = Vec::new();
-    let unsolved = |at: &[Option<Affine>]| -> Vec<Index> { minor.iter().zip(at).filter(|(_, a)| a.is_none()).map(|(i, _)| *i).collect() };
-    // a delta over the index of a sum removes the sum where that is in its range
     let mut sums = term.name_sums(program);
-    while let Some((position, axis)) = term.deltas.pop() {
-        let difference = position.plus(&axis, -1);
-        let rows = unsolved(&at);
-        let candidates = sums.iter().chain(rows.iter().rev());
-        let solved = candidates.copied().find_map(|i| Some((i, difference.solve_for(Symbol::Index(i))?)));
-        match solved {
-            Some((i, value)) => {
-                // a position is always inside the axis that it is compared with
-                if axis.as_index() != Some(i) && !program.is_inside(&value, program.length(i), &[]) {
-                    let last = program.length(i).plus(&Affine::from(1), -1);
-                    conditions.extend([value.clone(), last.plus(&value, -1)].map(Condition::Natural));
-                }
-                let (index, own) = ([i], [value]);
-                let place = placed(&index, &own);
-                term.substitute(&mut program.arena, &place);
-                at.iter_mut().flatten().for_each(|a| *a = a.substitute(&place));
-                for condition in &mut conditions {
-                    condition.substitute(&place);
-                }
-                sums.retain(|j| *j != i);
-                if let Some(axis) = minor.iter().position(|j| *j == i) {
-                    at[axis] = Some(own[0].clone());
-                }
-            }
-            None if difference.indices().any(|i| rows.contains(&i) || sums.contains(&i)) => {
-                return Err(Unordered("an entry's position is a multiple of an index".into()));
-            }
-            None => conditions.push(Condition::Zero(difference)),
-        }
+    let solved = solve(program, &mut term, minor, &mut at, &mut sums);
+    let free: Vec<Index> = minor.iter().zip(&at).filter(|(_, a)| a.is_none()).map(|(i, _)| *i).collect();
+    let is_open = |a: &Affine| a.indices().any(|i| free.contains(&i) || sums.contains(&i));
+    let mentions = |test: &Condition, open: &dyn Fn(&Affine) -> bool| test.leaves().into_iter().any(|(a, _)| open(a));
+    if solved.iter().any(|test| matches!(test, Condition::Zero(a) if is_open(a))) || at.iter().flatten().any(is_open) {
+        return Err(Unordered("an entry's position is a multiple of an index".into()));
     }
-    let free = unsolved(&at);
-    let mut guards = Vec::new();
-    for guard in std::mem::take(&mut term.guards).into_iter().flat_map(|c| conjuncts(program, c)) {
-        let summed = sums.iter().any(|i| program.arena.mentions(guard, *i));
-        if summed || !is_integral(program, guard) {
-            guards.push(guard);
-        } else if free.iter().any(|i| program.arena.mentions(guard, *i)) {
-            return Err(Unordered("how many entries a column has depends on the column".into()));
-        } else {
-            conditions.push(Condition::Holds(guard));
-        }
-    }
-    term.guards = guards;
-    let mentions_free = |a: &Affine| a.indices().any(|i| free.contains(&i) || sums.contains(&i));
-    if conditions.iter().flat_map(|c| c.differences(program)).any(|a| mentions_free(&a)) {
+    let (decided, own): (Vec<(Expr, Condition)>, Vec<(Expr, Condition)>) =
+        decided(program, &mut term).into_iter().partition(|(_, test)| !mentions(test, &|a| a.indices().any(|i| sums.contains(&i))));
+    term.guards.extend(own.into_iter().map(|(guard, _)| guard));
+    let conditions: Vec<Condition> = solved.into_iter().chain(decided.into_iter().map(|(_, test)| test)).collect();
+    if conditions.iter().any(|test| mentions(test, &is_open)) {
         return Err(Unordered("how many entries a column has depends on the column".into()));
     }
-    if term.factors.iter().any(|e| has_structure(program, *e)) {
-        return Err(Unordered("entries are decided inside a branch or a function".into()));
-    }
+    check(program, &term)?;
     term.sum_over(program, &sums);
     let at = minor.iter().zip(at).map(|(i, a)| a.map_or(Position::All(*i), Position::At)).collect();
     Ok(Strand { at, conditions, value: term.to_expr(program) })
 }
 
-impl Condition {
-    /// The differences whose signs decide it.
-    pub fn differences(&self, program: &Program) -> Vec<Affine> {
-        match self {
-            Condition::Natural(a) | Condition::Zero(a) => vec![a.clone()],
-            Condition::Ordered(all) => all.clone(),
-            Condition::Holds(c) => {
-                let arena = &program.arena;
-                let compared = arena.reachable([*c]).into_iter().filter_map(|e| {
-                    let (_, args) = arena.as_apply(e).filter(|(_, args)| args.len() == 2)?;
-                    Some(arena.as_position(args[0])?.plus(&arena.as_position(args[1])?, -1))
-                });
-                compared.collect()
-            }
+/// Removes the deltas of a term: positions along axes, where `at` has none yet, and indices of sums become what they must be, and
+/// it returns what must hold beside that. A sum that is gone is no longer among `sums`.
+pub fn solve(program: &mut Program, term: &mut Term, axes: &[Index], at: &mut [Option<Affine>], sums: &mut Vec<Index>) -> Vec<Condition> {
+    let mut conditions: Vec<Condition> = Vec::new();
+    // a delta over the index of a sum removes the sum where that is in its range
+    while let Some((position, axis)) = term.deltas.pop() {
+        let difference = position.plus(&axis, -1);
+        let unsolved = axes.iter().zip(&*at).filter(|(_, a)| a.is_none()).map(|(i, _)| i).rev();
+        let solved = sums.iter().chain(unsolved).find_map(|i| Some((*i, difference.solve_for(Symbol::Index(*i))?)));
+        let Some((i, value)) = solved else {
+            conditions.push(Condition::Zero(difference));
+            continue;
+        };
+        // a position is always inside the axis that it is compared with
+        if axis.as_index() != Some(i) && !program.is_inside(&value, program.length(i), &[]) {
+            let last = program.length(i).plus(&Affine::from(1), -1);
+            conditions.extend([value.clone(), last.plus(&value, -1)].map(Condition::Natural));
+        }
+        let (index, own) = ([i], [value]);
+        let place = placed(&index, &own);
+        term.substitute(&mut program.arena, &place);
+        at.iter_mut().flatten().for_each(|a| *a = a.substitute(&place));
+        conditions.iter_mut().for_each(|test| *test = test.substitute(&place));
+        sums.retain(|j| *j != i);
+        if let Some(axis) = axes.iter().position(|j| *j == i) {
+            at[axis] = Some(own[0].clone());
         }
     }
+    conditions
+}
 
-    /// Whether it holds, given the numbers that affine expressions are.
-    pub fn holds(&self, program: &Program, number: &dyn Fn(&Affine) -> i64) -> bool {
-        match self {
-            Condition::Natural(a) => number(a) >= 0,
-            Condition::Zero(a) => number(a) == 0,
-            Condition::Ordered(all) => all.iter().map(number).find(|d| *d != 0).is_none_or(|d| d > 0),
-            Condition::Holds(c) => truth(program, *c, number),
+/// Takes from a term those guards that integers decide.
+pub fn decided(program: &Program, term: &mut Term) -> Vec<(Expr, Condition)> {
+    let guards: Vec<Expr> = std::mem::take(&mut term.guards).into_iter().flat_map(|c| conjuncts(program, c)).collect();
+    let mut decided = Vec::new();
+    for guard in guards {
+        match Condition::read(&program.arena, guard) {
+            Some(test) => decided.push((guard, test)),
+            None => term.guards.push(guard),
         }
     }
+    decided
+}
 
-    fn substitute(&mut self, place: &dyn Fn(Symbol) -> Option<Affine>) {
-        match self {
-            Condition::Natural(a) | Condition::Zero(a) => *a = a.substitute(place),
-            Condition::Ordered(all) => all.iter_mut().for_each(|a| *a = a.substitute(place)),
-            Condition::Holds(_) => unreachable!("guards are read last"),
-        }
+/// Checks that no factor of a term has structural zeros.
+pub fn check(program: &Program, term: &Term) -> Result<(), Unordered> {
+    match term.factors.iter().any(|e| has_structure(program, *e)) {
+        true => Err(Unordered("entries are decided inside a branch or a function".into())),
+        false => Ok(()),
     }
 }
 
@@ -241,37 +206,12 @@ fn conjuncts(program: &Program, c: Expr) -> Vec<Expr> {
     }
 }
 
-/// Whether a condition compares integers alone, none of which is the index of a sum.
-fn is_integral(program: &Program, c: Expr) -> bool {
-    let arena = &program.arena;
-    match arena.as_apply(c) {
-        Some((Op::And | Op::Or | Op::Not, args)) => args.iter().all(|a| is_integral(program, *a)),
-        Some((Op::Lt | Op::Le | Op::Eq, args)) => args.iter().all(|a| arena.as_position(*a).is_some_and(|a| a.loose() == 0)),
-        _ => arena.as_const(c).is_some(),
-    }
-}
-
-/// What a condition on integers is.
-fn truth(program: &Program, c: Expr, number: &dyn Fn(&Affine) -> i64) -> bool {
-    let arena = &program.arena;
-    let side = |e: Expr| number(&arena.as_position(e).expect("integers are compared"));
-    match arena.as_apply(c) {
-        Some((Op::And, args)) => args.iter().all(|a| truth(program, *a, number)),
-        Some((Op::Or, args)) => args.iter().any(|a| truth(program, *a, number)),
-        Some((Op::Not, args)) => !truth(program, args[0], number),
-        Some((Op::Lt, args)) => side(args[0]) < side(args[1]),
-        Some((Op::Le, args)) => side(args[0]) <= side(args[1]),
-        Some((Op::Eq, args)) => side(args[0]) == side(args[1]),
-        _ => arena.as_const(c).is_some_and(|c| !c.is_zero()),
-    }
-}
-
 /// Whether an expression has structural zeros.
 fn has_structure(program: &Program, e: Expr) -> bool {
     let arena = &program.arena;
     arena.reachable([e]).into_iter().any(|e| match &arena[e] {
         Node::Delta(..) => true,
-        Node::Bracket(c) => is_integral(program, *c),
+        Node::Bracket(c) => Condition::read(&program.arena, *c).is_some(),
         _ => false,
     })
 }

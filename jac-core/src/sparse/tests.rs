@@ -46,12 +46,20 @@ fn compared(text: &str, order: Order, exact: bool) -> Program {
             assert!(close, "{found:?} instead of {expected:?} at {sizes:?} of\n{}", sparse.to_text());
         }
         let entries = layout.entries(&size);
-        assert!(!exact || lists.iter().all(|x| *x != 0.0), "{lists:?} at {entries:?} at {sizes:?}");
+        let counts = Layout::counts(&layout.columns, &size);
+        let first =
+            |groups: &[Vec<Affine>], (group, at): (usize, usize)| Layout::counts(&groups[..group], &size).iter().sum::<usize>() + at;
+        let is_zero =
+            |[row, column]: &[(usize, usize); 2]| blocks[row.0 * counts.len() + column.0][row.1 * counts[column.0] + column.1] == 0.0;
+        assert!(!exact || !entries.iter().any(is_zero), "{lists:?} at {entries:?} at {sizes:?}");
         let sorted = match order {
             Order::Columns => entries.is_sorted_by_key(|[row, column]| (*column, *row)),
             Order::Rows => entries.is_sorted_by_key(|[row, column]| (*row, *column)),
             Order::Blocks => entries.is_sorted_by_key(|[row, column]| (row.0, column.0, row.1, column.1)),
-            Order::Diagonals => true,
+            Order::Diagonals => entries.is_sorted_by_key(|[row, column]| {
+                let (row, column) = (first(&layout.rows, *row), first(&layout.columns, *column));
+                (column as i64 - row as i64, row)
+            }),
         };
         assert!(sorted, "{entries:?}");
     }
@@ -250,14 +258,46 @@ H[i: n+1, j: n+1] = sum[k: n](delta(k+1, i) * delta(k+1, j) * x[k] + delta(k+1, 
 }
 
 #[test]
-fn what_has_no_order_that_is_known_says_so() {
-    let triangle = "fn f(x: [n]) wrt x\nJ[i: n, j: n] = [float(j) < float(i)] * x[j]\nblock J: 0 by x\n";
-    assert_eq!(refused(triangle, Order::Columns), "how many entries a column has depends on the column");
-    let square = "fn f(m: [n, n]) wrt m\nJ[i: n, j: n, k: n, l: n] = delta(i, k) * m[l, j] + delta(j, l) * m[i, k]\nblock J: 0 by m\n";
-    assert_eq!(refused(square, Order::Columns), "a column is filled along several axes whose lengths are not known");
-    let reversal = "fn f(x: [n]) wrt x\nJ[i: n, j: n] = delta(i, j) * x[i] + delta(n-i-1, j) * 2\nblock J: 0 by x\n";
-    assert_eq!(refused(reversal, Order::Columns), "which entries there are depends on several lengths or axes at once");
+fn entries_in_no_order_that_is_known_are_sorted() {
+    let all = |text: &str, sorted: &[Order]| {
+        for order in [Order::Columns, Order::Rows, Order::Blocks, Order::Diagonals] {
+            let (.., layout) = compressed(text, order).unwrap();
+            assert_eq!(layout.sorted.is_some(), sorted.contains(&order), "{order:?}: {text}");
+            agrees(text, order);
+        }
+    };
+    let every = [Order::Columns, Order::Rows, Order::Blocks, Order::Diagonals];
+    all("fn f(x: [n]) wrt x\nJ[i: n, j: n] = [float(j) < float(i)] * x[j]\nblock J: 0 by x\n", &every);
+    all("fn f(m: [n, n]) wrt m\nJ[i: n, j: n, k: n, l: n] = delta(i, k) * m[l, j] + delta(j, l) * m[i, k]\nblock J: 0 by m\n", &every);
+    all("fn f(x: [n]) wrt x\nJ[i: n, j: n] = delta(i, j) * x[i] + delta(n-i-1, j) * 2\nblock J: 0 by x\n", &every);
     let strided = "fn f(a: [n], x: [2*n]) wrt x\nJ[i: n, j: 2*n] = delta(2*i, j) * x[j]\nblock J: 0 by x\n";
-    assert_eq!(refused(strided, Order::Columns), "an entry's position is a multiple of an index");
-    agrees(strided, Order::Rows);
+    all(strided, &[Order::Columns, Order::Diagonals]);
+    all(TRIDIAGONAL, &[Order::Diagonals]);
+    let periodic = "fn f(x: [n+1]) wrt x
+J[i: n+1, j: n+1] = delta(i, j) * x[i] + delta(i+1, j) * [float(i) < float(n)] * x[j] + [float(i) == float(n)] * delta(0, j) * x[0]
+block J: 0 by x
+";
+    all(periodic, &[Order::Diagonals]);
+    let box_of_three_axes = "fn f(x: [n, n+1, n]) wrt x
+J[i: n, j: n+1, k: n, l: n, p: n+1, q: n] =
+    delta(i, l) * delta(j, p) * delta(k, q) * x[i, j, k] + delta(i+1, l) * [float(i+1) < float(n)] * delta(j, p) * delta(k, q) * 3
+block J: 0 by x
+";
+    all(box_of_three_axes, &every);
+}
+
+#[test]
+fn a_lower_triangle_is_sorted_too() {
+    let text = "fn f(x: [n]) wrt x -> H\nH[i: n, j: n] = delta(i, j) * x[i] + [float(i) < float(j)] * x[i] * x[j] + [float(j) < float(i)] * x[i] * x[j]\n";
+    for order in [Order::Columns, Order::Rows, Order::Blocks, Order::Diagonals] {
+        let program = agrees(text, order);
+        // what is above the diagonal is not computed
+        assert_eq!(program.outputs.len(), 2);
+    }
+}
+
+#[test]
+fn what_is_decided_inside_a_function_says_so() {
+    let inside = "fn f(x: [n]) wrt x\nJ[i: n, j: n] = exp(delta(i, j) * x[j]) - 1\nblock J: 0 by x\n";
+    assert_eq!(refused(inside, Order::Columns), "entries are decided inside a branch or a function");
 }
