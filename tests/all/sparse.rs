@@ -322,6 +322,63 @@ fn reversed(x: &[f64]) -> Vec<f64> {
     (0..n).map(|i| x[i] * x[n - 1 - i]).collect()
 }
 
+/// Pairs one behind the other.
+#[jacobian(sparse)]
+fn pairs_in_a_row<const N: usize, const M: usize>(y: &[f64; M], a: f64) -> [f64; M] {
+    let mut dy = [0.0; M];
+    for i in 0..N {
+        let (u, v) = (y[2 * i], y[2 * i + 1]);
+        dy[2 * i] = a + u * u * v;
+        if v > 0.8 {
+            dy[2 * i + 1] = a * u - u * u * v;
+        }
+        dy[2 * i + 1] += v;
+    }
+    dy
+}
+
+/// What leaves a cell goes into the next one.
+#[jacobian(sparse)]
+fn fluxes(x: &[f64]) -> Vec<f64> {
+    let n = x.len();
+    let mut out = vec![0.0; n];
+    for i in 0..n - 1 {
+        let flux = x[i + 1] * x[i];
+        out[i] -= flux;
+        out[i + 1] += flux;
+    }
+    out
+}
+
+/// An element is changed under conditions.
+#[jacobian(sparse)]
+fn changed(x: &[f64], c: f64) -> Vec<f64> {
+    let n = x.len();
+    let mut out = vec![0.0; n];
+    for i in 0..n {
+        out[i] = -2.0 * x[i];
+        if i > 0 {
+            out[i] += x[i - 1] * c;
+        }
+        if i + 1 < n {
+            out[i] += x[i + 1] * x[i];
+        }
+    }
+    out
+}
+
+#[test]
+fn arrays_changed_in_loops_have_the_pattern_of_what_is_written() {
+    check!(pairs_in_a_row::<3, 7>, &[0.5, 0.6, 0.7, 0.9, 0.8, 1.1, 0.3], 0.4);
+    for n in 1..6 {
+        let x: Vec<f64> = (0..n).map(|k| 0.5 + 0.3 * k as f64).collect();
+        check!(fluxes, &x);
+        check!(changed, &x, 0.7);
+        assert_eq!(fluxes_jacobian_pattern(&x).nnz(), if n > 1 { 3 * n - 2 } else { 0 });
+        assert_eq!(changed_jacobian_pattern(&x, 0.7).nnz(), 3 * n - 2 + n - 1);
+    }
+}
+
 #[test]
 fn entries_in_no_known_order_are_sorted() {
     for n in 0..6 {

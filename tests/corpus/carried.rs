@@ -532,3 +532,88 @@ pub fn driven_by_neighbours(a: &Array2<f64>, x: &[f64]) -> f64 {
     }
     s.iter().sum()
 }
+
+/// An element is assigned and then changed, each round the one of its number, under conditions.
+/// shapes: x = [5]
+#[jacobian]
+pub fn changed_under_conditions(x: &[f64], c: f64) -> Vec<f64> {
+    let n = x.len();
+    let mut out = vec![0.0; n];
+    for i in 0..n {
+        out[i] = -2.0 * x[i];
+        if i > 0 {
+            out[i] += x[i - 1] * c;
+        }
+        if i + 1 < n {
+            out[i] *= x[i + 1];
+        }
+    }
+    out
+}
+
+/// Both arms assign it; the first element is one of its own.
+/// shapes: u = [5]
+#[jacobian]
+pub fn upwind(u: &[f64], c: f64) -> Vec<f64> {
+    let n = u.len();
+    let mut out = vec![1.5; n];
+    out[0] = u[0] * c;
+    for i in 1..n {
+        if u[i] > 0.7 {
+            out[i] = c * u[i] * (u[i] - u[i - 1]);
+        } else {
+            out[i] *= u[i];
+        }
+    }
+    out
+}
+
+/// From the end, with what stood there before the loop.
+/// shapes: x = [4]
+#[jacobian]
+pub fn from_the_end(x: &[f64]) -> Vec<f64> {
+    let n = x.len();
+    let mut out = x.to_vec();
+    for i in 0..n {
+        if x[i] > 0.6 {
+            out[n - 1 - i] += x[i] * x[i];
+        }
+        out[n - 1 - i] *= 2.0;
+    }
+    out
+}
+
+/// Neighbours are no positions of their own: what one round writes the next one changes.
+/// shapes: x = [5]
+#[jacobian]
+pub fn fluxes(x: &[f64]) -> Vec<f64> {
+    let n = x.len();
+    let mut out = vec![0.0; n];
+    for i in 0..n - 1 {
+        let flux = x[i + 1] * x[i];
+        out[i] = out[i] - flux;
+        out[i + 1] = flux * x[i];
+    }
+    out
+}
+
+/// shapes: y = [3, 4]
+#[jacobian]
+pub fn changed_in_a_table(y: &Array2<f64>) -> Array2<f64> {
+    let (n, m) = y.dim();
+    let mut out = Array2::zeros((n, m));
+    for i in 0..n {
+        for j in 0..m {
+            out[[i, j]] = y[[i, j]] * y[[i, j]];
+            if i > 0 {
+                out[[i, j]] += y[[i - 1, j]];
+            }
+            if j > 0 {
+                out[[i, j]] -= y[[i, j - 1]];
+            } else {
+                out[[i, j]] *= 1.5;
+            }
+        }
+    }
+    out
+}

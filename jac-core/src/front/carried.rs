@@ -33,9 +33,6 @@ impl State {
     }
 }
 
-/// A condition, what is written where it holds, the positions that it fixes, and a further condition.
-type Write = (Expr, Expr, Vec<(Index, Affine)>, Option<Expr>);
-
 type Round<'a, 'b> = &'a mut dyn FnMut(&mut Reader<'b>, Value) -> Eval<()>;
 
 impl<'b> Reader<'b> {
@@ -337,6 +334,11 @@ impl<'b> Reader<'b> {
         if s.after == s.before {
             return Ok(Some(s.init));
         }
+        if !s.axes.is_empty() {
+            if let Some(mapped) = self.mapped(s, &stream.indices, states) {
+                return Ok(Some(mapped));
+            }
+        }
         if let Some(mut added) = self.added(s, s.after) {
             if self.mentioned(vec![added], states).is_empty() {
                 for i in stream.indices.iter().rev() {
@@ -346,7 +348,7 @@ impl<'b> Reader<'b> {
             }
         }
         if !s.axes.is_empty() {
-            return Ok(self.mapped(s, &stream.indices, states));
+            return Ok(self.strided(s, &stream.indices, states));
         }
         let &[time] = stream.indices.as_slice() else { return Ok(None) };
         let count = self.program.length(time).clone();
@@ -433,70 +435,56 @@ impl<'b> Reader<'b> {
         })[0]
     }
 
-    /// An array whose every element is written in at most one round: `select(axis = ±i + c, e, before)`.
+    /// An array whose every element is written in at most one round: the one in which an axis' position is `±time + c`.
     fn mapped(&mut self, s: &State, times: &[Index], states: &[ir::Tensor]) -> Option<Expr> {
-        let mut writes: Vec<Write> = Vec::new();
-        let mut further: Option<Expr> = None;
-        let mut rest = s.after;
-        while rest != s.before {
-            let Node::Apply(Op::Select, args) = self.program.arena[rest].clone() else { return None };
-            let mut fixed = Vec::new();
-            if !self.fixed(args[0], &s.axes, &mut fixed) {
-                if args[2] != s.before || !self.mentioned(vec![args[0]], states).is_empty() {
-                    return None;
+        let found = self.compared(s);
+        let moves = |p: &Affine, time: Index| p.coefficient(Symbol::Index(time)).abs() == 1;
+        let moving = |time: Index| -> Vec<(Index, Affine)> {
+            let mut all: Vec<(Index, Affine)> = Vec::new();
+            for (_, axis, p) in found.iter().filter(|(.., p)| moves(p, time)) {
+                if !all.contains(&(*axis, p.clone())) {
+                    all.push((*axis, p.clone()));
                 }
-                further = Some(match further {
-                    None => args[0],
-                    Some(outer) => self.program.arena.apply(Op::And, vec![outer, args[0]]),
-                });
-                rest = args[1];
-                continue;
             }
-            let e = self.at_own_position(s, args[0], args[1]);
-            writes.push((args[0], e, fixed, further));
-            rest = args[2];
+            all
+        };
+        // a place has a position for each loop
+        let places: Vec<Vec<(Index, Affine)>> = match times {
+            [time] => moving(*time).into_iter().map(|at| vec![at]).collect(),
+            _ => {
+                let each: Vec<Vec<(Index, Affine)>> = times.iter().map(|time| moving(*time)).collect();
+                vec![each.into_iter().map(|all| (all.len() == 1).then(|| all[0].clone())).collect::<Option<_>>()?]
+            }
+        };
+        let is = |e: Expr, place: &[(Index, Affine)]| found.iter().any(|(c, i, p)| *c == e && place.iter().any(|(j, q)| (i, p) == (j, q)));
+        // elsewhere nothing is written, be it along one axis
+        for k in 0..times.len() {
+            let elsewhere = |e: Expr| places.iter().any(|place| is(e, &place[k..=k])).then_some(false);
+            if places.is_empty() || self.decided(s.after, &elsewhere) != s.before {
+                return None;
+            }
         }
-        for (k, (_, _, a, _)) in writes.iter().enumerate() {
-            for (_, _, b, _) in &writes[..k] {
-                let apart = |(i, p): &(Index, Affine)| {
-                    b.iter().any(|(j, q)| i == j && p.plus(q, -1).known().is_some_and(|d| d != 0) && p.known().is_some())
-                };
-                if !a.iter().any(apart) {
-                    return None;
-                }
-            }
+        let mut written: Vec<Expr> = Vec::new();
+        for k in 0..places.len() {
+            let holds = |e: Expr| places.iter().position(|place| is(e, place)).map(|l| l == k);
+            written.push(self.decided(s.after, &holds));
+        }
+        if places.len() > 1 && !self.are_apart(s, &found, &written) {
+            return None;
         }
         let mut value = s.init;
-        for (c, e, _, further) in writes.into_iter().rev() {
-            // what it reads of the state itself is what was there before the loop
-            let others: Vec<ir::Tensor> = states.iter().copied().filter(|t| *t != s.tensor).collect();
-            if !self.mentioned(vec![e], &others).is_empty() {
-                return None;
-            }
-            let (before, init, tensor) = (s.before, s.init, s.tensor);
-            let e = self.program.arena.map(&[e], |arena, old, node| match &node {
-                Node::Access(..) if old == before => init,
-                same if arena[old] == *same => old,
-                _ => arena.insert(node),
-            })[0];
-            if !self.mentioned(vec![e], &[tensor]).is_empty() {
-                return None;
-            }
+        for (place, mut after) in places.iter().zip(written) {
             // solved for the rounds
-            let (mut c, mut e, mut further) = (c, e, further);
-            let mut guards = Vec::new();
-            let mut solved = Vec::new();
-            for &time in times {
-                let mut fixed = Vec::new();
-                self.fixed(c, &s.axes, &mut fixed);
-                let (axis, position) = fixed.iter().find(|(_, p)| p.coefficient(Symbol::Index(time)).abs() == 1)?;
+            let (mut guards, mut first) = (Vec::new(), Affine::from(times[0]));
+            let mut own: Vec<(Affine, Affine)> = Vec::new();
+            for (&time, (axis, position)) in times.iter().zip(place) {
                 let count = self.program.length(time).clone();
                 let sign = position.coefficient(Symbol::Index(time));
                 let offset = position.plus(&Affine::from(time), -sign);
                 let round = Affine::from(*axis).plus(&offset, -1).times(sign);
                 let with = |symbol: Symbol| (symbol == Symbol::Index(time)).then(|| round.clone());
-                (c, e) = (self.program.arena.substitute(c, &with), self.program.arena.substitute(e, &with));
-                further = further.map(|f| self.program.arena.substitute(f, &with));
+                after = self.program.arena.substitute(after, &with);
+                first = first.substitute(with);
                 let last = self.lengths.resolve(&count.plus(&Affine::from(1), -1));
                 let from_either_end = offset.known() == Some(0) && sign == 1 || self.lengths.resolve(&offset) == last && sign == -1;
                 let whole = from_either_end && {
@@ -506,26 +494,124 @@ impl<'b> Reader<'b> {
                     self.lengths.resolve(&length) == self.lengths.resolve(&count) || is_out && self.lengths.unify(&length, &count)
                 };
                 if !whole {
-                    let (zero, end) = (self.program.arena.constant(0), self.program.arena.integer(count));
-                    let at = self.program.arena.integer(round.clone());
-                    guards.push(self.program.arena.apply(Op::Le, vec![zero, at]));
-                    guards.push(self.program.arena.apply(Op::Lt, vec![at, end]));
+                    own.push((round, count));
                 }
-                solved.push(*axis);
             }
-            guards.extend(further);
-            let mut others = Vec::new();
-            self.fixed(c, &s.axes, &mut others);
-            for (i, p) in others.into_iter().filter(|(i, _)| !solved.contains(i)) {
-                let args = vec![self.program.arena.integer(Affine::from(i)), self.program.arena.integer(p)];
-                guards.push(self.program.arena.apply(Op::Eq, args));
+            for (round, count) in own {
+                let (zero, end) = (self.program.arena.constant(0), self.program.arena.integer(count));
+                let at = self.program.arena.integer(round);
+                guards.push(self.program.arena.apply(Op::Le, vec![zero, at]));
+                guards.push(self.program.arena.apply(Op::Lt, vec![at, end]));
+            }
+            // before its round, an element is as it was before the loop
+            let unwritten: Vec<Affine> = std::iter::once(first).chain(s.axes.iter().map(|i| Affine::from(*i))).collect();
+            let unwritten = self.program.arena.insert(Node::Access(s.tensor, unwritten));
+            while let Some((Op::Select, &[c, a, b])) = self.program.arena.as_apply(after) {
+                if b != unwritten {
+                    break;
+                }
+                guards.push(c);
+                after = a;
+            }
+            after = self.program.arena.replace(after, &[(unwritten, value)].into_iter().collect());
+            if !self.mentioned(guards.iter().copied().chain([after]).collect(), states).is_empty() {
+                return None;
             }
             value = match guards.into_iter().reduce(|a, b| self.program.arena.apply(Op::And, vec![a, b])) {
-                Some(guard) => self.program.arena.apply(Op::Select, vec![guard, e, value]),
-                None => e,
+                Some(guard) => self.program.arena.apply(Op::Select, vec![guard, after, value]),
+                None => after,
             };
         }
         Some(value)
+    }
+
+    /// An array of zeros, of which each element is written in at most one round as the positions `k·time + c` leave different rests:
+    /// the sum over the rounds of what they write.
+    fn strided(&mut self, s: &State, times: &[Index], states: &[ir::Tensor]) -> Option<Expr> {
+        let &[time] = times else { return None };
+        if !self.program.arena.is(s.init, 0) {
+            return None;
+        }
+        let mut found = self.compared(s);
+        found.retain(|(.., p)| p.coefficient(Symbol::Index(time)) != 0);
+        let (_, axis, first) = found.first()?.clone();
+        let stride = first.coefficient(Symbol::Index(time));
+        let rest = |p: &Affine| p.plus(&first, -1).known().map(|d| d.rem_euclid(stride.abs()));
+        let mut places: Vec<(i64, Affine)> = Vec::new();
+        for (_, own, p) in &found {
+            let rest = rest(p).filter(|_| *own == axis)?;
+            if places.iter().any(|(other, q)| *other == rest && q != p) {
+                return None;
+            }
+            if !places.iter().any(|(other, _)| *other == rest) {
+                places.push((rest, p.clone()));
+            }
+        }
+        let at = |e: Expr| found.iter().find(|(c, ..)| *c == e).map(|(.., p)| p.clone());
+        if self.decided(s.after, &|e| at(e).map(|_| false)) != s.before {
+            return None;
+        }
+        let mut written = self.program.arena.constant(0);
+        for (_, position) in places {
+            let after = self.decided(s.after, &|e| at(e).map(|p| p == position));
+            let (tensor, before, zero) = (s.tensor, s.before, s.init);
+            let own = 1 + s.axes.iter().position(|i| *i == axis)?;
+            // no round before has written there
+            let after = self.program.arena.map(&[after], |arena, old, node| match &node {
+                _ if old == before => zero,
+                Node::Access(t, at) if *t == tensor && at[own] == position => zero,
+                same if arena[old] == *same => old,
+                _ => arena.insert(node),
+            })[0];
+            if !self.mentioned(vec![after], states).is_empty() {
+                return None;
+            }
+            let args = vec![self.program.arena.integer(Affine::from(axis)), self.program.arena.integer(position)];
+            let here = self.program.arena.apply(Op::Eq, args);
+            written = self.program.arena.apply(Op::Select, vec![here, after, written]);
+        }
+        Some(self.program.sum_over(time, written))
+    }
+
+    /// The conditions that an axis of a state is at a position which decide what a round leaves in it.
+    fn compared(&self, s: &State) -> Vec<(Expr, Index, Affine)> {
+        let mut found: Vec<(Expr, Index, Affine)> = Vec::new();
+        let (mut seen, mut waiting) = (ir::Set::<Expr>::default(), vec![s.after]);
+        while let Some(e) = waiting.pop() {
+            let Some((Op::Select, &[c, a, b])) = self.program.arena.as_apply(e).filter(|_| seen.insert(e)) else { continue };
+            waiting.extend([b, a]);
+            for c in self.program.arena.reachable([c]) {
+                let mut own = Vec::new();
+                let is_equality = matches!(self.program.arena.as_apply(c), Some((Op::Eq, _)));
+                if is_equality && self.fixed(c, &s.axes, &mut own) && !found.iter().any(|(known, ..)| *known == c) {
+                    found.extend(own.into_iter().map(|(axis, p)| (c, axis, p)));
+                }
+            }
+        }
+        found
+    }
+
+    /// An expression in which some conditions hold, and others do not.
+    fn decided(&mut self, e: Expr, holds: &dyn Fn(Expr) -> Option<bool>) -> Expr {
+        self.program.arena.map(&[e], |arena, old, node| match (holds(old), node) {
+            (Some(holds), _) => arena.constant(i64::from(holds)),
+            (None, node) if arena[old] == node => old,
+            (None, Node::Apply(op @ (Op::And | Op::Or | Op::Not | Op::Select), args)) => arena.fold(op, &args),
+            (None, node) => arena.insert(node),
+        })[0]
+    }
+
+    /// Whether what is written in several places is never the same element, as some axis tells by its positions.
+    fn are_apart(&mut self, s: &State, found: &[(Expr, Index, Affine)], written: &[Expr]) -> bool {
+        s.axes.iter().any(|axis| {
+            let own: Vec<&(Expr, Index, Affine)> = found.iter().filter(|(_, i, p)| i == axis && p.known().is_some()).collect();
+            let mut positions: Vec<Option<i64>> = own.iter().map(|(.., p)| p.known()).chain([None]).collect();
+            positions.dedup();
+            positions.iter().all(|position| {
+                let holds = |e: Expr| own.iter().find(|(c, ..)| *c == e).map(|(.., p)| p.known() == *position);
+                written.iter().filter(|after| self.decided(**after, &holds) != s.before).count() <= 1
+            })
+        })
     }
 
     /// Defines the states that are carried from round to round.

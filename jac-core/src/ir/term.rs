@@ -457,7 +457,36 @@ impl Program {
             *sum = sum.add(&coefficient);
         }
         collected.retain(|_, c| !c.is_zero());
+        self.join(&mut collected);
         collected.into_iter().map(|(t, coefficient)| Term { coefficient, ..t }).collect()
+    }
+
+    /// Makes one term of two that differ in that a condition holds in one of them and not in the other.
+    fn join(&mut self, terms: &mut Map<Term, Constant>) {
+        while let Some((parts, both, coefficient)) = self.joined(terms) {
+            parts.iter().for_each(|part| _ = terms.shift_remove(part));
+            let sum = terms.entry(both).or_insert_with(|| Constant::from(0));
+            *sum = sum.add(&coefficient);
+            terms.retain(|_, c| !c.is_zero());
+        }
+    }
+
+    /// Two such terms, and the one that they are.
+    fn joined(&mut self, terms: &Map<Term, Constant>) -> Option<([Term; 2], Term, Constant)> {
+        for (term, coefficient) in terms {
+            for (k, guard) in term.guards.iter().enumerate() {
+                let Some((Op::Not, &[holds])) = self.arena.as_apply(*guard) else { continue };
+                let (mut other, mut both) = (term.clone(), term.clone());
+                other.guards[k] = holds;
+                both.guards.remove(k);
+                self.canonical(&mut other);
+                self.canonical(&mut both);
+                if terms.get(&other) == Some(coefficient) {
+                    return Some(([term.clone(), other], both, coefficient.clone()));
+                }
+            }
+        }
+        None
     }
 
     /// The sum of the terms as an expression.
@@ -478,13 +507,16 @@ impl Program {
                 Symbol::Index(i) => Some(self.length(i).clone()),
                 Symbol::Size(_) => None,
             };
-            let solved = self.arena.equal_positions(c).and_then(|(at, axis)| Some((length(&axis)?, at, axis)));
-            let Some((length, at, axis)) = solved else {
-                term.guards.push(c);
-                continue;
-            };
-            match self.in_range(&at, &length, &term.sums) {
-                Some(inside) => {
+            // of two indices, either may be the one that is always inside the other's range
+            let sides = self.arena.equal_positions(c);
+            let either = sides.into_iter().flat_map(|(at, axis)| [(at.clone(), axis.clone()), (axis, at)]);
+            let either: Vec<(Affine, Affine, Affine)> = either.filter_map(|(at, axis)| Some((length(&axis)?, at, axis))).collect();
+            let solved = either.into_iter().find_map(|(length, at, axis)| {
+                let inside = self.in_range(&at, &length, &term.sums)?;
+                Some((inside, at, axis))
+            });
+            match solved {
+                Some((inside, at, axis)) => {
                     term.guards.extend(inside);
                     term.deltas.push((at, axis));
                 }
