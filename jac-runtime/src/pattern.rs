@@ -165,66 +165,103 @@ impl Compressed {
     }
 }
 
-/// The entries of a matrix that is computed in an order of its own: for each of their values, in the order asked for, which of
-/// those that are computed it is. What belongs to one entry stands together.
+/// The entries of a matrix whose values are computed in an order of their own.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Sorted {
     rows: usize,
     columns: usize,
-    /// The block, row and column, and which value.
-    entries: Vec<([usize; 3], usize)>,
+    /// The block, row and column of each value that is computed, if it belongs to an entry.
+    places: Vec<Option<[usize; 3]>>,
+    /// The values that do, in the order asked for, each with whether it is the first of its entry.
+    order: Vec<(usize, bool)>,
+    /// The number of entries.
+    count: usize,
 }
 
 impl Sorted {
-    /// The block, row and column of each value, if it belongs to an entry, in the order of their places by a key.
-    fn new<K: Ord>(rows: usize, columns: usize, all: Vec<Option<[usize; 3]>>, key: impl Fn(&[usize; 3]) -> K) -> Sorted {
-        let entries = all.into_iter().enumerate().filter_map(|(at, place)| Some((place?, at)));
-        let mut entries: Vec<([usize; 3], usize)> = entries.collect();
-        // the lists are in order, so that they are merged
-        entries.sort_by_key(|(place, _)| key(place));
-        Sorted { rows, columns, entries }
+    /// Sorts by a number below `limit`, and then by another one.
+    fn new(
+        rows: usize,
+        columns: usize,
+        places: Vec<Option<[usize; 3]>>,
+        limit: usize,
+        major: impl Fn([usize; 3]) -> usize,
+        minor: impl Fn([usize; 3]) -> usize,
+    ) -> Sorted {
+        let mut firsts = alloc::vec![0; limit + 1];
+        for place in places.iter().flatten() {
+            firsts[major(*place) + 1] += 1;
+        }
+        for k in 0..limit {
+            firsts[k + 1] += firsts[k];
+        }
+        let mut sorted = alloc::vec![(0, 0); firsts[limit]];
+        let mut next = firsts.clone();
+        for (at, place) in places.iter().enumerate() {
+            if let Some(place) = place {
+                let next = &mut next[major(*place)];
+                sorted[*next] = (minor(*place), at);
+                *next += 1;
+            }
+        }
+        let mut order = Vec::with_capacity(sorted.len());
+        let mut count = 0;
+        for ends in firsts.windows(2) {
+            let own = &mut sorted[ends[0]..ends[1]];
+            own.sort_unstable();
+            for k in 0..own.len() {
+                let is_first = k == 0 || own[k].0 != own[k - 1].0;
+                count += usize::from(is_first);
+                order.push((own[k].1, is_first));
+            }
+        }
+        Sorted { rows, columns, places, order, count }
     }
 
     #[must_use]
-    pub fn by_columns(rows: usize, columns: usize, all: Vec<Option<[usize; 3]>>) -> Sorted {
-        Sorted::new(rows, columns, all, |[_, row, column]| (*column, *row))
+    pub fn by_columns(rows: usize, columns: usize, places: Vec<Option<[usize; 3]>>) -> Sorted {
+        Sorted::new(rows, columns, places, columns, |[_, _, column]| column, |[_, row, _]| row)
     }
 
     #[must_use]
-    pub fn by_rows(rows: usize, columns: usize, all: Vec<Option<[usize; 3]>>) -> Sorted {
-        Sorted::new(rows, columns, all, |[_, row, column]| (*row, *column))
+    pub fn by_rows(rows: usize, columns: usize, places: Vec<Option<[usize; 3]>>) -> Sorted {
+        Sorted::new(rows, columns, places, rows, |[_, row, _]| row, |[_, _, column]| column)
     }
 
     #[must_use]
-    pub fn by_blocks(rows: usize, columns: usize, all: Vec<Option<[usize; 3]>>) -> Sorted {
-        Sorted::new(rows, columns, all, |place| *place)
+    pub fn by_blocks(rows: usize, columns: usize, places: Vec<Option<[usize; 3]>>) -> Sorted {
+        let count = places.iter().flatten().map(|[block, ..]| block + 1).max().unwrap_or(0);
+        Sorted::new(rows, columns, places, count, |[block, ..]| block, |[_, row, column]| row * columns + column)
     }
 
     #[must_use]
-    pub fn by_diagonals(rows: usize, columns: usize, all: Vec<Option<[usize; 3]>>) -> Sorted {
-        Sorted::new(rows, columns, all, |[_, row, column]| (column + rows - row, *row))
+    pub fn by_diagonals(rows: usize, columns: usize, places: Vec<Option<[usize; 3]>>) -> Sorted {
+        Sorted::new(rows, columns, places, rows + columns, |[_, row, column]| column + rows - row, |[_, row, _]| row)
     }
 
     /// The number of entries.
     #[must_use]
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
-        self.entries.chunk_by(|a, b| a.0 == b.0).count()
+        self.count
     }
 
     /// Where they are.
     #[must_use]
     pub fn pattern(&self) -> Pattern {
-        let (rows, columns) = self.entries.chunk_by(|a, b| a.0 == b.0).map(|same| (same[0].0[1], same[0].0[2])).unzip();
+        let first = |(at, is_first): &(usize, bool)| self.places[*at].filter(|_| *is_first);
+        let (rows, columns) = self.order.iter().filter_map(first).map(|[_, row, column]| (row, column)).unzip();
         Pattern::new(self.rows, self.columns, rows, columns)
     }
 
     /// Writes the values of the entries, of which there must be as many, from those that were computed.
     pub fn gather<F: Copy + Add<Output = F>>(&self, computed: &[F], values: &mut [F]) {
-        for (same, value) in self.entries.chunk_by(|a, b| a.0 == b.0).zip(values) {
-            let (first, more) = same.split_at(1);
-            *value = more.iter().fold(computed[first[0].1], |sum, (_, at)| sum + computed[*at]);
+        let mut next = 0;
+        for (at, is_first) in &self.order {
+            next += usize::from(*is_first);
+            let value = &mut values[next - 1];
+            *value = if *is_first { computed[*at] } else { *value + computed[*at] };
         }
     }
 }

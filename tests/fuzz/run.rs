@@ -246,14 +246,17 @@ fn module(name: &str, program: &Program, tokens: &TokenStream) -> (String, usize
     let mode = Mode::Jac(program.float);
     let float = if program.float == Float::Single { "f32" } else { "f64" };
     let uses = if program.float == Float::Generic { "use num_traits::Float;\n" } else { "" };
-    let tokens = tokens.to_string().replace(';', ";\n");
+    let tokens = tokens.to_string();
+    let asked = asked(program, &tokens);
+    let call = call(program, float, &asked, is_constant(&tokens));
+    let tokens = tokens.replace(';', ";\n");
     let mut out = format!("{USES}mod jac {{\nuse super::*;\n{uses}{}{tokens}\n}}\n", render(&program.prelude, mode));
     let line = out.matches('\n').count() + 1;
     let _ = write!(out, "mod twin {{\nuse super::*;\n{}{}}}\n", render(&program.prelude, Mode::Twin), render(&program.plain, Mode::Twin));
-    out += &call(program, float);
+    out += &call;
     out += &twin(program);
     let inputs: Vec<String> = program.params.iter().filter_map(input).collect();
-    let asked: Vec<String> = asked(program).iter().map(|a| format!("Asked::{}", a.0)).collect();
+    let asked: Vec<String> = asked.iter().map(|a| format!("Asked::{}", a.0)).collect();
     let (double, single) = if program.float == Float::Single { ("None", "Some(call)") } else { ("Some(call)", "None") };
     let _ = writeln!(
         out,
@@ -291,8 +294,13 @@ fn has_option(program: &Program, word: &str) -> bool {
     attribute.split(|ch: char| !ch.is_ascii_alphanumeric() && ch != '_').any(|w| w == word)
 }
 
+/// Whether the pattern of the entries is one of known lengths, which takes no arguments.
+fn is_constant(tokens: &str) -> bool {
+    tokens.contains("fn f_jacobian_pattern () ->")
+}
+
 /// The functions that are there: what they are for the comparison, and their suffix.
-fn asked(program: &Program) -> Vec<(&'static str, &'static str)> {
+fn asked(program: &Program, tokens: &str) -> Vec<(&'static str, &'static str)> {
     let has = |word: &str| has_option(program, word);
     let all = [
         ("ValueAndJacobian", "value_and_jacobian", has("value")),
@@ -306,6 +314,8 @@ fn asked(program: &Program) -> Vec<(&'static str, &'static str)> {
         ("WeightedNormal", "weighted_normal", has("weighted_normal")),
         ("Into", "jacobian_into", has("into")),
         ("Update", "jacobian_update", has("update")),
+        // a constant pattern of a method has no receiver
+        ("Sparse", "jacobian_values", has("sparse") && !(is_constant(tokens) && program.path.starts_with("me."))),
         ("Check", "jacobian_check", true),
     ];
     let more = all.iter().filter(|a| a.2).map(|a| (a.0, a.1));
@@ -375,12 +385,12 @@ fn path(program: &Program, module: &str) -> String {
     }
 }
 
-fn call(program: &Program, float: &str) -> String {
+fn call(program: &Program, float: &str, all: &[(&str, &str)], constant: bool) -> String {
     let (reads, given) = arguments(program, "jac");
     let f = path(program, "jac");
     let args = given.join(", ");
     let mut arms = String::new();
-    for (asked, suffix) in asked(program) {
+    for &(asked, suffix) in all {
         let seeds = |tys: &[(Ty, Pass)]| -> (String, String) {
             let reads = tys.iter().enumerate().map(|(k, (ty, _))| format!("let t{k} = {};", read(*ty, "seed_reader"))).collect();
             let passed = tys.iter().enumerate().map(|(k, (_, pass))| format!(", {}", passed(&format!("t{k}"), *pass))).collect();
@@ -412,6 +422,15 @@ fn call(program: &Program, float: &str) -> String {
             "Into" => {
                 let block = if program.wrapper == Wrapper::Nothing { "" } else { ".unwrap()" };
                 format!("let mut block = {f}_jacobian({args}){block}; block.soil({float}::NAN); {f}_{suffix}({args}, &mut block); block.put(&mut out_flat);")
+            }
+            "Sparse" => {
+                let (done, given) = (if program.wrapper == Wrapper::Nothing { "" } else { ".unwrap()" }, if constant { "" } else { &args });
+                format!(
+                    "let pattern = {f}_jacobian_pattern({given}); let mut values = vec![{float}::NAN; pattern.nnz()];\n\
+                     {f}_{suffix}({args}{}&mut values[..]){done};\nout_flat.resize(pattern.rows() * pattern.columns(), 0.0);\n\
+                     for ((row, column), value) in pattern.triplets().zip(&values) {{ out_flat[row * pattern.columns() + column] += *value; }}",
+                    if args.is_empty() { "" } else { ", " }
+                )
             }
             "Check" => match program.params.iter().find(|p| p.pass == Pass::Out).map(|p| p.kind) {
                 Some(Kind::Floats(Ty::Fixed(n))) => {

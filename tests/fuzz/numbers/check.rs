@@ -29,6 +29,8 @@ pub enum Asked {
     WeightedNormal,
     Into,
     Update,
+    /// The entries that are not zero, as a matrix of all results by all inputs.
+    Sparse,
     /// The user's own check, which returns nothing and panics where it finds a mistake.
     Check,
 }
@@ -226,6 +228,7 @@ impl Expected {
             Asked::Value => value,
             Asked::Jacobian | Asked::Into | Asked::Update => blocks,
             Asked::ValueAndJacobian => [value, blocks].concat(),
+            Asked::Sparse => all.iter().flat_map(|(o, r)| positions().map(|p| self.jacobian[*o][p][*r])).collect(),
             Asked::Pushforward => self.of(Asked::Jvp, point, seeds).split_off(value.len()),
             Asked::Pullback => self.of(Asked::Vjp, point, seeds).split_off(value.len()),
             Asked::Normal | Asked::WeightedNormal => {

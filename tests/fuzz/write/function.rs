@@ -326,6 +326,9 @@ impl Writer {
             7 => options.push("effort = \"high\"".to_owned()),
             _ => {}
         }
+        if self.c.once_in(5) {
+            options.push(["sparse", "sparse = \"csr\"", "sparse = \"triplets\"", "sparse = \"diagonals\""][self.c.below(4)].to_owned());
+        }
         options.join(", ")
     }
 }
