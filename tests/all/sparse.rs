@@ -35,10 +35,11 @@ fn entries(case: &Case, stages: &Stages, x: &[f64]) -> (Vec<Vec<f64>>, Vec<Vec<b
     let values = eval(&derived.program, &inputs);
     let lists: Vec<f64> = derived.program.outputs.iter().flat_map(|t| values[t].clone()).collect();
     let size = |s: Size| sizes[s.0 as usize];
-    let there = vec![true; lists.len()];
+    let there = vec![1.0; lists.len()];
     let scattered = |e: String| -> ! { panic!("{}: {e}", case.name) };
     let blocks = layout.scatter(&lists, 0.0, &size).unwrap_or_else(|e| scattered(e));
-    (blocks, layout.scatter(&there, false, &size).unwrap_or_else(|e| scattered(e)))
+    let there = layout.scatter(&there, 0.0, &size).unwrap_or_else(|e| scattered(e));
+    (blocks, there.into_iter().map(|block| block.into_iter().map(|count| count > 0.0).collect()).collect())
 }
 
 #[test]
@@ -300,9 +301,8 @@ fn repulsion<T: Float>(x: &[T]) -> T {
 }
 
 /// Everything before, and the first at the end again.
-#[jacobian(sparse = "diagonals")]
-fn triangle(x: &[f64], scale: Option<f64>) -> Option<Vec<f64>> {
-    let scale = scale?;
+#[jacobian(sparse = "diagonals", wrt(x))]
+fn triangle(x: &[f64], scale: f64) -> Option<Vec<f64>> {
     let n = x.len();
     let mut y = vec![0.0; n];
     for i in 0..n {
@@ -383,7 +383,7 @@ fn arrays_changed_in_loops_have_the_pattern_of_what_is_written() {
 fn entries_in_no_known_order_are_sorted() {
     for n in 0..6 {
         let x: Vec<f64> = (0..n).map(|k| 0.5 + 0.3 * k as f64).collect();
-        check!(triangle, &x, Some(0.7));
+        check!(triangle, &x, 0.7);
         check!(reversed, &x);
         check!(repulsion::<f64>, &x);
         for m in 0..4 {
@@ -391,12 +391,11 @@ fn entries_in_no_known_order_are_sorted() {
         }
     }
     let x = [1.0, 2.0, 3.0];
-    let pattern = triangle_jacobian_pattern(&x, Some(1.0));
+    let pattern = triangle_jacobian_pattern(&x, 1.0);
     assert_eq!(pattern.triplets().collect::<Vec<_>>(), [(2, 0), (1, 0), (2, 1)]);
     let mut values = [f64::NAN; 3];
-    triangle_jacobian_values(&x, Some(1.0), &mut values).unwrap();
+    triangle_jacobian_values(&x, 1.0, &mut values).unwrap();
     assert_eq!(values, [3.0, 2.0, 4.0]);
-    assert!(triangle_jacobian_values(&x, None, &mut values).is_none());
     let pattern = repulsion_hessian_pattern(&x);
     assert_eq!(pattern.triplets().collect::<Vec<_>>(), [(0, 0), (1, 0), (2, 0), (1, 1), (2, 1), (2, 2)]);
     let u = Array3::from_elem((2, 3, 2), 0.5);

@@ -191,14 +191,15 @@ impl Check<'_> {
     }
 
     fn call(&self, name: &Ident, arguments: &[TokenStream]) -> TokenStream {
+        let generics = super::generic_arguments(self.interface);
         match &self.interface.receiver {
-            Some(r) if matches!(r.kind, syn::ReceiverKind::Reference(..)) => quote!(self.#name(#(#arguments),*)),
+            Some(r) if matches!(r.kind, syn::ReceiverKind::Reference(..)) => quote!(self.#name #generics(#(#arguments),*)),
             Some(_) => {
                 let copied = self.copied(&format_ident!("self"));
-                quote!(#copied.#name(#(#arguments),*))
+                quote!(#copied.#name #generics(#(#arguments),*))
             }
-            None if self.associated => quote!(Self::#name(#(#arguments),*)),
-            None => quote!(#name(#(#arguments),*)),
+            None if self.associated => quote!(Self::#name #generics(#(#arguments),*)),
+            None => quote!(#name #generics(#(#arguments),*)),
         }
     }
 

@@ -23,8 +23,8 @@ use crate::kernel::{Kernel, Layout, Signature};
 use crate::lower::Plan;
 use crate::simplify::Report;
 use crate::sparse;
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote, ToTokens};
 
 /// A function that is to be generated.
 #[derive(Debug)]
@@ -275,6 +275,34 @@ fn ir_signature(interface: &Interface, text: &TokenStream) -> TokenStream {
             #text
         }
     }
+}
+
+/// The generic arguments of the function inside itself, if there are some that its arguments do not tell.
+fn generic_arguments(interface: &Interface) -> Option<TokenStream> {
+    let sig = &interface.item.sig;
+    let declared: Vec<&Ident> = sig.generics.params.iter().filter_map(generic_name).collect();
+    let told: Vec<Ident> = identifiers(sig.inputs.to_token_stream());
+    let untold = declared.iter().any(|name| !told.contains(name));
+    untold.then(|| quote!(::<#(#declared),*>))
+}
+
+/// The name of a type or a constant that a function is generic over.
+fn generic_name(param: &syn::GenericParam) -> Option<&Ident> {
+    match param {
+        syn::GenericParam::Type(t) => Some(&t.ident),
+        syn::GenericParam::Const(c) => Some(&c.ident),
+        syn::GenericParam::Lifetime(_) => None,
+    }
+}
+
+/// The identifiers among tokens.
+fn identifiers(tokens: TokenStream) -> Vec<Ident> {
+    let of = |tree| match tree {
+        TokenTree::Ident(ident) => vec![ident],
+        TokenTree::Group(group) => identifiers(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => Vec::new(),
+    };
+    tokens.into_iter().flat_map(of).collect()
 }
 
 /// The parameters as they are declared, `self` first. Out-parameters are results.

@@ -76,7 +76,8 @@ fn call(interface: &Interface, kernel: &Kernel<'_>) -> (TokenStream, TokenStream
     }
     let name = &interface.item.sig.ident;
     let path = if interface.associated { quote!(Self::#name) } else { quote!(#name) };
-    (made, quote!(#path(#(#arguments),*)))
+    let generics = super::generic_arguments(interface);
+    (made, quote!(#path #generics(#(#arguments),*)))
 }
 
 fn out(k: usize) -> Ident {

@@ -448,30 +448,26 @@ impl<'b> Reader<'b> {
             }
             all
         };
-        // a place has a position for each loop
-        let places: Vec<Vec<(Index, Affine)>> = match times {
-            [time] => moving(*time).into_iter().map(|at| vec![at]).collect(),
-            _ => {
-                let each: Vec<Vec<(Index, Affine)>> = times.iter().map(|time| moving(*time)).collect();
-                vec![each.into_iter().map(|all| (all.len() == 1).then(|| all[0].clone())).collect::<Option<_>>()?]
-            }
-        };
         let is = |e: Expr, place: &[(Index, Affine)]| found.iter().any(|(c, i, p)| *c == e && place.iter().any(|(j, q)| (i, p) == (j, q)));
-        // elsewhere nothing is written, be it along one axis
-        for k in 0..times.len() {
-            let elsewhere = |e: Expr| places.iter().any(|place| is(e, &place[k..=k])).then_some(false);
-            if places.is_empty() || self.decided(s.after, &elsewhere) != s.before {
-                return None;
+        // a place has a position for each loop; of several along one axis each element is at one in any round
+        let all: Vec<Vec<(Index, Affine)>> = times.iter().map(|time| moving(*time)).collect();
+        let choices: Vec<Vec<Vec<(Index, Affine)>>> = match all.as_slice() {
+            [own] => {
+                let along = |axis: &Index| own.iter().filter(|(i, _)| i == axis).map(|at| vec![at.clone()]).collect();
+                s.axes.iter().map(along).collect()
             }
-        }
-        let mut written: Vec<Expr> = Vec::new();
-        for k in 0..places.len() {
-            let holds = |e: Expr| places.iter().position(|place| is(e, place)).map(|l| l == k);
-            written.push(self.decided(s.after, &holds));
-        }
-        if places.len() > 1 && !self.are_apart(s, &found, &written) {
+            _ => vec![vec![all.into_iter().map(|own| (own.len() == 1).then(|| own[0].clone())).collect::<Option<_>>()?]],
+        };
+        // elsewhere nothing is written, be it along one axis
+        let places = choices.into_iter().find(|places| {
+            let elsewhere = |k: usize, e: Expr| places.iter().any(|place| is(e, &place[k..=k])).then_some(false);
+            !places.is_empty() && (0..times.len()).all(|k| self.decided(s.after, &|e| elsewhere(k, e)) == s.before)
+        })?;
+        if places.len() > 1 && !self.are_apart(s, &found, &places.iter().map(|place| place[0].clone()).collect::<Vec<_>>()) {
             return None;
         }
+        let written: Vec<Expr> =
+            (0..places.len()).map(|k| self.decided(s.after, &|e| places.iter().position(|place| is(e, place)).map(|l| l == k))).collect();
         let mut value = s.init;
         for (place, mut after) in places.iter().zip(written) {
             // solved for the rounds
@@ -601,15 +597,17 @@ impl<'b> Reader<'b> {
         })[0]
     }
 
-    /// Whether what is written in several places is never the same element, as some axis tells by its positions.
-    fn are_apart(&mut self, s: &State, found: &[(Expr, Index, Affine)], written: &[Expr]) -> bool {
+    /// Whether what is written at several positions is never the same element, as some axis tells by its positions.
+    fn are_apart(&mut self, s: &State, found: &[(Expr, Index, Affine)], places: &[(Index, Affine)]) -> bool {
         s.axes.iter().any(|axis| {
             let own: Vec<&(Expr, Index, Affine)> = found.iter().filter(|(_, i, p)| i == axis && p.known().is_some()).collect();
-            let mut positions: Vec<Option<i64>> = own.iter().map(|(.., p)| p.known()).chain([None]).collect();
-            positions.dedup();
-            positions.iter().all(|position| {
-                let holds = |e: Expr| own.iter().find(|(c, ..)| *c == e).map(|(.., p)| p.known() == *position);
-                written.iter().filter(|after| self.decided(**after, &holds) != s.before).count() <= 1
+            let positions = own.iter().map(|(.., p)| p.known()).chain([None]);
+            positions.collect::<Vec<_>>().into_iter().all(|position| {
+                let holds = |e: Expr| own.iter().find(|(c, ..)| *c == e).map(|(.., p)| p.known() == position);
+                let after = self.decided(s.after, &holds);
+                let left = self.program.arena.reachable([after]);
+                let is_left = |(axis, p): &&(Index, Affine)| found.iter().any(|(c, i, q)| (i, q) == (axis, p) && left.contains(c));
+                places.iter().filter(is_left).count() <= 1
             })
         })
     }

@@ -150,6 +150,9 @@ fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Optio
 /// it returns what must hold beside that. A sum that is gone is no longer among `sums`.
 pub fn solve(program: &mut Program, term: &mut Term, axes: &[Index], at: &mut [Option<Affine>], sums: &mut Vec<Index>) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
+    // what numbers decide may be read nowhere, and then be anywhere
+    let guards: Vec<Expr> = term.guards.iter().flat_map(|c| conjuncts(program, *c)).collect();
+    let is_read = guards.iter().all(|c| Condition::read(&program.arena, *c).is_some());
     // a delta over the index of a sum removes the sum where that is in its range
     while let Some((position, axis)) = term.deltas.pop() {
         let difference = position.plus(&axis, -1);
@@ -159,8 +162,8 @@ pub fn solve(program: &mut Program, term: &mut Term, axes: &[Index], at: &mut [O
             conditions.push(Condition::Zero(difference));
             continue;
         };
-        // a position is always inside the axis that it is compared with
-        if axis.as_index() != Some(i) && !program.is_inside(&value, program.length(i), &[]) {
+        // a position that is read is inside the axis that it is compared with
+        if !(is_read && axis.as_index() == Some(i)) && !program.is_inside(&value, program.length(i), &[]) {
             let last = program.length(i).plus(&Affine::from(1), -1);
             conditions.extend([value.clone(), last.plus(&value, -1)].map(Condition::Natural));
         }

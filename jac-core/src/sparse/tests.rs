@@ -278,12 +278,21 @@ J[i: n+1, j: n+1] = delta(i, j) * x[i] + delta(i+1, j) * [float(i) < float(n)] *
 block J: 0 by x
 ";
     all(periodic, &[Order::Diagonals]);
-    let box_of_three_axes = "fn f(x: [n, n+1, n]) wrt x
-J[i: n, j: n+1, k: n, l: n, p: n+1, q: n] =
-    delta(i, l) * delta(j, p) * delta(k, q) * x[i, j, k] + delta(i+1, l) * [float(i+1) < float(n)] * delta(j, p) * delta(k, q) * 3
+    let box_of_three_axes = "fn f(x: [n, m, p]) wrt x
+J[i: n, j: m, k: p, l: n, q: m, r: p] =
+    delta(i, l) * delta(j, q) * delta(k, r) * x[i, j, k] + delta(i+1, l) * [float(i+1) < float(n)] * delta(j, q) * delta(k, r) * 3
 block J: 0 by x
 ";
     all(box_of_three_axes, &every);
+}
+
+#[test]
+fn what_is_read_under_a_condition_on_numbers_may_be_outside() {
+    // y has other lengths than x, and may be shorter where it is not read
+    let text = "fn f(x: [n], y: [m]) wrt y\nJ[i: n, j: m] = delta(i, j) * [0 < x[i]] * 2\nblock J: 0 by y\n";
+    for order in [Order::Columns, Order::Rows, Order::Blocks, Order::Diagonals] {
+        agrees(text, order);
+    }
 }
 
 #[test]
