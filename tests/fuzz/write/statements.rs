@@ -266,14 +266,36 @@ impl Writer {
                 w.indices.push(Index { text: format!("{i} - 1"), len });
             }
             let e = w.expr(2);
-            match w.c.below(3) {
+            match w.c.below(5) {
                 0 | 1 => format!("for {i} in {start}..{text} {{ {} }}\n", stored(&format!("{x}[{i}]"), &e)),
-                _ => format!("for {i} in {start}..{text} {{ {} }}\n", w.update(&format!("{x}[{i}]"), "+", &e)),
+                2 => format!("for {i} in {start}..{text} {{ {} }}\n", w.update(&format!("{x}[{i}]"), "+", &e)),
+                _ => {
+                    let count = 1 + w.c.below(3);
+                    let changes: String = (0..count).map(|_| w.changed_in_a_round(x, &i, &text, start)).collect();
+                    format!("for {i} in {start}..{text} {{ {changes} }}\n")
+                }
             }
         });
         self.open_loop -= open;
         self.loops -= 1;
         out
+    }
+
+    /// A change of an element whose position the round tells, perhaps under a condition.
+    fn changed_in_a_round(&mut self, x: &str, i: &str, text: &str, start: usize) -> String {
+        let place = match self.c.below(6) {
+            3 if start == 1 => format!("{x}[{i} - 1]"),
+            4 => format!("{x}[{text} - 1 - {i}]"),
+            5 => format!("{x}[0]"),
+            _ => format!("{x}[{i}]"),
+        };
+        let change = self.step(&place);
+        match self.c.below(5) {
+            0 | 1 => change,
+            2 => format!("if {i} > 0 {{ {change} }}\n"),
+            3 => format!("if {} {{ {change} }}\n", self.condition(1)),
+            _ => format!("if {} {{ {change} }} else {{ {} }}\n", self.condition(1), self.step(&place)),
+        }
     }
 
     /// A closure that changes what it captured, called some times.
