@@ -30,12 +30,14 @@ extern crate std;
 pub mod linalg;
 
 pub use jac_macro::{check, jacobian};
+pub use memory::{Memory, Part};
 pub use pattern::{Compressed, Diagonal, Pattern};
 
 mod check;
 #[cfg(feature = "batch")]
 #[doc(hidden)]
 pub mod lanes;
+mod memory;
 mod pattern;
 
 #[doc(hidden)]

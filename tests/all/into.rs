@@ -215,3 +215,44 @@ fn second_derivatives_are_written_too() {
     jac_runtime::check!(bowl, &x);
     jac_runtime::check!(prefixes, &[0.3, -0.7, 1.1], 1.5);
 }
+
+#[jacobian(into, update, value)]
+fn mixed(x: &Array1<f64>, p: &[f64; 2], k: f64) -> (Array1<f64>, f64) {
+    (x * (p[0] * k), x.sum() * p[1])
+}
+
+#[jacobian(into, strict, value)]
+fn strictly(x: &Array1<f64>, k: f64) -> (Array1<f64>, f64) {
+    (x * k, k * k)
+}
+
+#[test]
+fn tuples_of_results_are_written_through_views() {
+    let x = array![1.0, 2.0, 3.0];
+    let p = [0.5, 0.7];
+    let expected = mixed_value_and_jacobian(&x, &p, 2.0);
+    // as they are returned
+    let mut value = (Array1::from_elem(3, f64::NAN), f64::NAN);
+    let mut all = expected.1.clone();
+    all.0 .0.fill(f64::NAN);
+    all.1 .2 = f64::NAN;
+    mixed_value_and_jacobian_into(&x, &p, 2.0, &mut value, &mut all);
+    assert_eq!((value, all), expected);
+    // by columns with a leading dimension, in every second element, and in variables of their own
+    let (mut memory, mut spread) = (vec![f64::NAN; 12], Array2::from_elem((3, 4), f64::NAN));
+    let (mut number, mut row, mut by_p, mut by_k) = (f64::NAN, Array1::zeros(3), [f64::NAN; 2], f64::NAN);
+    let mut elements = Array1::from_elem(6, f64::NAN);
+    let view = ArrayViewMut2::from_shape((3, 3).strides((1, 4)), &mut memory).unwrap();
+    let by_x = (view, spread.slice_mut(s![.., ..;2]), elements.slice_mut(s![..;2]));
+    let mut values = Array1::zeros(3);
+    mixed_value_and_jacobian_into(&x, &p, 2.0, (values.view_mut(), &mut number), (by_x, (&mut row, &mut by_p, &mut by_k)));
+    let ((by_x, by_p_expected, by_k_expected), last) = &expected.1;
+    assert_eq!(ArrayView2::from_shape((3, 3).strides((1, 4)), &memory).unwrap(), by_x);
+    assert_eq!(spread.slice(s![.., ..;2]), by_p_expected);
+    assert!(spread.column(1).iter().all(|x| x.is_nan()));
+    assert_eq!(elements.slice(s![..;2]), by_k_expected);
+    assert_eq!((&row, &by_p, &by_k), (&last.0, &last.1, &last.2));
+    assert_eq!((values, number), expected.0);
+    check!(mixed, &x, &p, 2.0);
+    check!(strictly, &x, 2.0);
+}

@@ -60,28 +60,20 @@ impl Printer<'_> {
     pub(super) fn destinations(&mut self, groups: &[Parts], memory: &[Ident]) -> Vec<(Buffer, TokenStream, bool)> {
         // without a name there is no memory for the value: `strict` takes it from the function
         let unnamed = memory.len() - groups.len();
-        let places = groups.iter().zip(&memory[unnamed..]).flat_map(|(parts, name)| {
-            let whole = matches!(parts, Parts::One(_));
-            parts.places(&quote!(#name)).into_iter().map(move |place| (place, whole))
-        });
+        let (interface, request) = (self.interface, self.request);
+        let places = groups.iter().zip(&memory[unnamed..]).flat_map(|(parts, name)| places(interface, request, parts, name));
         let mut assigned = Vec::new();
-        for (b, (place, whole)) in self.kernel.results().zip(places) {
+        for (b, (place, held)) in self.kernel.results().zip(places) {
             let info = self.kernel.info(b);
-            let is_view = whole && self.is_view(b);
-            let value = if whole && !is_view { quote!(*#place) } else { place.clone() };
+            let value = if held == Held::Referred { quote!(*#place) } else { place.clone() };
             match (&info.home, info.layout) {
                 (Home::Memory, Layout::Flat) => _ = self.destinations.insert(b, place),
-                (Home::Memory, _) if whole => _ = self.places.insert(b, quote!((#value))),
+                (Home::Memory, _) if held == Held::Referred => _ = self.places.insert(b, quote!((#value))),
                 (Home::Memory, _) => _ = self.places.insert(b, value),
-                _ => assigned.push((b, value, is_view)),
+                _ => assigned.push((b, value, held == Held::Viewed)),
             }
         }
         assigned
-    }
-
-    /// Whether memory of the caller for a result that is a whole group is a view.
-    fn is_view(&self, b: Buffer) -> bool {
-        self.request.takes_views() && matches!(self.tys.get(&b), Some(Ty::Nd(1..)))
     }
 
     /// The parameters that are views of memory of the caller.
@@ -531,9 +523,40 @@ impl Printer<'_> {
 pub(super) fn views(interface: &Interface, request: Request, groups: &[Parts], memory: &[Ident]) -> TokenStream {
     let views = groups.iter().zip(memory).filter_map(|(parts, name)| {
         let view = super::types::view(interface, parts, &quote!('_)).filter(|_| request.takes_views())?;
-        Some(quote!(let mut #name: #view = ::core::convert::Into::into(#name);))
+        let runtime = &interface.runtime;
+        let made = match parts {
+            Parts::One(_) => quote!(::core::convert::Into::into(#name)),
+            Parts::Tuple(_) => quote!(#runtime::Memory::parts(#name)),
+        };
+        Some(quote!(let mut #name: #view = #made;))
     });
     views.collect()
+}
+
+/// How memory of the caller holds a result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// As it is, in what is referred to.
+    There,
+    /// It is referred to.
+    Referred,
+    /// A view of it is there.
+    Viewed,
+}
+
+/// Where the results of a group stand in memory of the caller.
+pub(super) fn places(interface: &Interface, request: Request, parts: &Parts, name: &Ident) -> Vec<(TokenStream, Held)> {
+    let viewed = request.takes_views() && super::types::view(interface, parts, &quote!('_)).is_some();
+    let held = |ty: &Ty| match parts {
+        _ if viewed && super::types::is_array(ty) => Held::Viewed,
+        Parts::Tuple(_) if !viewed => Held::There,
+        _ => Held::Referred,
+    };
+    let places = parts.places(&quote!(#name)).into_iter().map(|place| match parts {
+        Parts::Tuple(_) if viewed => quote!(#place.0),
+        _ => place,
+    });
+    places.zip(parts.tys().iter().map(held)).collect()
 }
 
 /// `place.assign(&value)` of arrays of one shape.

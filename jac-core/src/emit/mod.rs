@@ -164,11 +164,10 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
             let ty = match request.results {
                 Results::Columns => ty,
                 Results::Batched => quote!(&mut [#ty]),
-                _ if request.takes_views() => match types::view(&interface, &parts, &quote!(#lifetime)) {
-                    Some(view) => quote!(impl ::core::convert::Into<#view>),
-                    None => quote!(&mut #ty),
-                },
-                _ => quote!(&mut #ty),
+                _ => {
+                    let viewed = types::viewed(&interface, &parts, &quote!(#lifetime)).filter(|_| request.takes_views());
+                    viewed.unwrap_or_else(|| quote!(&mut #ty))
+                }
             };
             interface.params.push(Param { ident, ty: syn::Type::Verbatim(ty), kind: ParamKind::Other, source: None });
         }

@@ -53,8 +53,13 @@ fn written(interface: &Interface, request: Request, place: &Ident, value: &Token
     if views.is_empty() {
         return quote!(*#place = #value;);
     }
-    let assigned = memory::assigned(interface, request, &quote!(#place), value);
-    quote!(#views #assigned)
+    let all = local("__all");
+    let places = memory::places(interface, request, &groups[0], place).into_iter().zip(groups[0].places(&quote!(#all)));
+    let assigned = places.map(|((place, held), value)| match held {
+        memory::Held::Viewed => memory::assigned(interface, request, &place, &value),
+        _ => quote!(*#place = #value;),
+    });
+    quote!(let #all = #value; #views #(#assigned)*)
 }
 
 /// The call of the function, and the out-parameters that are made for it.

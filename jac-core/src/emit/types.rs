@@ -110,12 +110,48 @@ pub fn of_slices(interface: &Interface, ty: &Ty, mutable: bool) -> TokenStream {
     block_type(&Interface { float: slice, ..interface.clone() }, ty)
 }
 
-/// The type of a view that may be written, in any layout, if the results are one ndarray: what memory of the caller becomes.
+/// What memory of the caller becomes, if there are ndarrays among the results: views of these that may be written, in any layout,
+/// and references to all else.
 pub fn view(interface: &Interface, parts: &Parts, lifetime: &TokenStream) -> Option<TokenStream> {
-    let Parts::One(Ty::Nd(rank @ 1..)) = parts else { return None };
     let (ndarray, float) = (&interface.ndarray, &interface.float);
-    let class = local(&if *rank <= 6 { format!("ArrayViewMut{rank}") } else { "ArrayViewMutD".to_owned() });
-    Some(quote!(#ndarray::#class<#lifetime, #float>))
+    let part = |ty: &Ty| match ty {
+        Ty::Nd(rank @ 1..) => {
+            let class = local(&if *rank <= 6 { format!("ArrayViewMut{rank}") } else { "ArrayViewMutD".to_owned() });
+            quote!(#ndarray::#class<#lifetime, #float>)
+        }
+        ty => {
+            let ty = block_type(interface, ty);
+            quote!(&#lifetime mut #ty)
+        }
+    };
+    if !parts.tys().iter().any(is_array) {
+        return None;
+    }
+    Some(match parts {
+        Parts::One(ty) => part(ty),
+        Parts::Tuple(_) => {
+            let runtime = &interface.runtime;
+            parts.nested(&mut |ty| {
+                let part = part(ty);
+                quote!(#runtime::Part<#part>)
+            })
+        }
+    })
+}
+
+/// The type of a parameter for such memory.
+pub fn viewed(interface: &Interface, parts: &Parts, lifetime: &TokenStream) -> Option<TokenStream> {
+    let view = view(interface, parts, lifetime)?;
+    let runtime = &interface.runtime;
+    Some(match parts {
+        Parts::One(_) => quote!(impl ::core::convert::Into<#view>),
+        Parts::Tuple(_) => quote!(impl #runtime::Memory<#view>),
+    })
+}
+
+/// Whether memory of the caller for a result of a type may be a view.
+pub fn is_array(ty: &Ty) -> bool {
+    matches!(ty, Ty::Nd(1..))
 }
 
 /// The type of all that a function computes.
