@@ -156,6 +156,7 @@ fn compile(Function { attribute, item }: &Function, all: bool) -> (jac_core::Com
         let says = |part: &str| compiled.0.diagnostics.iter().any(|d| d.message.contains(part));
         let is_refused = |option: &str| match option {
             "jacobian_diagonal" => says("not square"),
+            "block_diagonal" => says("`block_diagonal` of a function"),
             option => says(&format!("`{option}` of a function")),
         };
         asked.retain(|option| !is_refused(option));

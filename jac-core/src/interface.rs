@@ -95,6 +95,9 @@ pub enum Step {
     WeightedNormal,
     /// Takes the diagonal of a square Jacobian.
     Diagonal,
+    /// Takes of each block of the Jacobian the part in which the first axes of the result and the input are at the same place,
+    /// outside of which nothing may stand.
+    BlockDiagonal,
     /// Makes the diagonal of `JᵀJ`.
     NormalDiagonal,
     /// Keeps the entries alone that are not zero, in one list; of second derivatives the lower triangle.
@@ -127,7 +130,7 @@ pub struct Form {
 }
 
 /// The forms, in the order in which they are generated.
-pub static FORMS: [Form; 16] = [
+pub static FORMS: [Form; 17] = [
     Form {
         option: None,
         suffix: "jacobian",
@@ -222,6 +225,14 @@ pub static FORMS: [Form; 16] = [
         doc: "The diagonal of the Jacobian of [`{f}`] with respect to {by}: of each element of the result by the one at its place.",
         names: &["diagonal"],
         steps: &[Step::Jacobian, Step::Diagonal],
+        value: false,
+    },
+    Form {
+        option: Some("block_diagonal"),
+        suffix: "jacobian_block_diagonal",
+        doc: "The blocks of the diagonal of the Jacobian of [`{f}`] with respect to {by}: of each row of a result by the row at its place.",
+        names: &["blocks"],
+        steps: &[Step::Jacobian, Step::BlockDiagonal],
         value: false,
     },
     Form {
@@ -399,6 +410,8 @@ pub struct Interface {
     pub runtime: TokenStream,
     /// What is generated, the Jacobian first.
     pub requests: Vec<Request>,
+    /// Where the forms beside the Jacobian are asked for.
+    pub asked: Vec<(&'static Form, Span)>,
     /// The parameters that differ from point to point in a batch.
     pub varied: Vec<Tensor>,
     /// Where batches are asked for.

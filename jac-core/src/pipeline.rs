@@ -316,6 +316,8 @@ struct Derivations<'a> {
     function: &'a syn::ItemFn,
     effort: Effort,
     normal: Normal,
+    /// Where the forms are asked for.
+    asked: Vec<(&'static Form, Span)>,
     primal: Program,
     /// The parameters that are set to constants in what is derived, and where that is asked for.
     at: Vec<At>,
@@ -353,9 +355,22 @@ impl<'a> Derivations<'a> {
             None => simplified(without_value(derivative.clone()), effort),
         };
         let smooth = if forms().any(|form| form.order() > 1) { diff::second::prepare(&primal) } else { None };
-        let normal = interface.normal;
-        let mut derivations =
-            Derivations { function, effort, normal, at, at_span, primal, smooth, derivative, both, jacobian, report, gradient: None };
+        let (normal, asked) = (interface.normal, interface.asked.clone());
+        let mut derivations = Derivations {
+            function,
+            effort,
+            normal,
+            asked,
+            at,
+            at_span,
+            primal,
+            smooth,
+            derivative,
+            both,
+            jacobian,
+            report,
+            gradient: None,
+        };
         if forms().any(Form::is_of_scalars) {
             let gradient = derivations.gradient(diagnostics).or_else(|| (!derivations.at.is_empty()).then_some(whole)).map(without_value);
             derivations.gradient = gradient.map(|plain| (plain.clone(), simplified(plain, effort).0));
@@ -397,6 +412,16 @@ impl<'a> Derivations<'a> {
                 let weights = match last {
                     Step::Diagonal => {
                         diff::normal::diagonal(&mut rows);
+                        Vec::new()
+                    }
+                    Step::BlockDiagonal => {
+                        if let Err(coupled) = diff::rows::block_diagonal(&mut rows) {
+                            let span = self.asked.iter().find(|(asked, _)| *asked == form).map_or_else(Span::call_site, |(_, span)| *span);
+                            let error =
+                                diagnostics.error(span, format!("`block_diagonal` of a function whose rows depend on others: {coupled}"));
+                            error.help("for what is not zero elsewhere there is `sparse`");
+                            return None;
+                        }
                         Vec::new()
                     }
                     Step::NormalDiagonal => {
@@ -859,7 +884,17 @@ mod tests {
                     [(x[0] * x[1]).sin(), x[0]]
                 }
             );
-            let compiled = compile(options, if form.steps.contains(&Step::Diagonal) { square } else { scalar });
+            let apart = quote!(
+                fn f(x: &[f64; 2]) -> [f64; 2] {
+                    [x[0].sin(), x[1] * x[1]]
+                }
+            );
+            let item = match form.steps.last() {
+                Some(Step::Diagonal) => square,
+                Some(Step::BlockDiagonal) => apart,
+                _ => scalar,
+            };
+            let compiled = compile(options, item);
             let compared = compiled.stages.unwrap().compared;
             assert!(compared.iter().any(|(r, points)| r.form == form && *points > 0), "{compared:?}");
         }

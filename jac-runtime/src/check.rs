@@ -28,6 +28,8 @@ pub enum Step {
     WeightedNormal,
     /// The diagonal of a square Jacobian.
     Diagonal,
+    /// The blocks on the diagonal of a Jacobian.
+    BlockDiagonal,
     /// The diagonal of `JᵀJ`.
     NormalDiagonal,
 }
@@ -430,15 +432,20 @@ impl<'a> At<'a> {
                     let of = (&gradient as Run<'_>, &moved(&pulled)[..]);
                     self.differences(form, of, &inputs, (rest, &second()))?;
                 }
-                [Step::Jacobian, last @ (Step::Normal | Step::WeightedNormal | Step::Diagonal | Step::NormalDiagonal)] => {
+                [Step::Jacobian, last @ (Step::Normal | Step::WeightedNormal | Step::Diagonal | Step::BlockDiagonal | Step::NormalDiagonal)] =>
+                {
                     let normal = |j: &Parts, y: &Parts| match last {
                         Step::Diagonal => self.diagonal(j),
+                        Step::BlockDiagonal => self.block_diagonal(j, rest),
                         last => self.normal(j, y, (*last, seeds, other.normal)),
                     };
                     let (expected, scales) = normal(&self.jacobian, &self.value);
                     let at = |near: &Near| (near.part, [0, 1].map(|side| normal(&near.jacobians[side], &near.values[side]).0));
                     let moved: Vec<Nudged> = self.nudged.iter().map(at).collect();
-                    let what = if *last == Step::Diagonal { "the diagonal" } else { "the normal equations" };
+                    let what = match last {
+                        Step::Diagonal | Step::BlockDiagonal => "the diagonal",
+                        _ => "the normal equations",
+                    };
                     self.same(form, what, rest, (&expected, &scales, &moved))?;
                 }
                 [Step::Jacobian, Step::Jvp] => {
@@ -572,6 +579,22 @@ impl<'a> At<'a> {
         let diagonal: Vec<f64> = jacobian[0].iter().step_by(self.point[0].len() + 1).copied().collect();
         let sizes = diagonal.iter().map(|x| x.abs()).collect();
         (alloc::vec![diagonal], alloc::vec![sizes])
+    }
+
+    /// The blocks on the diagonals of the blocks of the Jacobian, and the absolute values. How many rows there are is told by how
+    /// much was found.
+    fn block_diagonal(&self, jacobian: &Parts, found: &[Vec<f64>]) -> (Parts, Parts) {
+        let inputs = self.point.len();
+        let of_block = |(k, block): (usize, &Vec<f64>)| -> Vec<f64> {
+            let (columns, count) = (self.point[k % inputs].len(), found.get(k).map_or(0, Vec::len));
+            let rows = block.len().checked_div(count).unwrap_or(0).max(1);
+            let (height, width) = ((block.len() / columns.max(1) / rows).max(1), columns / rows);
+            let lines = block.chunks(columns.max(1)).enumerate();
+            lines.flat_map(|(line, all)| all[line / height * width..][..width].iter().copied()).collect()
+        };
+        let diagonals: Parts = jacobian.iter().enumerate().map(of_block).collect();
+        let sizes = diagonals.iter().map(|block| block.iter().map(|x| x.abs()).collect()).collect();
+        (diagonals, sizes)
     }
 
     /// `JᵀWJ` by pairs of inputs and `JᵀWr` by inputs, or the diagonals of `JᵀWJ`, and the sums of the absolute values of their

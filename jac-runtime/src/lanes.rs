@@ -1,9 +1,17 @@
 //! Many points at once: the lanes of SIMD vectors, which batches are computed in.
 //!
 //! A vector holds the same quantity of neighbouring points: with AVX four of `f64` or eight of `f32`, else half as many. Arithmetic, roots and
-//! comparisons are those of the floats themselves, lane by lane. Elementary functions differ from the standard library's by at
-//! most 2 ulp: those of `wide` that do, as the tests of this file measure, are computed for all lanes at once where the
-//! arguments lie in the interval that this was measured on; the others, and other arguments, by the standard library.
+//! comparisons are those of the floats themselves, lane by lane. Elementary functions have an error of at most 2 ulp: they are
+//! computed for all lanes at once (`elementary.rs`) where all arguments lie in the interval that this was measured on
+//! (`measured.rs`), and else by the standard library; of `f32` in `f64`, rounded. The standard library's are also taken where
+//! vectors of the target are so narrow that they were not faster: see the example `lanes`.
+
+// narrow vectors leave some to the standard library; the digits are those of the sources
+#[cfg_attr(not(target_feature = "avx"), allow(dead_code))]
+#[allow(clippy::excessive_precision)]
+mod elementary;
+#[cfg(test)]
+mod measured;
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 #[cfg(not(target_feature = "avx"))]
@@ -90,11 +98,10 @@ functions!(sqrt abs floor ceil round trunc exp exp2 exp_m1 ln ln_1p log2 log10 s
 macro_rules! lanes {
     (
         $vector:ident of $width:literal $float:ident, $($lane:literal $point:ident)*,
-        exact: $($exact:ident)*; $($exact2:ident)*,
-        measured: $($name:ident in $low:literal..$high:literal)*,
-        through half: $($through:ident)*,
-        sin_cos: $sin_cos:expr,
-        by lane: $($slow:ident)*; $($slow2:ident)*
+        measured: $($name:ident in $low:literal..$high:literal)*; $($name2:ident if $domain:ident)*,
+        through half: $($through:ident)*; $($through2:ident($of_half:expr))*,
+        by lane: $($slow:ident)*; $($slow2:ident)*,
+        sin_cos: $sin_cos:expr
     ) => {
         impl Lane for $vector {
             type Float = $float;
@@ -209,20 +216,18 @@ macro_rules! lanes {
         impl Functions for $vector {
             $(
                 #[inline(always)]
-                fn $exact(self) -> Self {
-                    $vector::$exact(self)
-                }
-            )*
-            $(
-                #[inline(always)]
-                fn $exact2(self, other: Self) -> Self {
-                    $vector::$exact2(self, other)
-                }
-            )*
-            $(
-                #[inline(always)]
                 fn $name(self) -> Self {
-                    if self.is_inside($low, $high) { $vector::$name(self) } else { by_lane(self, $float::$name) }
+                    if self.is_inside($low, $high) { elementary::$name(self) } else { $vector::new(by_lane(self.to_array(), $float::$name)) }
+                }
+            )*
+            $(
+                #[inline(always)]
+                fn $name2(self, other: Self) -> Self {
+                    if elementary::$domain(self, other) {
+                        elementary::$name2(self, other)
+                    } else {
+                        $vector::new(by_lane2(self.to_array(), other.to_array(), $float::$name2))
+                    }
                 }
             )*
             $(
@@ -233,16 +238,65 @@ macro_rules! lanes {
             )*
             $(
                 #[inline(always)]
+                fn $through2(self, other: Self) -> Self {
+                    self.halves2(other, $of_half)
+                }
+            )*
+            $(
+                #[inline(always)]
                 fn $slow(self) -> Self {
-                    by_lane(self, $float::$slow)
+                    $vector::new(by_lane(self.to_array(), $float::$slow))
                 }
             )*
             $(
                 #[inline(always)]
                 fn $slow2(self, other: Self) -> Self {
-                    by_lane2(self, other, $float::$slow2)
+                    $vector::new(by_lane2(self.to_array(), other.to_array(), $float::$slow2))
                 }
             )*
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $vector::sqrt(self)
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $vector::abs(self)
+            }
+            #[inline(always)]
+            fn floor(self) -> Self {
+                $vector::floor(self)
+            }
+            #[inline(always)]
+            fn ceil(self) -> Self {
+                $vector::ceil(self)
+            }
+            #[inline(always)]
+            fn trunc(self) -> Self {
+                $vector::trunc(self)
+            }
+            #[inline(always)]
+            fn round(self) -> Self {
+                // the number before one half: a half itself would round up what is just below one
+                let half = $vector::splat(0.5 - $float::EPSILON / 4.0);
+                $vector::trunc(self + Functions::copysign(half, self))
+            }
+            #[inline(always)]
+            fn signum(self) -> Self {
+                Lane::select(Lane::eq(self, self), Functions::copysign($vector::splat(1.0), self), self)
+            }
+            #[inline(always)]
+            fn copysign(self, other: Self) -> Self {
+                let sign = $vector::splat(-0.0);
+                (self & !sign) | (other & sign)
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                $vector::max(self, other)
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                $vector::min(self, other)
+            }
             #[inline(always)]
             fn rem(self, other: Self) -> Self {
                 self.map2(other, |a, b| a % b)
@@ -256,43 +310,72 @@ macro_rules! lanes {
     };
 }
 
-/// Vectors of `f64`, with the intervals that are measured.
+/// Vectors of `f64`, with the intervals that are measured; of some functions only where vectors are wide.
 macro_rules! of_f64 {
-    ($vector:ident, $width:literal, $($lane:literal $point:ident)*) => {
+    (
+        $vector:ident, $width:literal, $($lane:literal $point:ident)*,
+        measured: $($name:ident in $low:literal..$high:literal)*; $($name2:ident if $domain:ident)*,
+        by lane: $($slow:ident)*; $($slow2:ident)*
+    ) => {
         lanes! {
             $vector of $width f64, $($lane $point)*,
-            exact: sqrt abs floor ceil trunc; max min,
-            measured: exp in -700.0..700.0  ln in 1e-300..1e300  sin in -1e5..1e5  cos in -1e5..1e5  asin in -1.0..1.0
-                      acos in -1.0..1.0  atan in -1e9..1e9  cosh in -700.0..700.0  cbrt in 1e-290..1e290,
-            through half: ,
+            measured: exp in -700.0..700.0  exp2 in -1000.0..1000.0  exp_m1 in -1e300..700.0  ln in 1e-300..1e300
+                      ln_1p in -0.999_999_999_999_999_9..1e300  log2 in 1e-300..1e300  log10 in 1e-300..1e300  asin in -1.0..1.0
+                      acos in -1.0..1.0  sinh in -700.0..700.0  cosh in -700.0..700.0  tanh in -1e300..1e300
+                      asinh in -1e150..1e150  acosh in 1.0..1e150  cbrt in 1e-290..1e290
+                      atanh in -0.999_999_999_999_999_9..0.999_999_999_999_999_9  $($name in $low..$high)*;
+                      atan2 if is_point  hypot if is_point  $($name2 if $domain)*,
+            through half: ;,
+            by lane: $($slow)*; $($slow2)*,
             sin_cos: |x| match x.is_inside(-1e5, 1e5) {
-                true => $vector::sin_cos(x),
-                false => (by_lane(x, f64::sin), by_lane(x, f64::cos)),
-            },
-            by lane: round exp2 exp_m1 ln_1p log2 log10 tan sinh tanh asinh acosh atanh signum; powf atan2 hypot copysign
+                true => elementary::sin_cos(x),
+                false => ($vector::new(by_lane(x.to_array(), f64::sin)), $vector::new(by_lane(x.to_array(), f64::cos))),
+            }
         }
     };
 }
 
-/// Vectors of `f32`, whose functions are those of the two halves in `f64`, rounded.
+/// Vectors of `f32`, of which some functions are those of the two halves in `f64`, rounded.
 macro_rules! of_f32 {
-    ($vector:ident, $half:ident, $width:literal, $($lane:literal $point:ident)*; $($low:literal)*; $($high:literal)*) => {
+    (
+        $vector:ident, $half:ident, $width:literal, $($lane:literal $point:ident)*; $($low:literal)*; $($high:literal)*,
+        through half: $($name:ident)*; $($name2:ident($of_half:expr))*,
+        by lane: $($slow:ident)*; $($slow2:ident)*,
+        sin_cos: $sin_cos:expr
+    ) => {
         lanes! {
             $vector of $width f32, $($lane $point)*,
-            exact: sqrt abs floor ceil trunc; max min,
-            measured: ,
-            through half: exp ln sin cos asin acos atan cosh cbrt,
-            sin_cos: |x| (Functions::sin(x), Functions::cos(x)),
-            by lane: round exp2 exp_m1 ln_1p log2 log10 tan sinh tanh asinh acosh atanh signum; powf atan2 hypot copysign
+            measured: ;,
+            through half: exp_m1 ln_1p log10 tan sinh cosh tanh asinh acosh atanh $($name)*;
+                          atan2(Functions::atan2) hypot(Functions::hypot) $($name2($of_half))*,
+            by lane: $($slow)*; $($slow2)*,
+            sin_cos: $sin_cos
         }
 
         impl Halves for $vector {
             type Half = $half;
             #[inline(always)]
             fn halves(self, f: impl Fn($half) -> $half) -> Self {
+                self.halves2(self, |x, _| f(x))
+            }
+            #[inline(always)]
+            fn pairs(self, f: impl Fn($half) -> ($half, $half)) -> (Self, Self) {
                 let x = self.to_array();
-                let low = f($half::new([$(f64::from(x[$low])),*])).to_array();
-                let high = f($half::new([$(f64::from(x[$high])),*])).to_array();
+                let half = |x: [f32; $width / 2]| {
+                    let (a, b) = f($half::new(x.map(f64::from)));
+                    (a.to_array(), b.to_array())
+                };
+                let (low, high) = (half([$(x[$low]),*]), half([$(x[$high]),*]));
+                let join = |low: [f64; $width / 2], high: [f64; $width / 2]| {
+                    $vector::new([$(if $lane < $width / 2 { low[$lane % ($width / 2)] } else { high[$lane % ($width / 2)] } as f32),*])
+                };
+                (join(low.0, high.0), join(low.1, high.1))
+            }
+            #[inline(always)]
+            fn halves2(self, other: Self, f: impl Fn($half, $half) -> $half) -> Self {
+                let (x, y) = (self.to_array(), other.to_array());
+                let half = |x: [f32; $width / 2], y: [f32; $width / 2]| f($half::new(x.map(f64::from)), $half::new(y.map(f64::from))).to_array();
+                let (low, high) = (half([$(x[$low]),*], [$(y[$low]),*]), half([$(x[$high]),*], [$(y[$high]),*]));
                 $vector::new([$(if $lane < $width / 2 { low[$lane % ($width / 2)] } else { high[$lane % ($width / 2)] } as f32),*])
             }
         }
@@ -305,6 +388,11 @@ trait Halves: Lane {
     type Half: Functions;
     /// What a function makes of both halves.
     fn halves(self, f: impl Fn(Self::Half) -> Self::Half) -> Self;
+    /// What a function makes of both halves of two.
+    fn halves2(self, other: Self, f: impl Fn(Self::Half, Self::Half) -> Self::Half) -> Self;
+    /// Both of what a function makes of both halves.
+    #[cfg_attr(not(target_feature = "avx"), allow(dead_code))]
+    fn pairs(self, f: impl Fn(Self::Half) -> (Self::Half, Self::Half)) -> (Self, Self);
 }
 
 /// A vector of `f64`: as many as the target has in a register.
@@ -314,9 +402,18 @@ pub type F64 = f64x4;
 #[cfg(target_feature = "avx")]
 pub type F32 = f32x8;
 #[cfg(target_feature = "avx")]
-of_f64!(f64x4, 4, 0 a 1 b 2 c 3 d);
+of_f64! {
+    f64x4, 4, 0 a 1 b 2 c 3 d,
+    measured: sin in -1e5..1e5  cos in -1e5..1e5  tan in -1e5..1e5  atan in -1e300..1e300; powf if has_power,
+    by lane: ;
+}
 #[cfg(target_feature = "avx")]
-of_f32!(f32x8, f64x4, 8, 0 a 1 b 2 c 3 d 4 e 5 f 6 g 7 h; 0 1 2 3; 4 5 6 7);
+of_f32! {
+    f32x8, f64x4, 8, 0 a 1 b 2 c 3 d 4 e 5 f 6 g 7 h; 0 1 2 3; 4 5 6 7,
+    through half: exp exp2 ln log2 sin cos asin acos atan cbrt; powf(elementary::powf_of_f32),
+    by lane: ;,
+    sin_cos: |x| x.pairs(Functions::sin_cos)
+}
 
 /// A vector of `f64`: as many as the target has in a register.
 #[cfg(not(target_feature = "avx"))]
@@ -325,19 +422,31 @@ pub type F64 = f64x2;
 #[cfg(not(target_feature = "avx"))]
 pub type F32 = f32x4;
 #[cfg(not(target_feature = "avx"))]
-of_f64!(f64x2, 2, 0 a 1 b);
+of_f64! {
+    f64x2, 2, 0 a 1 b,
+    measured: ;,
+    by lane: sin cos tan atan; powf
+}
 #[cfg(not(target_feature = "avx"))]
-of_f32!(f32x4, f64x2, 4, 0 a 1 b 2 c 3 d; 0 1; 2 3);
+of_f32! {
+    f32x4, f64x2, 4, 0 a 1 b 2 c 3 d; 0 1; 2 3,
+    through half: ;,
+    by lane: exp exp2 ln log2 sin cos asin acos atan cbrt; powf,
+    sin_cos: |x| (Functions::sin(x), Functions::cos(x))
+}
 
-/// What is too rare, or too far from 2 ulp, for all lanes at once.
+/// What is too rare, or too far from 2 ulp, for all lanes at once. Arrays are handed over, as vectors would stay in memory on the
+/// other path, too.
+#[cold]
 #[inline(never)]
-fn by_lane<L: Lane>(x: L, f: impl Fn(L::Float) -> L::Float) -> L {
+fn by_lane<T: Copy, const N: usize>(x: [T; N], f: impl Fn(T) -> T) -> [T; N] {
     x.map(f)
 }
 
+#[cold]
 #[inline(never)]
-fn by_lane2<L: Lane>(x: L, y: L, f: impl Fn(L::Float, L::Float) -> L::Float) -> L {
-    x.map2(y, f)
+fn by_lane2<T: Copy, const N: usize>(x: [T; N], y: [T; N], f: impl Fn(T, T) -> T) -> [T; N] {
+    core::array::from_fn(|l| f(x[l], y[l]))
 }
 
 #[cfg(test)]
@@ -353,49 +462,6 @@ mod tests {
         }
         let size = expected.abs();
         (found - expected).abs() / (f64::from_bits(size.to_bits() + 1) - size)
-    }
-
-    type Function = (&'static str, fn(F64) -> F64, fn(f64) -> f64, f64, f64);
-
-    #[test]
-    fn functions_are_within_2_ulp_of_the_standard_librarys() {
-        let all: [Function; 9] = [
-            ("exp", Functions::exp, f64::exp, -700.0, 700.0),
-            ("ln", Functions::ln, f64::ln, 1e-300, 1e300),
-            ("sin", Functions::sin, f64::sin, -1e5, 1e5),
-            ("cos", Functions::cos, f64::cos, -1e5, 1e5),
-            ("asin", Functions::asin, f64::asin, -1.0, 1.0),
-            ("acos", Functions::acos, f64::acos, -1.0, 1.0),
-            ("atan", Functions::atan, f64::atan, -1e9, 1e9),
-            ("cosh", Functions::cosh, f64::cosh, -700.0, 700.0),
-            ("cbrt", Functions::cbrt, f64::cbrt, 1e-290, 1e290),
-        ];
-        for (name, lanes, float, low, high) in all {
-            let mut state = 88_172_645_463_325_252_u64;
-            let mut unit = || {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                (state >> 11) as f64 / (1_u64 << 53) as f64
-            };
-            for round in 0..40_000 {
-                let x: [f64; F64::WIDTH] = from_fn(|_| match round % 3 {
-                    0 => low + (high - low) * unit(),
-                    // small ones, and those of all magnitudes
-                    1 => (low.max(-4.0)) + (high.min(4.0) - low.max(-4.0)) * unit(),
-                    _ => (high.ln() - unit() * (high.ln() - low.max(1e-12).ln())).exp().clamp(low, high),
-                });
-                let found = lanes(F64::new(x)).to_array();
-                for l in 0..F64::WIDTH {
-                    assert!(ulps(found[l], float(x[l])) <= 2.0, "{name}({:e}) is {:e}, not {:e}", x[l], found[l], float(x[l]));
-                }
-            }
-            // outside the interval they are the standard library's
-            for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, -1.5, 1e-310, 1e308, -1e308, 800.0, -800.0, 1e9] {
-                let found = lanes(F64::new(from_fn(|l| if l == 0 { x } else { 0.5 }))).to_array();
-                assert!(ulps(found[0], float(x)) <= 2.0 && ulps(found[1], float(0.5)) <= 2.0, "{name}({x}) is {}", found[0]);
-            }
-        }
     }
 
     #[test]

@@ -503,6 +503,105 @@ fn pair(x: [f64; 2], m: &Array2<f64>) -> Option<([f64; 2], Array1<f64>)> {
     Some(([x[0] * x[1], x[0].sin()], m.dot(&array![x[0], x[1]])))
 }
 
+#[test]
+fn the_blocks_of_independent_rows_are_those_of_the_jacobian() {
+    let (mut checked, mut coupled) = (0, 0);
+    for case in corpus::cases() {
+        let read = crate::common::stages(&case).primal;
+        let mut lengths = read.outputs.iter().chain(&read.wrt).map(|t| read.info(*t).shape.first());
+        let rows = lengths.next().flatten();
+        if rows.is_none() || !lengths.all(|n| n == rows) {
+            continue;
+        }
+        let own = Some(case.options).filter(|own| !own.is_empty());
+        let options: Vec<&str> = own.into_iter().chain(["block_diagonal"]).collect();
+        let compiled = compile(&options.join(", "), &without_attribute(case.item));
+        let Some(stages) = compiled.stages else {
+            let errors: Vec<String> = compiled.diagnostics.iter().map(jac_core::diag::Diagnostic::text).collect();
+            let known =
+                |e: &String| e.starts_with("`block_diagonal` of a function whose rows depend on others") || e.starts_with("too large");
+            assert!(errors.iter().all(known), "{}: {errors:?}", case.name);
+            coupled += 1;
+            continue;
+        };
+        checked += 1;
+        let x = point(&case, 0);
+        let found = product(&case, derived(&stages, "block_diagonal"), &x, &[]);
+        let given = inputs(&case, &stages.jacobian, &x);
+        for (found, (_, input, block)) in found.iter().zip(blocks(&case, &stages, &x)) {
+            let columns = given.tensors[&input].len();
+            let rows = block.len() / found.len().max(1);
+            let (height, width) = (block.len() / columns / rows, columns / rows);
+            let mut expected = Vec::new();
+            for (line, all) in block.chunks(columns).enumerate() {
+                let own = line / height * width..(line / height + 1) * width;
+                expected.extend(&all[own.clone()]);
+                assert!(all.iter().enumerate().all(|(k, e)| own.contains(&k) || *e == 0.0), "{}", case.name);
+            }
+            close(&case, "blocks", found, &expected, if case.single { 1e-4 } else { 1e-11 });
+        }
+    }
+    assert!(checked > 20 && coupled > 20, "{checked} functions of independent rows, and {coupled} others");
+}
+
+/// Rows of a batch, each of which a small function is computed of, with what all of them share.
+#[jacobian(wrt(x, s), shape(x = [n, 3], s = [n]), into, block_diagonal)]
+fn spread(x: &Array2<f64>, s: &Array1<f64>, w: &[f64; 3]) -> (Array2<f64>, Array1<f64>) {
+    let n = x.nrows();
+    let norms = Array1::from_shape_fn(n, |i| x[[i, 0]] * w[0] + x[[i, 1]] * x[[i, 2]] * w[1]);
+    (Array2::from_shape_fn((n, 2), |(i, k)| (norms[i] * s[i]).sin() + x[[i, k]] * w[2]), norms.mapv(f64::exp))
+}
+
+#[jacobian(into, block_diagonal)]
+fn pairs(x: &[[f64; 2]; 3]) -> [[f64; 2]; 3] {
+    x.map(|[a, b]| [a * b, (a - b).exp()])
+}
+
+#[jacobian(block_diagonal)]
+fn apart(x: &[f64]) -> Vec<f64> {
+    x.iter().map(|x| x.sin() * x).collect()
+}
+
+#[test]
+fn blocks_of_independent_rows_agree_as_emitted() {
+    for n in [0, 1, 4] {
+        let x = Array2::from_shape_fn((n, 3), |(i, k)| (0.3 + i as f64 + 0.7 * k as f64).sin());
+        let s = Array1::from_shape_fn(n, |i| 0.5 + 0.1 * i as f64);
+        let w = [0.4, -1.0, 2.0];
+        jac_runtime::check!(spread, &x, &s, &w);
+        let ((by_x, by_s), (norm_by_x, norm_by_s)) = spread_jacobian_block_diagonal(&x, &s, &w);
+        assert_eq!((by_x.dim(), by_s.dim(), norm_by_x.dim(), norm_by_s.dim()), ((n, 2, 3), (n, 2), (n, 3), n));
+        let own: Vec<f64> = x.column(0).to_vec();
+        jac_runtime::check!(apart, &own);
+        assert_eq!(apart_jacobian_block_diagonal(&own), apart_jacobian(&own).diag());
+    }
+    let x = [[0.1, 0.2], [-0.4, 1.0], [2.0, 0.7]];
+    jac_runtime::check!(pairs, &x);
+    let mut blocks = [[[f64::NAN; 2]; 2]; 3];
+    pairs_jacobian_block_diagonal_into(&x, &mut blocks);
+    assert_eq!(blocks, std::array::from_fn(|i| pairs_jacobian(&x)[i].map(|row| row[i])));
+}
+
+#[test]
+fn rows_that_depend_on_others_are_an_error() {
+    let text = |item: &str| compile("block_diagonal", item).diagnostics.iter().map(jac_core::diag::Diagnostic::text).collect::<String>();
+    let says = |item: &str, what: &str| {
+        let found = text(item);
+        assert!(found.contains(what), "{found}");
+    };
+    says("fn f(x: f64) -> f64 { x }", "`block_diagonal` of a function without rows in common");
+    says("fn f(x: &[f64; 3]) -> [f64; 2] { [x[0], x[1]] }", "`block_diagonal` of a function without rows in common");
+    says("fn f(x: &[f64; 2]) -> [f64; 2] { [x[0], x[0] * x[1]] }", "element [1] of the result depends on `x[0]`");
+    says(
+        "fn f(x: &[f64]) -> Vec<f64> { (0..x.len()).map(|i| if i > 0 { x[i] * x[i - 1] } else { x[i] }).collect() }",
+        "depends on row i-1 of `x`",
+    );
+    says(
+        "fn f(x: &[f64]) -> Vec<f64> { let s: f64 = x.iter().map(|x| x.exp()).sum(); x.iter().map(|x| x / s).collect() }",
+        "row i of the result depends on all rows of `x`",
+    );
+}
+
 /// A curve with an outlier among the data, by robust steps.
 #[jacobian(wrt(p), into, loss = geman_mcclure(0.1), lower, normal, normal_diagonal)]
 fn robust(p: &[f64; 2], t: &[f64], y: &[f64]) -> Vec<f64> {

@@ -3,8 +3,9 @@
 //! Before: a program that verifies. After: its Jacobian's blocks are defined, of shape
 //! `output.shape ++ input.shape`, beside what they need. Programs of known lengths, unrolled to
 //! scalars, go through [`elimination`]; others through [`definitions`]. [`products`] are derivatives of
-//! other programs, and [`normal`] equations are made of a derivative; [`at`] puts constants in the place of inputs. Lengths, which have no derivative where they are 0, are known to `norms`; [`second`] says of what
-//! second derivatives are taken.
+//! other programs, and [`normal`] equations are made of a derivative; of functions of independent
+//! [`rows`] its blocks; [`at`] puts constants in the place of inputs. Lengths, which have no derivative where they are 0, are
+//! known to `norms`; [`second`] says of what second derivatives are taken.
 
 pub mod at;
 pub mod definitions;
@@ -12,6 +13,7 @@ pub mod elimination;
 pub mod normal;
 mod norms;
 pub mod products;
+pub mod rows;
 pub mod second;
 
 use crate::ir::{template, Arena, Expr, Map, Program, Tensor};

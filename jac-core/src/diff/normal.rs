@@ -118,7 +118,7 @@ fn zeros(program: &mut Program, name: &str, inputs: &[Tensor]) -> Tensor {
     define(program, name, inputs, body)
 }
 
-fn finish(program: &mut Program) {
+pub(super) fn finish(program: &mut Program) {
     program.blocks.clear();
     program.prune();
 }
@@ -323,13 +323,13 @@ fn summed(program: &mut Program, term: Term, weight: Option<&Term>, rows: &[Inde
 }
 
 /// The block of a result and an input.
-fn block(program: &Program, output: usize, input: Tensor) -> Tensor {
+pub(super) fn block(program: &Program, output: usize, input: Tensor) -> Tensor {
     let found = program.blocks.iter().find(|b| b.output == output && b.input == input);
     found.expect("a block for every result and input").tensor
 }
 
 /// The elements of a tensor, if it is given by them.
-fn given(program: &Program, t: Tensor) -> Option<Vec<Expr>> {
+pub(super) fn given(program: &Program, t: Tensor) -> Option<Vec<Expr>> {
     match &program.definition(t)?.body {
         Body::Elements(es) => Some(es.clone()),
         Body::Each(indices, e) if indices.is_empty() => Some(vec![*e]),
@@ -364,7 +364,7 @@ fn value(program: &mut Program, t: Tensor, at: &[Index]) -> Term {
 }
 
 /// An element of a tensor by its definition, if that says it.
-fn element(program: &mut Program, t: Tensor, at: &[Affine]) -> Expr {
+pub(super) fn element(program: &mut Program, t: Tensor, at: &[Affine]) -> Expr {
     match program.definition(t).map(|d| d.body.clone()) {
         Some(Body::Each(indices, e)) => program.arena.substitute(e, &placed(&indices, at)),
         _ => program.arena.insert(Node::Access(t, at.to_vec())),

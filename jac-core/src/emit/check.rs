@@ -282,7 +282,7 @@ impl Check<'_> {
         let mut seed = || given.next().unwrap_or_default();
         for step in request.form.steps {
             match step {
-                Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal | Step::Sparse => {}
+                Step::Jacobian | Step::Normal | Step::Diagonal | Step::BlockDiagonal | Step::NormalDiagonal | Step::Sparse => {}
                 Step::Jvp => {
                     for p in self.inputs() {
                         let k = seed();

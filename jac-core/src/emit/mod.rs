@@ -123,7 +123,7 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
     let mut seed = || seeds.next().expect("there is no end");
     for step in request.form.steps {
         let params = match step {
-            Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal | Step::Sparse => Vec::new(),
+            Step::Jacobian | Step::Normal | Step::Diagonal | Step::BlockDiagonal | Step::NormalDiagonal | Step::Sparse => Vec::new(),
             Step::Jvp => tangents(&interface, &mut seed),
             Step::Vjp => like_outputs(&interface, "cotangent", &mut seed),
             Step::WeightedNormal => like_outputs(&interface, "weights", &mut seed),

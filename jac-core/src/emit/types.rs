@@ -25,6 +25,9 @@ impl Parts {
             Step::Jacobian => groups.into_iter().map(|parts| parts.each(&|y| by_input(&|x| block(y, x)))).collect(),
             Step::Jvp => groups,
             Step::Vjp | Step::Diagonal | Step::NormalDiagonal => vec![like_inputs()],
+            Step::BlockDiagonal => {
+                vec![Parts::values(interface).each(&|y| by_input(&|x| block(y, &row_ty(x))))]
+            }
             Step::Normal | Step::WeightedNormal => vec![by_input(&|a| by_input(&|b| block(a, b))), like_inputs()],
             Step::Sparse if interface.parts.is_empty() => vec![Parts::One(Ty::Slice)],
             Step::Sparse => vec![Parts::Tuple(interface.parts.iter().map(|rank| Parts::One(Ty::Nd(*rank))).collect())],
@@ -245,6 +248,15 @@ fn block_ty(y: &Ty, x: &Ty) -> Ty {
         (Ty::Array(a), Ty::Array(b)) => Ty::Array(a.iter().chain(b).cloned().collect()),
         (a, b) if a.rank() + b.rank() == 0 => Ty::Scalar,
         (a, b) => Ty::Nd(a.rank() + b.rank()),
+    }
+}
+
+/// The type of an element along the first axis.
+fn row_ty(ty: &Ty) -> Ty {
+    match ty {
+        Ty::Array(lengths) if lengths.len() > 1 => Ty::Array(lengths[1..].to_vec()),
+        Ty::Nd(rank) if *rank > 1 => Ty::Nd(rank - 1),
+        _ => Ty::Scalar,
     }
 }
 

@@ -93,6 +93,7 @@ pub fn read(
         ndarray: types.ndarray.clone().unwrap_or_else(|| quote!(::ndarray)),
         runtime: options.runtime.clone(),
         requests: options.requests(),
+        asked: options.forms.clone(),
         varied,
         batch: options.batch.as_ref().map(|(span, _)| *span),
         at: Vec::new(),
@@ -153,6 +154,12 @@ pub(super) fn forms(options: &Options, program: &Program, diagnostics: &mut Diag
     for (_, span) in asked(Step::Diagonal).filter(|_| !is_square) {
         let error = diagnostics.error(*span, "the diagonal of a Jacobian that is not square");
         error.help("differentiate one result by one parameter of its shape; equal lengths of different names are said by `shape(x = [n], y = [n])`");
+    }
+    let mut lengths = program.outputs.iter().chain(&program.wrt).map(|t| program.info(*t).shape.first());
+    let rows = lengths.next().flatten();
+    for (_, span) in asked(Step::BlockDiagonal).filter(|_| rows.is_none() || !lengths.all(|n| n == rows)) {
+        let error = diagnostics.error(*span, "`block_diagonal` of a function without rows in common: the first axes of its results and of what it is differentiated by are not one length");
+        error.help("equal lengths of different names are said by `shape(x = [n, 3], y = [n])`");
     }
     let is_normal = |step: &Step| matches!(step, Step::Normal | Step::WeightedNormal | Step::NormalDiagonal);
     let any = options.forms.iter().any(|(form, _)| form.steps.iter().any(is_normal));

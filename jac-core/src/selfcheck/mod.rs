@@ -323,7 +323,7 @@ impl<'p> Selfcheck<'p> {
             let disagreement = &disagreement;
             let mut parameters = reference.parameters.clone();
             let weights = form.steps.iter().zip(&reference.directions).flat_map(|(step, direction)| match step {
-                Step::Jacobian | Step::Normal | Step::Diagonal | Step::NormalDiagonal | Step::Sparse => Vec::new(),
+                Step::Jacobian | Step::Normal | Step::Diagonal | Step::BlockDiagonal | Step::NormalDiagonal | Step::Sparse => Vec::new(),
                 Step::Jvp => direction.values().collect(),
                 Step::Vjp | Step::WeightedNormal => reference.cotangents.iter().collect::<Vec<_>>(),
             });
@@ -435,6 +435,19 @@ impl<'p> Selfcheck<'p> {
                 let claim =
                     |c: &Column| Claim { of: Part::Derivative(0, c.element), found: rest[0][c.element], expected: c.along[0][c.element] };
                 claims.extend(reference.columns.iter().map(claim));
+            }
+            [Step::Jacobian, Step::BlockDiagonal] => {
+                let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
+                let blocks = (0..self.program.outputs.len()).flat_map(|output| wrt.iter().map(move |input| (output, input)));
+                let rows = reference.point.length(&self.program.info(wrt[0]).shape[0]).max(1);
+                for ((output, input), all) in blocks.zip(rest) {
+                    let (direction, height) = (weights(input), (sums[output].len() / rows).max(1));
+                    let width = direction.len() / rows;
+                    for (k, (sum, row)) in sums[output].iter_mut().zip(all.chunks(width.max(1))).enumerate() {
+                        *sum = *sum + dot(row, &direction[k / height * width..][..width]);
+                    }
+                }
+                claims.extend(derivatives(&sums, &reference.along));
             }
             [Step::Jacobian, Step::NormalDiagonal] => {
                 for column in &reference.columns {
