@@ -2,8 +2,8 @@
 
 #![allow(dead_code)] // of most functions only the derivative is called
 
-use jac_runtime::jacobian;
-use ndarray::{s, Array, Array1, Array2, Array4, ArrayView2, ArrayViewMut2, Dimension, ShapeBuilder};
+use jac_runtime::{check, jacobian};
+use ndarray::{array, s, Array, Array1, Array2, Array4, ArrayView2, ArrayViewMut2, Dimension, ShapeBuilder};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 #[jacobian(into)]

@@ -336,7 +336,10 @@ impl<'a> Printer<'a> {
                 quote!(let (#(#names,)*) = #piece(|| { #inner (#(#names,)*) });)
             }
             Stmt::Declare(b, init) => self.declare(*b, init),
-            Stmt::Together(all) => self.allocate_together(all),
+            Stmt::Together(all) => {
+                let zero = self.zero();
+                self.allocate_together(all, &zero)
+            }
             Stmt::Clear(b) => {
                 let (name, zero) = (self.name(*b), self.zero());
                 quote!(#name.fill(#zero);)

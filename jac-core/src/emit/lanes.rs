@@ -17,21 +17,39 @@ use quote::quote;
 
 /// What of a kernel has no lanes, in words.
 pub fn refused(kernel: &Kernel<'_>) -> Option<String> {
+    let is_open = |b: &Buffer| kernel.info(*b).shape.iter().any(|n| kernel.program.is_run_time(n));
+    if let Some(b) = kernel.results().find(is_open) {
+        return Some(format!("`{}` has a length that is known only at run time", kernel.info(b).name));
+    }
     let mut found = None;
-    let open = |b: Buffer| kernel.info(b).shape.iter().any(|n| kernel.program.is_run_time(n));
-    each_statement(&kernel.body, &mut |statement| match statement {
-        Stmt::Declare(b, _) if kernel.info(*b).layout == Layout::Flat && kernel.info(*b).home != Home::Input || open(*b) => {
-            found.get_or_insert_with(|| format!("`{}` has a length that is known only at run time", kernel.info(*b).name));
-        }
-        Stmt::Product(b, _) | Stmt::Factor(b, _) | Stmt::Intrinsic(b, ..) => {
+    each_statement(&kernel.body, &mut |statement| {
+        if let Stmt::Product(b, _) | Stmt::Factor(b, _) | Stmt::Intrinsic(b, ..) = statement {
             found.get_or_insert_with(|| format!("`{}` needs a library for products or factors of matrices", kernel.info(*b).name));
         }
-        Stmt::Together(_) | Stmt::Dot(..) => {
-            found.get_or_insert_with(|| "a loop has a length that is known only at run time".to_owned());
-        }
-        _ => {}
     });
-    found
+    found.or_else(|| exposed(kernel, &kernel.body, false))
+}
+
+/// What may be outside and is read only where numbers say so, which are others in each lane.
+fn exposed(kernel: &Kernel<'_>, body: &[Stmt], guarded: bool) -> Option<String> {
+    body.iter().find_map(|statement| {
+        let decides = |c: &Value| !matches!(c, Value::Apply(_, args) if args.iter().all(|a| a.as_position().is_some()));
+        let guarded = guarded || matches!(statement, Stmt::If(c, _) | Stmt::Branch(_, c, _) if decides(c));
+        let mut found = None;
+        for value in statement.values() {
+            let is_select = |v: &Value| matches!(v, Value::Apply(Op::Select, args) if decides(&args[0]));
+            let mut selects = guarded;
+            value.each(&mut |v| selects |= is_select(v));
+            value.each(&mut |v| match v {
+                Value::Read(b, at) if selects && !at.iter().enumerate().all(|(axis, at)| kernel.is_inside(*b, axis, at)) => {
+                    let name = &kernel.info(*b).name;
+                    found.get_or_insert_with(|| format!("`{name}` is read, perhaps outside, only where a condition on numbers holds"));
+                }
+                _ => {}
+            });
+        }
+        found.or_else(|| statement.blocks().into_iter().find_map(|inner| exposed(kernel, inner, guarded)))
+    })
 }
 
 /// The body of a function of many points; `memory` are the slices that take the results.
@@ -122,6 +140,15 @@ impl Lanes<'_> {
 
     fn rank(&self, b: Buffer) -> usize {
         self.kernel().info(b).shape.len()
+    }
+
+    /// Whether a buffer, or what it is a part of, is the same for all points.
+    fn is_shared(&self, b: Buffer) -> bool {
+        match self.kernel().info(b).home {
+            Home::View { of, .. } | Home::Rows(of) | Home::Next(of) => self.is_shared(of),
+            Home::Input => !self.varied.contains(&b),
+            _ => false,
+        }
     }
 
     /// Counts the points, and checks that all slices are as long.
@@ -271,9 +298,15 @@ impl Lanes<'_> {
                 let (to, from) = (self.printer.name(*to), self.printer.name(*from));
                 quote!(#to = #from;)
             }
-            Stmt::Together(_) | Stmt::Clear(_) | Stmt::Dot(..) | Stmt::Product(..) | Stmt::Factor(..) | Stmt::Intrinsic(..) => {
-                unreachable!("refused before")
+            Stmt::Together(all) => {
+                let zero = self.zero();
+                self.printer.allocate_together(all, &zero)
             }
+            Stmt::Clear(b) => {
+                let (name, zero) = (self.printer.name(*b), self.zero());
+                quote!(#name.fill(#zero);)
+            }
+            Stmt::Dot(..) | Stmt::Product(..) | Stmt::Factor(..) | Stmt::Intrinsic(..) => unreachable!("refused before, or not asked for"),
         }
     }
 
@@ -307,19 +340,27 @@ impl Lanes<'_> {
     }
 
     fn declare(&mut self, b: Buffer, init: &Init) -> TokenStream {
+        let info = self.kernel().info(b);
+        if matches!(info.home, Home::View { .. } | Home::Rows(_) | Home::Next(_)) {
+            return self.printer.declare(b, init);
+        }
+        let is_flat = info.layout == Layout::Flat;
         let name = self.printer.name(b);
         let returned = self.kernel().info(b).home == Home::Returned;
         let value = match init {
             Init::Unset => return TokenStream::new(),
             Init::Zeros if returned => return TokenStream::new(),
-            Init::Zeros => self.printer.repeated(b, &self.zero()),
+            Init::Zeros => self.filled(b, &self.zero()),
             Init::Fill(value) => {
                 let value = self.value(value, WEAKEST);
-                self.printer.repeated(b, &value)
+                self.filled(b, &value)
             }
             Init::Values(values) => {
                 let values: Vec<TokenStream> = values.iter().map(|v| self.value(v, WEAKEST)).collect();
-                nest(&values, &lengths(&self.kernel().info(b).shape))
+                match is_flat {
+                    true => quote!(::std::vec![#(#values),*]),
+                    false => nest(&values, &lengths(&self.kernel().info(b).shape)),
+                }
             }
         };
         if returned {
@@ -327,6 +368,15 @@ impl Lanes<'_> {
         } else {
             quote!(let mut #name = #value;)
         }
+    }
+
+    /// A buffer that is the same everywhere.
+    fn filled(&self, b: Buffer, value: &TokenStream) -> TokenStream {
+        if self.kernel().info(b).layout == Layout::Flat {
+            let size = self.printer.elements(b);
+            return quote!(::std::vec![#value; #size]);
+        }
+        self.printer.repeated(b, value)
     }
 
     /// A vector of numbers.
@@ -338,9 +388,7 @@ impl Lanes<'_> {
                 let name = self.printer.variable(*t);
                 quote!(#name)
             }
-            Value::Read(b, _) if self.kernel().info(*b).home == Home::Input && !self.varied.contains(b) => {
-                self.splat(&self.printer.value(value, WEAKEST))
-            }
+            Value::Read(b, _) if self.is_shared(*b) => self.splat(&self.printer.value(value, WEAKEST)),
             // what was behind a reference is a variable
             Value::Read(b, _) if self.printer.is_reference(*b) => {
                 let (ident, _) = self.printer.param(*b).expect("it is a parameter");

@@ -305,7 +305,7 @@ impl Printer<'_> {
     }
 
     /// The number of elements of a flat buffer.
-    fn elements(&self, b: Buffer) -> TokenStream {
+    pub(super) fn elements(&self, b: Buffer) -> TokenStream {
         let info = self.kernel.info(b);
         let Some(rounds) = &info.rounds else { return self.product(&info.shape) };
         // there is a first value where there are no rounds
@@ -317,8 +317,8 @@ impl Printer<'_> {
     }
 
     /// Buffers of one size in one allocation.
-    pub(super) fn allocate_together(&mut self, all: &[Buffer]) -> TokenStream {
-        let (name, size, zero, count) = (self.fresh_name("__rounds"), self.elements(all[0]), self.zero(), self.usize(all.len() as i64));
+    pub(super) fn allocate_together(&mut self, all: &[Buffer], zero: &TokenStream) -> TokenStream {
+        let (name, size, count) = (self.fresh_name("__rounds"), self.elements(all[0]), self.usize(all.len() as i64));
         let size_of_all = match self.kernel.info(all[0]).shape.len() {
             1 => quote!(#count * (#size)),
             _ => quote!(#count * #size),

@@ -86,7 +86,8 @@ impl<'a> Function<'a> {
                 results => results,
             },
             in_place: self.interface.wrapper.is_none(),
-            reorders: self.interface.generic.is_none() && !self.interface.strict,
+            // a batch is wide enough
+            reorders: self.interface.generic.is_none() && !self.interface.strict && !self.request.is_batch(),
         }
     }
 
