@@ -1,7 +1,7 @@
 //! The terms of a derivative as strands: for each column, or row, the elements that a term has there.
 
 use super::{Condition, Unordered};
-use crate::ir::{affines, placed, positions, Affine, Body, Expr, Index, Node, Program, Symbol, Tensor, Term};
+use crate::ir::{affines, placed, positions, Affine, Arena, Body, Expr, Index, Map, Node, Program, Symbol, Tensor, Term};
 use crate::ops::Op;
 
 /// A block as terms over indices of its own, or element by element.
@@ -47,6 +47,7 @@ impl Source {
             _ => program.arena.insert(Node::Access(tensor, at)),
         };
         let e = opened(program, e);
+        let e = unmasked(&mut program.arena, e, &mut Map::default());
         let terms = program.expand(e);
         let terms = program.collect(terms);
         Source::Terms(axes, terms)
@@ -153,6 +154,12 @@ pub fn solve(program: &mut Program, term: &mut Term, axes: &[Index], at: &mut [O
     // what numbers decide may be read nowhere, and then be anywhere
     let guards: Vec<Expr> = term.guards.iter().flat_map(|c| conjuncts(program, *c)).collect();
     let is_read = guards.iter().all(|c| Condition::read(&program.arena, *c).is_some());
+    for (guard, condition) in decided(program, term) {
+        match condition {
+            Condition::Zero(difference) => term.deltas.push((difference, Affine::default())),
+            _ => term.guards.push(guard),
+        }
+    }
     // a delta over the index of a sum removes the sum where that is in its range
     while let Some((position, axis)) = term.deltas.pop() {
         let difference = position.plus(&axis, -1);
@@ -217,6 +224,48 @@ fn has_structure(program: &Program, e: Expr) -> bool {
         Node::Bracket(c) => Condition::read(&program.arena, *c).is_some(),
         _ => false,
     })
+}
+
+/// The expression with brackets in the place of the branches that integers decide and that it is linear in.
+fn unmasked(arena: &mut Arena, e: Expr, done: &mut Map<Expr, Expr>) -> Expr {
+    if let Some(known) = done.get(&e) {
+        return *known;
+    }
+    let linear = match arena[e].clone() {
+        Node::Apply(Op::Select, args) if compares_integers(arena, args[0]) => {
+            let not = arena.fold(Op::Not, &[args[0]]);
+            let arms = [(args[0], args[1]), (not, args[2])].map(|(c, arm)| {
+                let arm = unmasked(arena, arm, done);
+                let bracket = arena.rebuild(Node::Bracket(c));
+                arena.mul(bracket, arm)
+            });
+            arena.add(arms[0], arms[1])
+        }
+        Node::Apply(op @ (Op::Add | Op::Sub | Op::Mul | Op::Neg), args) => {
+            let args: Vec<Expr> = args.iter().map(|a| unmasked(arena, *a, done)).collect();
+            arena.fold(op, &args)
+        }
+        Node::Apply(Op::Div, args) => {
+            let numerator = unmasked(arena, args[0], done);
+            arena.fold(Op::Div, &[numerator, args[1]])
+        }
+        Node::Sum(length, body) => {
+            let body = unmasked(arena, body, done);
+            arena.rebuild(Node::Sum(length, body))
+        }
+        _ => e,
+    };
+    done.insert(e, linear);
+    linear
+}
+
+/// Whether a condition compares nothing but integers.
+fn compares_integers(arena: &Arena, c: Expr) -> bool {
+    match arena.as_apply(c) {
+        Some((Op::And | Op::Or | Op::Not, args)) => args.iter().all(|a| compares_integers(arena, *a)),
+        Some((Op::Lt | Op::Le | Op::Eq, args)) => args.iter().all(|a| arena.as_position(*a).is_some()),
+        _ => arena.as_const(c).is_some(),
+    }
 }
 
 /// The expression with the bodies of the definitions that have structural zeros in their places.
