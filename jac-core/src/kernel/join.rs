@@ -20,54 +20,90 @@ pub fn loops(kernel: &mut Kernel<'_>) {
 fn block(kernel: &mut Kernel<'_>, body: Vec<Stmt>) -> Vec<Stmt> {
     let mut out: Vec<Stmt> = Vec::with_capacity(body.len());
     for statement in body {
-        out.push(match statement {
+        let mut new = Vec::new();
+        let statement = match statement {
             Stmt::For(i, inner) => Stmt::For(i, block(kernel, inner)),
             Stmt::If(c, inner) => Stmt::If(c, block(kernel, inner)),
             Stmt::Piece(inner, results) => Stmt::Piece(block(kernel, inner), results),
+            Stmt::Branch(local, c, arms) => {
+                let mut arms = arms.map(|(inner, value)| (block(kernel, inner), value));
+                new = sums_out_of(kernel, &c, &mut arms[0].0);
+                Stmt::Branch(local, c, arms)
+            }
             other => other,
-        });
-        if let Some(partner) = partner(kernel, &out) {
-            join(kernel, &mut out, partner);
+        };
+        for statement in new.into_iter().chain([statement]) {
+            out.push(statement);
+            let mut last = out.len() - 1;
+            while let Some(partner) = partner(kernel, &out[..=last]) {
+                last = partner.first + partner.moved.len();
+                join(kernel, &mut out, partner);
+            }
         }
     }
     out
 }
 
-/// An earlier loop that the last one may join, and the statements behind it that must move in front of it.
+/// Takes the sums out of the arm of a branch that is taken if their loops run, where they need nothing else of it: without it
+/// they are 0.
+fn sums_out_of(kernel: &Kernel<'_>, condition: &Value, arm: &mut Vec<Stmt>) -> Vec<Stmt> {
+    let Some(length) = condition.as_runs() else { return Vec::new() };
+    let mut kept: Set<Local> = Set::default();
+    let mut loops: Set<usize> = Set::default();
+    let mut summed: Set<Local> = Set::default();
+    for (k, statement) in arm.iter().enumerate() {
+        let effects = Effects::of(statement);
+        let own = as_innermost(kernel, statement).is_some_and(|(i, _)| *kernel.program.length(i) == length);
+        if own && effects.writes.is_empty() && !overlap(&effects.uses, &kept) {
+            loops.insert(k);
+            summed.extend(effects.defines);
+        } else if !matches!(statement, Stmt::Sum(_)) {
+            kept.extend(effects.defines);
+        }
+    }
+    let mut out = Vec::new();
+    let mut left = Vec::new();
+    for (k, statement) in std::mem::take(arm).into_iter().enumerate() {
+        let moves = loops.contains(&k) || matches!(&statement, Stmt::Sum(local) if summed.contains(local));
+        if moves { &mut out } else { &mut left }.push(statement);
+    }
+    *arm = left;
+    out
+}
+
+/// An earlier loop that a loop may join, and the statements between them that must move in front of it.
 struct Partner {
     first: usize,
+    last: usize,
     moved: Vec<usize>,
 }
 
 fn partner(kernel: &Kernel<'_>, body: &[Stmt]) -> Option<Partner> {
     let (last, before) = body.split_last()?;
     let (own, inner) = as_innermost(kernel, last)?;
+    let same = |i: Index| kernel.program.length(i) == kernel.program.length(own);
     let mut needed = Effects::of(last);
-    let mut moved = Vec::new();
+    let mut moved: Vec<usize> = Vec::new();
     for (k, statement) in before.iter().enumerate().rev() {
         let effects = Effects::of(statement);
-        if let Some((i, first)) = as_innermost(kernel, statement).filter(|(i, _)| kernel.program.length(*i) == kernel.program.length(own)) {
-            let free = moved.iter().all(|m: &usize| !overlap(&effects.writes, &Effects::of(&body[*m]).reads));
-            let apart = !overlap(&effects.defines, &needed.uses)
-                && !overlap(&effects.writes, &needed.writes)
-                && !overlap(&effects.reads, &needed.writes);
-            if free && apart && is_joined(first, i, inner, own) {
+        let defines = overlap(&effects.defines, &needed.uses);
+        let writes = overlap(&effects.writes, &needed.writes) || overlap(&effects.reads, &needed.writes);
+        if let Some((i, first)) = as_innermost(kernel, statement).filter(|(i, _)| same(*i) && !defines && !writes) {
+            let free = moved.iter().all(|m| !overlap(&effects.writes, &Effects::of(&body[*m]).reads));
+            if free && is_joined(first, i, inner, own) {
                 moved.reverse();
-                return Some(Partner { first: k, moved });
+                return Some(Partner { first: k, last: before.len(), moved });
             }
         }
         let declared = effects.declared.as_ref().is_some_and(|b| needed.reads.contains(b) || needed.writes.contains(b));
-        if declared || overlap(&effects.defines, &needed.uses) {
+        if declared || defines {
             let moves = matches!(
                 statement,
                 Stmt::Let(..) | Stmt::SinCos(..) | Stmt::Branch(..) | Stmt::Sum(_) | Stmt::Declare(_, Init::Zeros | Init::Fill(_))
             );
             moves.then(|| moved.push(k))?;
             needed.extend(effects);
-        } else if overlap(&effects.writes, &needed.reads)
-            || overlap(&effects.writes, &needed.writes)
-            || overlap(&effects.reads, &needed.writes)
-        {
+        } else if writes || overlap(&effects.writes, &needed.reads) {
             return None;
         }
     }
@@ -90,12 +126,20 @@ fn is_joined(first: &[Stmt], i: Index, second: &[Stmt], j: Index) -> bool {
     let Some(computed) = numbers.computed(first, i, &second) else { return false };
     let mut shared: Set<u32> = Set::default();
     let told = numbers.each(&second, &mut |n| _ = computed.contains(&n) && shared.insert(n));
-    told && shared.into_iter().map(|n| numbers.cost(n)).sum::<u32>() >= WORTH
+    let sums = |body: &[Stmt]| !is_dot(body) && !body.iter().any(|s| matches!(s, Stmt::Store { .. }));
+    let least = if sums(first) && sums(&second) { 1 } else { WORTH };
+    told && shared.into_iter().map(|n| numbers.cost(n)).sum::<u32>() >= least
+}
+
+/// Whether a round adds the product of two elements to a sum, for which there is a faster way.
+fn is_dot(body: &[Stmt]) -> bool {
+    let is_read = |v: &Value| matches!(v, Value::Read(..));
+    matches!(body, [Stmt::Add(_, Value::Apply(Op::Mul, factors))] if factors.iter().all(is_read))
 }
 
 fn join(kernel: &mut Kernel<'_>, body: &mut Vec<Stmt>, partner: Partner) {
-    let (Some(Stmt::For(j, mut second)), Stmt::For(i, first)) =
-        (body.pop(), std::mem::replace(&mut body[partner.first], Stmt::For(Index(0), Vec::new())))
+    let empty = Stmt::For(Index(0), Vec::new());
+    let (Stmt::For(j, mut second), Stmt::For(i, first)) = (body.remove(partner.last), std::mem::replace(&mut body[partner.first], empty))
     else {
         unreachable!("both are loops")
     };
