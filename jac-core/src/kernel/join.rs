@@ -19,6 +19,7 @@ pub fn loops(kernel: &mut Kernel<'_>) {
 
 fn block(kernel: &mut Kernel<'_>, body: Vec<Stmt>) -> Vec<Stmt> {
     let mut out: Vec<Stmt> = Vec::with_capacity(body.len());
+    let mut taken: Set<Local> = Set::default();
     for statement in body {
         let mut new = Vec::new();
         let statement = match statement {
@@ -27,7 +28,7 @@ fn block(kernel: &mut Kernel<'_>, body: Vec<Stmt>) -> Vec<Stmt> {
             Stmt::Piece(inner, results) => Stmt::Piece(block(kernel, inner), results),
             Stmt::Branch(local, c, arms) => {
                 let mut arms = arms.map(|(inner, value)| (block(kernel, inner), value));
-                new = sums_out_of(kernel, &c, &mut arms[0].0);
+                new = sums_out_of(kernel, &c, &mut arms[0].0, &mut taken);
                 Stmt::Branch(local, c, arms)
             }
             other => other,
@@ -45,8 +46,8 @@ fn block(kernel: &mut Kernel<'_>, body: Vec<Stmt>) -> Vec<Stmt> {
 }
 
 /// Takes the sums out of the arm of a branch that is taken if their loops run, where they need nothing else of it: without it
-/// they are 0.
-fn sums_out_of(kernel: &Kernel<'_>, condition: &Value, arm: &mut Vec<Stmt>) -> Vec<Stmt> {
+/// they are 0. What was `taken` out of a branch before is not computed again.
+fn sums_out_of(kernel: &Kernel<'_>, condition: &Value, arm: &mut Vec<Stmt>, taken: &mut Set<Local>) -> Vec<Stmt> {
     let Some(length) = condition.as_runs() else { return Vec::new() };
     let mut kept: Set<Local> = Set::default();
     let mut loops: Set<usize> = Set::default();
@@ -54,7 +55,9 @@ fn sums_out_of(kernel: &Kernel<'_>, condition: &Value, arm: &mut Vec<Stmt>) -> V
     for (k, statement) in arm.iter().enumerate() {
         let effects = Effects::of(statement);
         let own = as_innermost(kernel, statement).is_some_and(|(i, _)| *kernel.program.length(i) == length);
-        if own && effects.writes.is_empty() && !overlap(&effects.uses, &kept) {
+        let again = effects.defines.iter().filter(|local| taken.contains(*local)).count();
+        let apart = again == 0 || again == effects.defines.len();
+        if own && apart && effects.writes.is_empty() && !overlap(&effects.uses, &kept) {
             loops.insert(k);
             summed.extend(effects.defines);
         } else if !matches!(statement, Stmt::Sum(_)) {
@@ -68,6 +71,12 @@ fn sums_out_of(kernel: &Kernel<'_>, condition: &Value, arm: &mut Vec<Stmt>) -> V
         if moves { &mut out } else { &mut left }.push(statement);
     }
     *arm = left;
+    let is_new = |s: &Stmt| match s {
+        Stmt::Sum(local) => !taken.contains(local),
+        other => !overlap(&Effects::of(other).defines, taken),
+    };
+    out.retain(is_new);
+    taken.extend(summed);
     out
 }
 
