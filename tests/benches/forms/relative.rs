@@ -71,11 +71,7 @@ fn camera(camera: &[f64; 9], point: &[f64; 3], seen: &[f64; 2]) -> [f64; 2] {
     let (s, c) = angle.sin_cos();
     let axis = w.map(|w| w / angle);
     let along = (axis[0] * point[0] + axis[1] * point[1] + axis[2] * point[2]) * (1.0 - c);
-    let cross = [
-        axis[1] * point[2] - axis[2] * point[1],
-        axis[2] * point[0] - axis[0] * point[2],
-        axis[0] * point[1] - axis[1] * point[0],
-    ];
+    let cross = [axis[1] * point[2] - axis[2] * point[1], axis[2] * point[0] - axis[0] * point[2], axis[0] * point[1] - axis[1] * point[0]];
     let turned: [f64; 3] = std::array::from_fn(|k| point[k] * c + cross[k] * s + axis[k] * along + camera[3 + k]);
     let p = [-turned[0] / turned[2], -turned[1] / turned[2]];
     let r = p[0] * p[0] + p[1] * p[1];
@@ -203,7 +199,8 @@ pub fn table() {
             ("sparse values", run!(stencil_jacobian_values(&u, 0.3, &mut values))),
         ],
     );
-    let (c, p, seen) = (black_box([0.1, -0.2, 0.3, 0.5, -0.5, 2.0, 500.0, -0.1, 0.02]), black_box([0.3, 0.4, 1.5]), black_box([10.0, 20.0]));
+    let (c, p, seen) =
+        (black_box([0.1, -0.2, 0.3, 0.5, -0.5, 2.0, 500.0, -0.1, 0.02]), black_box([0.3, 0.4, 1.5]), black_box([10.0, 20.0]));
     row(
         "camera, 2×12",
         &mut [
