@@ -371,7 +371,7 @@ fn nests_at(program: &mut Program, at: &Affine, indices: &[Index], e: Expr) -> V
 /// A scalar as one expression.
 fn total(program: &mut Program, e: Expr) -> Expr {
     let terms = program.expand_deltas(e);
-    let values: Vec<Expr> = terms.iter().map(|t| dense(program, t)).collect();
+    let values: Vec<Expr> = terms.iter().map(|t| dense(program, t, &[])).collect();
     let sum = values.into_iter().fold(None, |sum, v| Some(sum.map_or(v, |s| program.arena.add(s, v))));
     sum.unwrap_or_else(|| program.arena.constant(0))
 }
@@ -658,8 +658,8 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Option<Nest
         guards.splice(0..0, run);
     }
     term.sum_over(program, &inner);
-    let value = dense(program, &term);
     let mut loops: Vec<Index> = free.into_iter().chain(outer).collect();
+    let value = dense(program, &term, &loops);
     let mut known = Facts::inside(program, &loops);
     let mut holds = true;
     guards.retain(|c| {
@@ -677,15 +677,20 @@ fn nest(program: &mut Program, mut term: Term, indices: &[Index]) -> Option<Nest
     Some(Nest { loops, at, guards, value }.along_rows(program))
 }
 
-/// A term as a scalar expression; deltas and brackets that are left become branches.
-fn dense(program: &mut Program, term: &Term) -> Expr {
+/// A term as a scalar expression inside loops; deltas and brackets that are left become branches.
+fn dense(program: &mut Program, term: &Term, loops: &[Index]) -> Expr {
     let e = term.to_expr(program);
+    let facts = Facts::inside(program, loops);
+    let reached = program.arena.reachable([e]);
+    let holds = |e: &Expr| matches!(program.arena[*e], Node::Bracket(c) if facts.decide(program, c) == Some(true));
+    let settled: Set<Expr> = reached.into_iter().filter(holds).collect();
     program.arena.map(&[e], |arena, old, node| {
         let condition = match &node {
             Node::Delta(a, b) => {
                 let args = vec![arena.integer(a.clone()), arena.integer(b.clone())];
                 arena.apply(Op::Eq, args)
             }
+            Node::Bracket(_) if settled.contains(&old) => return arena.constant(1),
             Node::Bracket(c) => *c,
             Node::Apply(Op::Mul, args) => return arena.mul(args[0], args[1]),
             same if arena[old] == *same => return old,

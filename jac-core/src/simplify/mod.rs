@@ -7,6 +7,7 @@
 //! ([`accuracy`]). Nothing here depends on a clock or on hash order.
 //!
 //! - [`separate`] takes apart products over unrelated indices, once, before the others;
+//! - `split` takes apart sums whose parts depend on less than they do together;
 //! - `contract` sums products in the order that takes the fewest operations, once;
 //! - [`sums`] makes leaves of sums until the others are done;
 //! - [`gvn`] finds equal values by fingerprint;
@@ -25,6 +26,7 @@ mod functions;
 pub mod gvn;
 pub mod resubstitute;
 pub mod separate;
+mod split;
 pub mod sums;
 mod vanish;
 
@@ -84,6 +86,7 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
         return Report { before, after: before };
     }
     separate::separate(program);
+    split::split(program);
     contract::contract(program);
     program.settle_conditions();
     let dense = dense_roots(program);
