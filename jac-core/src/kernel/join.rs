@@ -122,9 +122,17 @@ fn partner(kernel: &Kernel<'_>, body: &[Stmt]) -> Option<Partner> {
 /// The index and the round of a loop over a run-time length that holds no other loop.
 fn as_innermost<'s>(kernel: &Kernel<'_>, statement: &'s Stmt) -> Option<(Index, &'s [Stmt])> {
     let Stmt::For(i, inner) = statement else { return None };
-    let simple = |s: &Stmt| matches!(s, Stmt::Let(..) | Stmt::SinCos(..) | Stmt::Branch(..) | Stmt::Store { .. } | Stmt::Add(..));
-    let innermost = inner.iter().all(simple) && kernel.program.is_run_time(kernel.program.length(*i));
+    let innermost = inner.iter().all(is_simple) && kernel.program.is_run_time(kernel.program.length(*i));
     innermost.then_some((*i, inner))
+}
+
+/// Whether a statement has neither loops nor sums in it.
+fn is_simple(statement: &Stmt) -> bool {
+    match statement {
+        Stmt::Let(..) | Stmt::SinCos(..) | Stmt::Store { .. } | Stmt::Add(..) => true,
+        Stmt::Branch(_, _, arms) => arms.iter().all(|(inner, _)| inner.iter().all(is_simple)),
+        _ => false,
+    }
 }
 
 /// Whether the rounds of two loops may be one, and share enough.
