@@ -250,7 +250,9 @@ fn compile_caught(
         return failed(item, Some(&read.interface), diagnostics);
     }
     if let (Some(why), Some(span)) = (refused, read.interface.batch) {
-        diagnostics.error(span, format!("no `batch` of this function: {why}")).help("call it point by point");
+        diagnostics.error(span, format!("no `batch` of this function: {why}")).help(
+            "call it point by point; data that all points share is not differentiated by: `wrt(p), batch(p)` for the parameters that differ",
+        );
         return failed(item, Some(&read.interface), diagnostics);
     }
     let mut tokens = item;

@@ -191,6 +191,8 @@ impl Sorted {
     ) -> Sorted {
         let mut firsts = alloc::vec![0; limit + 1];
         for place in places.iter().flatten() {
+            let [_, row, column] = *place;
+            assert!(row < rows && column < columns, "the entry ({row}, {column}) is outside a matrix of shape {rows} × {columns}");
             firsts[major(*place) + 1] += 1;
         }
         for k in 0..limit {

@@ -254,7 +254,11 @@ impl<'b> Reader<'b> {
                     (Value::Array(_), Value::Array(_)) => "the length of an array changes in this loop".to_owned(),
                     _ => format!("this loop over a run-time length makes {} of {}", value.kind(), before.kind()),
                 };
-                self.fail(span, message, "a variable keeps its shape from round to round")
+                let help = match (value, before) {
+                    (Value::Array(_), Value::Array(_)) => "make it of its length first, `vec![0.0; n]`, and assign its elements",
+                    _ => "a variable keeps its shape from round to round",
+                };
+                self.fail(span, message, help)
             }
         }
     }
@@ -419,24 +423,38 @@ impl<'b> Reader<'b> {
     fn at_own_position(&mut self, s: &State, c: Expr, e: Expr) -> Expr {
         let mut fixed = Vec::new();
         self.fixed(c, &s.axes, &mut fixed);
-        let own: Vec<Option<Affine>> = s.axes.iter().map(|i| fixed.iter().find(|(j, _)| j == i).map(|(_, a)| a.clone())).collect();
-        let (tensor, before, axes) = (s.tensor, s.before, s.axes.clone());
-        self.program.arena.map(&[e], |arena, old, node| match &node {
-            Node::Access(t, at) if *t == tensor => {
-                let same = at[1..].iter().zip(&own).zip(&axes).all(|((a, p), i)| Some(a) == p.as_ref() || a.as_index() == Some(*i));
-                if same {
-                    before
-                } else {
-                    old
-                }
+        if fixed.is_empty() {
+            return e;
+        }
+        let own = |axis: &Index, a: &Affine| fixed.iter().any(|(i, p)| i == axis && p == a).then(|| Affine::from(*axis));
+        let (tensor, axes) = (s.tensor, s.axes.clone());
+        self.program.arena.map(&[e], |arena, old, node| match node {
+            Node::Access(t, at) if t == tensor => {
+                let own = at[1..].iter().zip(&axes).map(|(a, axis)| own(axis, a).unwrap_or_else(|| a.clone()));
+                let at = at[..1].iter().cloned().chain(own).collect();
+                arena.insert(Node::Access(t, at))
             }
-            same if arena[old] == *same => old,
-            _ => arena.insert(node),
+            same if arena[old] == same => old,
+            node => arena.insert(node),
         })[0]
+    }
+
+    /// The same in all branches that decide what a round leaves.
+    fn at_own_positions(&mut self, s: &State, e: Expr, done: &mut ir::Map<Expr, Expr>) -> Expr {
+        if let Some(known) = done.get(&e) {
+            return *known;
+        }
+        let Some((Op::Select, &[c, a, b])) = self.program.arena.as_apply(e) else { return e };
+        let (a, b) = (self.at_own_positions(s, a, done), self.at_own_positions(s, b, done));
+        let a = self.at_own_position(s, c, a);
+        let own = self.program.arena.apply(Op::Select, vec![c, a, b]);
+        done.insert(e, own);
+        own
     }
 
     /// An array whose every element is written in at most one round: the one in which an axis' position is `±time + c`.
     fn mapped(&mut self, s: &State, times: &[Index], states: &[ir::Tensor]) -> Option<Expr> {
+        let left = self.at_own_positions(s, s.after, &mut ir::Map::default());
         let found = self.compared(s);
         let moves = |p: &Affine, time: Index| p.coefficient(Symbol::Index(time)).abs() == 1;
         let moving = |time: Index| -> Vec<(Index, Affine)> {
@@ -461,13 +479,13 @@ impl<'b> Reader<'b> {
         // elsewhere nothing is written, be it along one axis
         let places = choices.into_iter().find(|places| {
             let elsewhere = |k: usize, e: Expr| places.iter().any(|place| is(e, &place[k..=k])).then_some(false);
-            !places.is_empty() && (0..times.len()).all(|k| self.decided(s.after, &|e| elsewhere(k, e)) == s.before)
+            !places.is_empty() && (0..times.len()).all(|k| self.decided(left, &|e| elsewhere(k, e)) == s.before)
         })?;
-        if places.len() > 1 && !self.are_apart(s, &found, &places.iter().map(|place| place[0].clone()).collect::<Vec<_>>()) {
+        if places.len() > 1 && !self.are_apart(s, left, &found, &places.iter().map(|place| place[0].clone()).collect::<Vec<_>>()) {
             return None;
         }
         let written: Vec<Expr> =
-            (0..places.len()).map(|k| self.decided(s.after, &|e| places.iter().position(|place| is(e, place)).map(|l| l == k))).collect();
+            (0..places.len()).map(|k| self.decided(left, &|e| places.iter().position(|place| is(e, place)).map(|l| l == k))).collect();
         let mut value = s.init;
         for (place, mut after) in places.iter().zip(written) {
             // solved for the rounds
@@ -598,15 +616,15 @@ impl<'b> Reader<'b> {
     }
 
     /// Whether what is written at several positions is never the same element, as some axis tells by its positions.
-    fn are_apart(&mut self, s: &State, found: &[(Expr, Index, Affine)], places: &[(Index, Affine)]) -> bool {
+    fn are_apart(&mut self, s: &State, left: Expr, found: &[(Expr, Index, Affine)], places: &[(Index, Affine)]) -> bool {
         s.axes.iter().any(|axis| {
             let own: Vec<&(Expr, Index, Affine)> = found.iter().filter(|(_, i, p)| i == axis && p.known().is_some()).collect();
             let positions = own.iter().map(|(.., p)| p.known()).chain([None]);
             positions.collect::<Vec<_>>().into_iter().all(|position| {
                 let holds = |e: Expr| own.iter().find(|(c, ..)| *c == e).map(|(.., p)| p.known() == position);
-                let after = self.decided(s.after, &holds);
-                let left = self.program.arena.reachable([after]);
-                let is_left = |(axis, p): &&(Index, Affine)| found.iter().any(|(c, i, q)| (i, q) == (axis, p) && left.contains(c));
+                let after = self.decided(left, &holds);
+                let reached = self.program.arena.reachable([after]);
+                let is_left = |(axis, p): &&(Index, Affine)| found.iter().any(|(c, i, q)| (i, q) == (axis, p) && reached.contains(c));
                 places.iter().filter(is_left).count() <= 1
             })
         })

@@ -159,7 +159,10 @@ pub(super) fn forms(options: &Options, program: &Program, diagnostics: &mut Diag
     let rows = lengths.next().flatten();
     for (_, span) in asked(Step::BlockDiagonal).filter(|_| rows.is_none() || !lengths.all(|n| n == rows)) {
         let error = diagnostics.error(*span, "`block_diagonal` of a function without rows in common: the first axes of its results and of what it is differentiated by are not one length");
-        error.help("equal lengths of different names are said by `shape(x = [n, 3], y = [n])`");
+        error.help(
+            "name the inputs that have a row for each row of the result, `wrt(x)`; equal lengths of different names are said by \
+             `shape(x = [n, 3], y = [n])`",
+        );
     }
     let is_normal = |step: &Step| matches!(step, Step::Normal | Step::WeightedNormal | Step::NormalDiagonal);
     let any = options.forms.iter().any(|(form, _)| form.steps.iter().any(is_normal));
