@@ -82,9 +82,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let (both, report) = stages.value_and_jacobian();
         println!(
-            "{name}: {} -> {} operations, value and Jacobian; weighted {} -> {}, chain {} -> {}; {:.1} ms",
+            "{name}: {} -> {} operations{}, value and Jacobian; weighted {} -> {}, chain {} -> {}; {:.1} ms",
             report.before,
             report.after,
+            both.dear_operations(),
             stages.derivative.cost().work,
             both.cost().work,
             stages.derivative.cost().chain,

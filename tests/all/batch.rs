@@ -84,3 +84,65 @@ fn slices_of_other_lengths_panic() {
     let mut jacobian = vec![mixed_jacobian([0.1, 0.2], &0.3, 1.0, false, 1); 2];
     mixed_value_and_jacobian_batch(&[[0.1, 0.2]; 3], &[0.3; 3], 1.0, false, 1, &mut [([0.0; 2], 0.0); 3], &mut jacobian);
 }
+
+#[jacobian(value, wrt(p), batch(p))]
+fn misfit(p: &[f64; 3], t: &[f64], y: &[f64]) -> f64 {
+    let squares = |(t, y): (&f64, &f64)| {
+        let r = y - p[0] * (-p[1] * t).exp();
+        r * r * p[2] - p[2].ln()
+    };
+    t.iter().zip(y).map(squares).sum()
+}
+
+#[jacobian(wrt(p), hessian, batch(p))]
+fn filtered(p: &[f64; 2], y: &[f64]) -> f64 {
+    let (mut state, mut sum) = (p[1], 0.0);
+    for k in 0..y.len() {
+        state = p[0] * state + y[k];
+        if state > 0.5 {
+            sum += state * state;
+        } else {
+            sum -= state * p[1];
+        }
+    }
+    sum
+}
+
+#[jacobian(wrt(p), batch(p))]
+fn reversed(p: [f64; 2], y: &[f64]) -> f64 {
+    let scaled: Vec<f64> = y.iter().map(|y| p[0] * y + p[1]).collect();
+    scaled.iter().zip(scaled.iter().rev()).map(|(a, b)| (a * b).sin()).sum()
+}
+
+#[test]
+fn data_of_run_time_lengths_is_shared() {
+    for n in [0, 1, 2, 7] {
+        let t: Vec<f64> = (0..n).map(|k| 0.3 * k as f64).collect();
+        let y: Vec<f64> = (0..n).map(|k| 1.3 - 0.2 * k as f64).collect();
+        for count in [1, 4, 9] {
+            let three: Vec<[f64; 3]> = (0..count).map(|k| [1.0 + 0.1 * k as f64, 0.5, 0.7 + 0.2 * k as f64]).collect();
+            let two: Vec<[f64; 2]> = (0..count).map(|k| [0.9 - 0.3 * k as f64, 0.2 * k as f64 - 0.4]).collect();
+            let (mut values, mut gradients) = (vec![f64::NAN; count], vec![[f64::NAN; 3]; count]);
+            misfit_value_and_jacobian_batch(&three, &t, &y, &mut values, &mut gradients);
+            let (mut filtered, mut hessians, mut reversed) =
+                (vec![[f64::NAN; 2]; count], vec![[[f64::NAN; 2]; 2]; count], vec![[0.0; 2]; count]);
+            filtered_jacobian_batch(&two, &y, &mut filtered);
+            filtered_hessian_batch(&two, &y, &mut hessians);
+            reversed_jacobian_batch(&two, &y, &mut reversed);
+            for k in 0..count {
+                let close = |found: &[f64], expected: &[f64]| {
+                    assert!(
+                        found.iter().zip(expected).all(|(a, b)| near(*a, *b, b.abs().max(1.0), 1e-12)),
+                        "{found:?} instead of {expected:?}"
+                    );
+                };
+                let (value, gradient) = misfit_value_and_jacobian(&three[k], &t, &y);
+                close(&[values[k]], &[value]);
+                close(&gradients[k], &gradient);
+                close(&filtered[k], &filtered_jacobian(&two[k], &y));
+                close(hessians[k].as_flattened(), filtered_hessian(&two[k], &y).as_flattened());
+                close(&reversed[k], &reversed_jacobian(two[k], &y));
+            }
+        }
+    }
+}

@@ -64,11 +64,9 @@ pub fn docs(interface: &Interface, request: Request, program: &Program, report: 
     }
     lines.push("```".to_owned());
     lines.push(String::new());
-    if program.is_known() {
-        lines.push(format!("{} operations, {} before simplification.", report.after, report.before));
-    } else {
-        lines.push(format!("{} operations in the loops, {} before simplification.", report.after, report.before));
-    }
+    let place = if program.is_known() { "" } else { " in the loops" };
+    let (after, dear, before) = (report.after, program.dear_operations(), report.before);
+    lines.push(format!("{after} operations{dear}{place}, {before} before simplification."));
     let mut panics: Set<String> = Set::default();
     if request.is_batch() {
         panics.insert("If the slices are not as long as each other.".to_owned());

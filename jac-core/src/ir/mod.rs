@@ -33,7 +33,7 @@ pub use cost::Cost;
 pub use eval::{eval, Inputs};
 pub use expr::{Arena, Expr, Map, Node, Set, Tensor};
 pub use program::{
-    is_natural, lengths, positions, units, At, Block, Body, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo,
+    is_natural, lengths, positions, units, At, Block, Body, Dear, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo,
 };
 pub use range::{in_order, may_stand, runs, Facts, Needs};
 pub use term::Term;

@@ -3,7 +3,7 @@
 use super::affine::{affines, placed, Affine, Index, Size, Symbol};
 use super::constant::Constant;
 use super::expr::{Arena, Expr, Map, Node, Set, Tensor};
-use crate::ops::{Intrinsic, MOST_ROWS};
+use crate::ops::{Intrinsic, Op, MOST_ROWS};
 
 /// The floating-point type of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -550,6 +550,44 @@ impl Program {
     pub fn operations(&self) -> usize {
         let reached = self.arena.reachable(self.roots());
         reached.iter().filter(|e| self.arena.as_apply(**e).is_some_and(|(op, _)| op.entry().cost > 0)).count()
+    }
+
+    /// How many of them are not additions, multiplications and the like.
+    pub fn dear_operations(&self) -> Dear {
+        let reached = self.arena.reachable(self.roots());
+        let mut dear = Dear::default();
+        for (op, _) in reached.iter().filter_map(|e| self.arena.as_apply(*e)) {
+            match op {
+                Op::Div | Op::Rem => dear.divisions += 1,
+                Op::Select => dear.selects += 1,
+                _ => dear.functions += usize::from(op.entry().cost > Op::Div.entry().cost),
+            }
+        }
+        dear
+    }
+}
+
+/// Operations that a total says nothing of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Dear {
+    /// Divisions and remainders.
+    pub divisions: usize,
+    /// Roots and elementary functions.
+    pub functions: usize,
+    /// Branches.
+    pub selects: usize,
+}
+
+impl std::fmt::Display for Dear {
+    /// Those that there are, in parentheses behind a total.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all = [(self.divisions, "division"), (self.functions, "elementary function"), (self.selects, "select")];
+        let parts: Vec<String> =
+            all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}{}", if *n == 1 { "" } else { "s" })).collect();
+        match parts.is_empty() {
+            true => Ok(()),
+            false => write!(f, " ({})", parts.join(", ")),
+        }
     }
 }
 

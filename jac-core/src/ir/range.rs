@@ -3,8 +3,8 @@
 //! [`Needs`] is what must hold for an expression to be evaluated, [`Facts`] what is known to hold in a place.
 
 use super::affine::{Affine, Index, Symbol};
-use super::expr::{Arena, Expr, Map, Node, Set};
-use super::program::{is_natural, Body, Program, SizeKind, SizeVar};
+use super::expr::{Arena, Expr, Map, Node, Set, Tensor};
+use super::program::{is_natural, Body, Definition, Program, SizeKind, SizeVar};
 use crate::ops::Op;
 
 /// Of expressions, what must be 0 or more for their accesses to be in range, as far as it is not so anyway.
@@ -200,11 +200,42 @@ impl Program {
     /// delta is valid stay: it is to be read at its position, whatever its axis is.
     pub fn settle_conditions(&mut self) {
         for k in 0..self.definitions.len() {
-            let Body::Each(indices, e) = self.definitions[k].body.clone() else { continue };
-            let facts = Facts::inside(self, &indices);
-            let settled = self.settled(e, &facts);
-            self.definitions[k].body = Body::Each(indices, settled);
+            let body = match self.definitions[k].body.clone() {
+                Body::Each(indices, e) => {
+                    let facts = Facts::inside(self, &indices);
+                    Body::Each(indices, self.settled(e, &facts))
+                }
+                Body::Recurrence { over, indices, parts: [first, next] } => {
+                    let mut facts = Facts::inside(self, &indices);
+                    let is_read_in_rounds = self.is_read_in_rounds(self.definitions[k].tensor, over);
+                    if is_read_in_rounds {
+                        facts.runs(self, over);
+                    }
+                    let first = self.settled(first, &facts);
+                    facts.runs(self, over);
+                    Body::Recurrence { over, indices, parts: [first, self.settled(next, &facts)] }
+                }
+                other => other,
+            };
+            self.definitions[k].body = body;
         }
+    }
+
+    /// Whether a state is read only where its loop runs: by rounds, and by what has an axis of that length.
+    fn is_read_in_rounds(&self, state: Tensor, over: Index) -> bool {
+        let length = self.length(over);
+        let reads = |roots: &[Expr]| {
+            self.arena.reachable(roots.iter().copied()).iter().any(|e| matches!(self.arena[*e], Node::Access(t, _) if t == state))
+        };
+        let free = |d: &Definition| match &d.body {
+            Body::Each(indices, e) => indices.iter().any(|i| self.length(*i) == length) || !reads(&[*e]),
+            Body::Recurrence { over: other, parts: [first, next], .. } => {
+                !reads(&[*first]) && (self.length(*other) == length || !reads(&[*next]))
+            }
+            Body::Elements(es) => !reads(es.as_slice()),
+            Body::Intrinsic(_, arguments) => !arguments.contains(&state),
+        };
+        self.results().all(|t| t != state) && self.definitions.iter().all(free)
     }
 
     /// A sum of terms without the brackets that facts decide.

@@ -5,11 +5,12 @@
 //! along. Targets only print kernels; the self-check runs them.
 //!
 //! `build` turns statements over expressions into statements over values; each of the passes behind it decides one
-//! thing: `storage` where buffers lie, `updates` what a result that was written before need not be given again, `clears`
-//! where memory of the caller is filled with zeros, `rows` what loops walk along.
+//! thing: `join` which loops are one, `storage` where buffers lie, `updates` what a result that was written before need not
+//! be given again, `clears` where memory of the caller is filled with zeros, `rows` what loops walk along.
 
 mod build;
 mod clears;
+mod join;
 mod rows;
 mod storage;
 mod text;
@@ -212,6 +213,7 @@ const LARGEST_INTEGER: f64 = 9_007_199_254_740_992.0;
 /// Decides all about memory.
 pub fn kernel<'p>(plan: &'p Plan, signature: &Signature) -> Kernel<'p> {
     let mut kernel = build::build(plan, signature);
+    join::loops(&mut kernel);
     storage::decide(&mut kernel, signature);
     if signature.results == Results::Updated {
         updates::leave_out(&mut kernel);
@@ -493,6 +495,35 @@ mod tests {
         };
         let begins: Vec<Option<i64>> = kernel.buffers.iter().filter_map(from).collect();
         assert!(begins.contains(&Some(1)) && begins.contains(&Some(2)), "{begins:?}");
+    }
+
+    #[test]
+    fn loops_that_share_what_is_dear_are_one() {
+        let sums = "J[k: 2] = delta(0, k) * sum[i: n](r[i] * exp(a * t[i])) + delta(1, k) * sum[i: n](r[i])\n";
+        let head = "fn f(t: [n], a: []) wrt a -> r, J\n";
+        let text = statements(&format!("{head}r[i: n] = exp(a * t[i]) - 2\n{sums}"), Results::Returned);
+        assert_eq!((text.matches("for ").count(), text.matches("exp(").count()), (1, 1), "{text}");
+        // what is stored is read from a variable
+        assert!(!text.contains("r[") && text.contains("r_row[i"), "{text}");
+        assert_eq!(text.matches("r_row[").count(), 1, "{text}");
+        // a loop that is cheap is run in vectors
+        let text = statements(&format!("{head}r[i: n] = a * t[i] - 2\n{sums}"), Results::Returned);
+        assert_eq!(text.matches("for ").count(), 2, "{text}");
+        // what another round stores is read behind the loop
+        let text =
+            statements(&format!("{head}r[i: n] = exp(a * t[i])\n{}", sums.replace("r[i] * exp", "r[n-1-i] * exp")), Results::Returned);
+        assert_eq!(text.matches("for ").count(), 2, "{text}");
+        // what is between the loops and needed by the second moves, unless it needs the first
+        let text = statements(
+            &format!("{head}r[i: n] = exp(a * t[i])\nlet s = exp(a)\nlet z = sum[i: n](r[i] * exp(a * t[i]) / s)\nJ = z * s\n"),
+            Results::Returned,
+        );
+        assert_eq!(text.matches("for ").count(), 1, "{text}");
+        let text = statements(
+            &format!("{head}r[i: n] = exp(a * t[i])\nlet s = sum[i: n](r[i])\nJ[i: n] = exp(a * t[i]) / s\n"),
+            Results::Returned,
+        );
+        assert_eq!(text.matches("for ").count(), 2, "{text}");
     }
 
     #[test]

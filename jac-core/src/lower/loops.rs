@@ -39,9 +39,28 @@ impl Nest {
     /// matrix is read along a row of its own and it is not a product of matrices.
     fn along_rows(mut self, program: &mut Program) -> Nest {
         let (Some(last), true) = (self.loops.last().copied(), self.guards.is_empty()) else { return self };
-        let Node::Sum(length, inner) = program.arena[self.value].clone() else { return self };
+        // of one loop also `c·Σ` and `−Σ`: what the elements share is multiplied row by row
+        let mut sum = self.value;
+        let mut around: Vec<(Op, Option<Expr>)> = Vec::new();
+        while let (true, Some((op, args))) = (self.loops.len() == 1 && !program.strict, program.arena.as_apply(sum)) {
+            match (op, args) {
+                (Op::Neg, &[inner]) => (sum, _) = (inner, around.push((op, None))),
+                (Op::Mul, &[a, b]) => {
+                    let (factor, inner) = if program.arena.mentions(a, last) { (b, a) } else { (a, b) };
+                    if program.arena.mentions(factor, last) {
+                        return self;
+                    }
+                    (sum, _) = (inner, around.push((op, Some(factor))));
+                }
+                _ => return self,
+            }
+        }
+        let Node::Sum(length, inner) = program.arena[sum].clone() else { return self };
         let k = program.index(length);
-        let inner = program.arena.open(inner, &[Affine::from(k)]);
+        let mut inner = program.arena.open(inner, &[Affine::from(k)]);
+        for (op, factor) in around {
+            inner = program.arena.fold(op, &factor.into_iter().chain([inner]).collect::<Vec<Expr>>());
+        }
         let program = &*program;
         let reached = program.arena.reachable([inner]);
         let by_columns = reached.iter().any(|e| is_strided(program, *e, k) && program.arena.mentions(*e, last));
@@ -440,7 +459,11 @@ impl Fused {
                 own.push(*self.loops.entry(place).or_insert_with(|| program.index(program.length(*i).clone())));
             }
             let nest = nest.over(program, &own);
-            self.nests.push((tensor, nest, true));
+            let same = |n: &Nest| n.loops == nest.loops && n.at == nest.at && n.guards == nest.guards;
+            match self.nests[first..].iter_mut().find(|(_, n, _)| !program.strict && same(n)) {
+                Some((_, before, _)) => before.value = program.arena.add(before.value, nest.value),
+                None => self.nests.push((tensor, nest, true)),
+            }
             later.get_or_insert(Index(program.indices.len() as u32));
         }
         // the first to write a position need not add

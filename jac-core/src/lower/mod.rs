@@ -175,6 +175,7 @@ fn together(program: &Program, locals: &Map<Expr, String>, body: Vec<Stmt>) -> V
         let statement = match statement {
             Stmt::Loop(i, inner) => Stmt::Loop(i, together(program, locals, inner)),
             Stmt::Guard(c, inner) => Stmt::Guard(c, together(program, locals, inner)),
+            Stmt::Branch(e, then, otherwise) => Stmt::Branch(e, together(program, locals, then), together(program, locals, otherwise)),
             other => other,
         };
         match companion(program, locals, &out, &statement).map(|k| &mut out[k]) {

@@ -14,7 +14,8 @@
 //! - [`factor`] extracts common products and sums;
 //! - [`resubstitute`] computes a value from two others that are there anyway;
 //! - [`egraph`] rewrites windows of a few dozen operations under the rules of the operator table;
-//! - [`constants`] joins the constant factors that the others have brought together, at the end.
+//! - [`constants`] joins the constant factors that the others have brought together, at the end;
+//! - `vanish` leaves out states of loops that stay 0.
 
 pub mod accuracy;
 pub mod constants;
@@ -27,6 +28,7 @@ pub mod resubstitute;
 pub mod separate;
 mod split;
 pub mod sums;
+mod vanish;
 
 use crate::effort::Effort;
 use crate::ir::{Expr, Node, Program, Set};
@@ -123,6 +125,7 @@ pub fn simplify(program: &mut Program, effort: Effort) -> Report {
     }
     best.try_stage(program, evidence, constants::join);
     sums.put_back(program, &dense, &best.roots);
+    vanish::vanish(program);
     program.prune();
     Report { before, after: program.operations() }
 }

@@ -38,6 +38,11 @@ pub fn separate(program: &mut Program) {
                     k += 1;
                 }
             },
+            // a sum of its own
+            Body::Each(indices, e) if !whole.contains(&tensor) => {
+                known.insert(program, tensor, &indices, e);
+                k += 1;
+            }
             _ => k += 1,
         }
     }
@@ -93,8 +98,10 @@ impl Known {
         let definitions = std::mem::take(&mut program.definitions);
         let mut defined: Set<Tensor> = program.params().collect();
         for mut definition in definitions {
-            if let Body::Each(_, e) = &mut definition.body {
-                *e = self.read_in(program, *e, &defined);
+            match &mut definition.body {
+                Body::Each(_, e) => *e = self.read_in(program, *e, &defined),
+                Body::Recurrence { parts, .. } => *parts = parts.map(|e| self.read_in(program, e, &defined)),
+                Body::Elements(_) | Body::Intrinsic(..) => {}
             }
             defined.insert(definition.tensor);
             program.definitions.push(definition);

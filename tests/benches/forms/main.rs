@@ -6,6 +6,8 @@
 #![allow(dead_code)] // of the functions only the derivatives are called
 #![allow(clippy::needless_range_loop)] // loops as one writes them by hand
 
+mod relative;
+
 use criterion::{BenchmarkId, Criterion};
 use jac_runtime::jacobian;
 use ndarray::{Array1, Array2};
@@ -171,4 +173,5 @@ fn main() {
     time(&mut c, "valley", 8, "hessian update", || valley_hessian_update(&x, &mut ours));
     time(&mut c, "valley", 8, "update by hand", || valley_by_hand(&x, &mut theirs));
     c.final_summary();
+    relative::table();
 }
