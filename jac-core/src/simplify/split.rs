@@ -75,7 +75,7 @@ mod tests {
     fn sums_come_apart_where_no_part_depends_on_as_much() {
         let head = "fn f(x: [n], a: [n], b: [n, n]) wrt x -> y\n";
         let mixed = after(&format!("{head}y[i: n] = sum[j: n](exp(a[j]) * (2 + x[i] * a[j]))\n"));
-        assert_eq!(mixed, format!("{head}y[i: n] = sum[j: n](2 * exp(a[j])) + x[i] * sum[j: n](a[j] * exp(a[j]))\n"));
+        assert_eq!(mixed, format!("{head}y[i: n] = sum[j: n](2 * exp(a[j])) + sum[j: n](exp(a[j]) * a[j]) * x[i]\n"));
         // one that has to be summed for each element anyway stays whole
         for whole in ["y[i: n] = sum[j: n](b[i, j] + x[i] * a[j])\n", "y[i: n] = sum[j: n](x[i] * (a[j] + a[j] * a[j]))\n"] {
             assert_eq!(after(&format!("{head}{whole}")), format!("{head}{whole}"));
