@@ -134,10 +134,13 @@ fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Optio
     if solved.iter().any(|test| matches!(test, Condition::Zero(a) if is_open(a))) || at.iter().flatten().any(is_open) {
         return Err(Unordered("an entry's position is a multiple of an index".into()));
     }
-    let (decided, own): (Vec<(Expr, Condition)>, Vec<(Expr, Condition)>) =
-        decided(program, &mut term).into_iter().partition(|(_, test)| !mentions(test, &|a| a.indices().any(|i| sums.contains(&i))));
-    term.guards.extend(own.into_iter().map(|(guard, _)| guard));
-    let conditions: Vec<Condition> = solved.into_iter().chain(decided.into_iter().map(|(_, test)| test)).collect();
+    let mut conditions = solved;
+    for (guard, condition) in decided(program, &mut term) {
+        match mentions(&condition, &|a| a.indices().any(|i| sums.contains(&i))) {
+            true => term.guards.push(guard),
+            false => conditions.push(condition),
+        }
+    }
     if conditions.iter().any(|test| mentions(test, &is_open)) {
         return Err(Unordered("how many entries a column has depends on the column".into()));
     }
@@ -170,7 +173,8 @@ pub fn solve(program: &mut Program, term: &mut Term, axes: &[Index], at: &mut [O
             continue;
         };
         // a position that is read is inside the axis that it is compared with
-        if !(is_read && axis.as_index() == Some(i)) && !program.is_inside(&value, program.length(i), &[]) {
+        let is_inside = is_read && axis.as_index() == Some(i);
+        if !is_inside && !program.is_inside(&value, program.length(i), &[]) {
             let last = program.length(i).plus(&Affine::from(1), -1);
             conditions.extend([value.clone(), last.plus(&value, -1)].map(Condition::Natural));
         }

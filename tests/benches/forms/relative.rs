@@ -65,7 +65,7 @@ fn stencil(u: &Array1<f64>, k: f64) -> Array1<f64> {
 
 /// A camera that sees a point: rotation vector, translation, focal length and two coefficients of distortion.
 #[jacobian(value, jvp, vjp, normal, wrt(camera, point))]
-fn camera(camera: &[f64; 9], point: &[f64; 3], seen: &[f64; 2]) -> [f64; 2] {
+fn projected(camera: &[f64; 9], point: &[f64; 3], seen: &[f64; 2]) -> [f64; 2] {
     let w = [camera[0], camera[1], camera[2]];
     let angle = (w[0] * w[0] + w[1] * w[1] + w[2] * w[2]).sqrt();
     let (s, c) = angle.sin_cos();
@@ -204,12 +204,12 @@ pub fn table() {
     row(
         "camera, 2×12",
         &mut [
-            ("function", run!(camera(&c, &p, &seen))),
-            ("Jacobian", run!(camera_jacobian(&c, &p, &seen))),
-            ("value and Jacobian", run!(camera_value_and_jacobian(&c, &p, &seen))),
-            ("jvp", run!(camera_jvp(&c, &p, &seen, &c, &p))),
-            ("vjp", run!(camera_vjp(&c, &p, &seen, &seen))),
-            ("normal", run!(camera_normal(&c, &p, &seen))),
+            ("function", run!(projected(&c, &p, &seen))),
+            ("Jacobian", run!(projected_jacobian(&c, &p, &seen))),
+            ("value and Jacobian", run!(projected_value_and_jacobian(&c, &p, &seen))),
+            ("jvp", run!(projected_jvp(&c, &p, &seen, &c, &p))),
+            ("vjp", run!(projected_vjp(&c, &p, &seen, &seen))),
+            ("normal", run!(projected_normal(&c, &p, &seen))),
         ],
     );
     let (u, t, start) = (wave(200, 0.1), wave(200, 0.3), black_box([0.4, -0.1]));
