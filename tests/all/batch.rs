@@ -97,8 +97,8 @@ fn misfit(p: &[f64; 3], t: &[f64], y: &[f64]) -> f64 {
 #[jacobian(wrt(p), hessian, batch(p))]
 fn filtered(p: &[f64; 2], y: &[f64]) -> f64 {
     let (mut state, mut sum) = (p[1], 0.0);
-    for k in 0..y.len() {
-        state = p[0] * state + y[k];
+    for y in y {
+        state = p[0] * state + y;
         if state > 0.5 {
             sum += state * state;
         } else {

@@ -301,6 +301,7 @@ fn repulsion<T: Float>(x: &[T]) -> T {
 }
 
 /// Everything before, and the first at the end again.
+#[allow(clippy::needless_range_loop)] // as people write it
 #[jacobian(sparse = "diagonals", wrt(x))]
 fn triangle(x: &[f64], scale: f64) -> Option<Vec<f64>> {
     let n = x.len();
