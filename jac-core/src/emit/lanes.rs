@@ -6,11 +6,10 @@
 use super::body::Printer;
 use super::expressions::WEAKEST;
 use super::local;
-use super::memory::nest;
 use super::types::Parts;
 use crate::interface::{Interface, Param, ParamKind, Request, Results, Ty};
-use crate::ir::{lengths, Float, Set, Tensor};
-use crate::kernel::{each_statement, Buffer, Home, Init, Kernel, Layout, Local, Stmt, Value};
+use crate::ir::{Float, Set, Tensor};
+use crate::kernel::{each_statement, Buffer, Home, Init, Kernel, Local, Stmt, Value};
 use crate::ops::{Op, Syntax};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
@@ -340,27 +339,22 @@ impl Lanes<'_> {
     }
 
     fn declare(&mut self, b: Buffer, init: &Init) -> TokenStream {
-        let info = self.kernel().info(b);
-        if matches!(info.home, Home::View { .. } | Home::Rows(_) | Home::Next(_)) {
+        if matches!(self.kernel().info(b).home, Home::View { .. } | Home::Rows(_) | Home::Next(_)) {
             return self.printer.declare(b, init);
         }
-        let is_flat = info.layout == Layout::Flat;
         let name = self.printer.name(b);
         let returned = self.kernel().info(b).home == Home::Returned;
         let value = match init {
             Init::Unset => return TokenStream::new(),
             Init::Zeros if returned => return TokenStream::new(),
-            Init::Zeros => self.filled(b, &self.zero()),
+            Init::Zeros => self.printer.filled(b, &self.zero()),
             Init::Fill(value) => {
                 let value = self.value(value, WEAKEST);
-                self.filled(b, &value)
+                self.printer.filled(b, &value)
             }
             Init::Values(values) => {
                 let values: Vec<TokenStream> = values.iter().map(|v| self.value(v, WEAKEST)).collect();
-                match is_flat {
-                    true => quote!(::std::vec![#(#values),*]),
-                    false => nest(&values, &lengths(&self.kernel().info(b).shape)),
-                }
+                self.printer.listed(b, &values)
             }
         };
         if returned {
@@ -368,15 +362,6 @@ impl Lanes<'_> {
         } else {
             quote!(let mut #name = #value;)
         }
-    }
-
-    /// A buffer that is the same everywhere.
-    fn filled(&self, b: Buffer, value: &TokenStream) -> TokenStream {
-        if self.kernel().info(b).layout == Layout::Flat {
-            let size = self.printer.elements(b);
-            return quote!(::std::vec![#value; #size]);
-        }
-        self.printer.repeated(b, value)
     }
 
     /// A vector of numbers.

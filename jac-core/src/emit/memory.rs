@@ -232,29 +232,36 @@ impl Printer<'_> {
         let mutable = info.carried.then(|| quote!(mut));
         if let Init::Values(values) = init {
             let values: Vec<TokenStream> = values.iter().map(|v| self.value(v, WEAKEST)).collect();
-            return match info.layout {
-                Layout::Flat => quote!(let #name: #ty = ::std::vec![#(#values),*];),
-                _ => {
-                    let nested = nest(&values, &lengths(&info.shape));
-                    quote!(let #name: #ty = #nested;)
-                }
-            };
+            let all = self.listed(b, &values);
+            return quote!(let #name: #ty = #all;);
         }
         let value = value.expect("a local buffer begins as something");
-        let all = match info.layout {
-            Layout::Library => {
-                let ndarray = &self.interface.ndarray;
-                return quote!(let #name = #ndarray::arr0(#value););
-            }
-            Layout::Flat => {
-                let size = self.elements(b);
-                quote!(::std::vec![#value; #size])
-            }
-            Layout::Scalar | Layout::Nested => self.repeated(b, &value),
-        };
+        if info.layout == Layout::Library {
+            let ndarray = &self.interface.ndarray;
+            return quote!(let #name = #ndarray::arr0(#value););
+        }
+        let all = self.filled(b, &value);
         match init {
             Init::Zeros => quote!(let mut #name = #all;),
             _ => quote!(let #mutable #name: #ty = #all;),
+        }
+    }
+
+    /// A buffer of its own that is the same everywhere.
+    pub(super) fn filled(&self, b: Buffer, value: &TokenStream) -> TokenStream {
+        if self.kernel.info(b).layout == Layout::Flat {
+            let size = self.elements(b);
+            return quote!(::std::vec![#value; #size]);
+        }
+        self.repeated(b, value)
+    }
+
+    /// A buffer of its own with these elements.
+    pub(super) fn listed(&self, b: Buffer, values: &[TokenStream]) -> TokenStream {
+        let info = self.kernel.info(b);
+        match info.layout {
+            Layout::Flat => quote!(::std::vec![#(#values),*]),
+            _ => nest(values, &lengths(&info.shape)),
         }
     }
 
@@ -305,7 +312,7 @@ impl Printer<'_> {
     }
 
     /// The number of elements of a flat buffer.
-    pub(super) fn elements(&self, b: Buffer) -> TokenStream {
+    fn elements(&self, b: Buffer) -> TokenStream {
         let info = self.kernel.info(b);
         let Some(rounds) = &info.rounds else { return self.product(&info.shape) };
         // there is a first value where there are no rounds
@@ -522,7 +529,7 @@ impl Printer<'_> {
 /// Makes parameters that may be of several types views.
 pub(super) fn views(interface: &Interface, request: Request, groups: &[Parts], memory: &[Ident]) -> TokenStream {
     let views = groups.iter().zip(memory).filter_map(|(parts, name)| {
-        let view = super::types::view(interface, parts, &quote!('_)).filter(|_| request.takes_views())?;
+        let view = super::types::view(interface, request, parts, &quote!('_))?;
         let runtime = &interface.runtime;
         let made = match parts {
             Parts::One(_) => quote!(::core::convert::Into::into(#name)),
@@ -546,7 +553,7 @@ pub(super) enum Held {
 
 /// Where the results of a group stand in memory of the caller.
 pub(super) fn places(interface: &Interface, request: Request, parts: &Parts, name: &Ident) -> Vec<(TokenStream, Held)> {
-    let viewed = request.takes_views() && super::types::view(interface, parts, &quote!('_)).is_some();
+    let viewed = super::types::view(interface, request, parts, &quote!('_)).is_some();
     let held = |ty: &Ty| match parts {
         _ if viewed && super::types::is_array(ty) => Held::Viewed,
         Parts::Tuple(_) if !viewed => Held::There,

@@ -82,7 +82,7 @@ impl<'a> Function<'a> {
             results: match self.request.results {
                 _ if self.request.is_batch() => Results::Returned,
                 // nothing is left of what was computed in an order of its own
-                Results::Updated if self.around.as_ref().is_some_and(|a| !a.after.is_empty()) => Results::Written,
+                Results::Updated if self.around.as_ref().is_some_and(|a| a.after.is_some()) => Results::Written,
                 results => results,
             },
             in_place: self.interface.wrapper.is_none(),
@@ -104,8 +104,8 @@ impl<'a> Function<'a> {
         };
         let body = match around {
             None => body,
-            Some(pattern::Around { before, after, .. }) if after.is_empty() => quote!(#before #body),
-            Some(pattern::Around { before, after, .. }) => {
+            Some(pattern::Around { before, after: None, .. }) => quote!(#before #body),
+            Some(pattern::Around { before, after: Some(after), .. }) => {
                 let done = local("__done");
                 quote!(#before let #done = { #body }; #after #done)
             }
@@ -165,10 +165,7 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
             let ty = match request.results {
                 Results::Columns => ty,
                 Results::Batched => quote!(&mut [#ty]),
-                _ => {
-                    let viewed = types::viewed(&interface, &parts, &quote!(#lifetime)).filter(|_| request.takes_views());
-                    viewed.unwrap_or_else(|| quote!(&mut #ty))
-                }
+                _ => types::viewed(&interface, request, &parts, &quote!(#lifetime)).unwrap_or_else(|| quote!(&mut #ty)),
             };
             interface.params.push(Param { ident, ty: syn::Type::Verbatim(ty), kind: ParamKind::Other, source: None });
         }
@@ -232,7 +229,7 @@ fn signature(interface: &Interface, request: Request, docs: &[TokenStream], body
     let mut generics = item.sig.generics.clone();
     let lifetime = lifetime();
     let groups = types::Parts::groups(interface, request.form, request.form.value);
-    if request.takes_views() && groups.iter().any(|parts| types::view(interface, parts, &quote!(#lifetime)).is_some()) {
+    if groups.iter().any(|parts| types::view(interface, request, parts, &quote!(#lifetime)).is_some()) {
         if let Some(generic) = &interface.generic {
             let float = &generic.ident;
             generics.make_where_clause().predicates.push(syn::parse_quote!(#float: #lifetime));
@@ -281,6 +278,9 @@ fn ir_signature(interface: &Interface, text: &TokenStream) -> TokenStream {
 fn generic_arguments(interface: &Interface) -> Option<TokenStream> {
     let sig = &interface.item.sig;
     let declared: Vec<&Ident> = sig.generics.params.iter().filter_map(generic_name).collect();
+    if declared.is_empty() {
+        return None;
+    }
     let told: Vec<Ident> = identifiers(sig.inputs.to_token_stream());
     let untold = declared.iter().any(|name| !told.contains(name));
     untold.then(|| quote!(::<#(#declared),*>))

@@ -61,8 +61,8 @@ pub struct Around {
     pub before: TokenStream,
     /// What the body stores into.
     pub memory: Ident,
-    /// What is done after it: values that are computed in an order of their own become those of the entries.
-    pub after: TokenStream,
+    /// What is done after it, if values are computed in an order of their own: they become those of the entries.
+    pub after: Option<TokenStream>,
 }
 
 /// What the function needs around its body, if it does not store into `values` as they are.
@@ -112,7 +112,7 @@ pub fn around(interface: &Interface, function: &str, values: &Ident, layout: &La
     let Some(order) = layout.sorted else {
         let check = check(&quote!(#count));
         let before = quote!(#lengths let #count = 0 #(+ #sizes)*; #check let #rest = &mut #values[..]; #cut);
-        return Some(Around { before, memory: whole, after: TokenStream::new() });
+        return Some(Around { before, memory: whole, after: None });
     };
     // the body ends the scope of what it has named
     let (sorted, list) = (writer.local("sorted"), writer.local("list"));
@@ -126,7 +126,7 @@ pub fn around(interface: &Interface, function: &str, values: &Ident, layout: &La
         let #rest = &mut #list[..];
         #cut
     };
-    Some(Around { before, memory: whole, after: quote!(#sorted.gather(&#list, #values);) })
+    Some(Around { before, memory: whole, after: Some(quote!(#sorted.gather(&#list, #values);)) })
 }
 
 /// The flags of a layout as integers from outside, which the body reads.
@@ -223,19 +223,22 @@ impl<'a> Writer<'a> {
         declared
     }
 
+    /// What positions are made of, as variables, and the numbers of rows and columns.
+    fn shape(&self, layout: &Layout) -> (TokenStream, [Ident; 2]) {
+        let declared = self.sizes(layout);
+        let (row_firsts, rows) = self.firsts("rows", &layout.rows);
+        let (column_firsts, columns) = self.firsts("columns", &layout.columns);
+        (quote!(#declared #row_firsts #column_firsts), [rows, columns])
+    }
+
     /// The pattern of entries that are listed in their order.
     fn pattern(&self, layout: &Layout) -> TokenStream {
-        let declared = self.sizes(layout);
-        let [rows, columns] = [("rows", &layout.rows), ("columns", &layout.columns)].map(|(name, groups)| self.firsts(name, groups));
+        let (shape, [row_count, column_count]) = self.shape(layout);
         let (list_of_rows, list_of_columns) = (self.local("row_indices"), self.local("column_indices"));
         let parts = self.parts(layout, &layout.parts, &mut Map::default());
-        let (row_firsts, row_count) = rows;
-        let (column_firsts, column_count) = columns;
         let runtime = &self.interface.runtime;
         quote! {
-            #declared
-            #row_firsts
-            #column_firsts
+            #shape
             let (mut #list_of_rows, mut #list_of_columns) = (::std::vec::Vec::new(), ::std::vec::Vec::new());
             #parts
             #runtime::Pattern::new(#row_count, #column_count, #list_of_rows, #list_of_columns)
@@ -244,10 +247,8 @@ impl<'a> Writer<'a> {
 
     /// The entries that are not listed in their order, sorted.
     fn sorted(&self, layout: &Layout, order: Order) -> TokenStream {
-        let declared = self.sizes(layout);
-        let [rows, columns] = [("rows", &layout.rows), ("columns", &layout.columns)].map(|(name, groups)| self.firsts(name, groups));
+        let (shape, [row_count, column_count]) = self.shape(layout);
         let parts = self.parts(layout, &layout.parts, &mut Map::default());
-        let ((row_firsts, row_count), (column_firsts, column_count)) = (rows, columns);
         let (runtime, entries) = (&self.interface.runtime, self.local("entries"));
         let order = match order {
             Order::Columns => quote!(by_columns),
@@ -256,9 +257,7 @@ impl<'a> Writer<'a> {
             Order::Diagonals => quote!(by_diagonals),
         };
         quote! {{
-            #declared
-            #row_firsts
-            #column_firsts
+            #shape
             let mut #entries = ::std::vec::Vec::new();
             #parts
             #runtime::__private::Sorted::#order(#row_count, #column_count, #entries)
@@ -333,16 +332,11 @@ impl<'a> Writer<'a> {
             Decided::Length(length) => self.length(length, &symbol),
             // one of them is the other's opposite where a length is meant
             Decided::Whether(conditions) if matches!(conditions.as_slice(), [a, b] if *b == a.times(-1)) => {
-                let (more, less) = conditions[0].sides();
-                let (more, less) = (self.sum(&more, &symbol), self.sum(&less, &symbol));
-                quote!(::core::primitive::usize::from(#more == #less))
+                let is_this = self.condition(&Condition::Zero(conditions[0].clone()), &symbol);
+                quote!(::core::primitive::usize::from(#is_this))
             }
             Decided::Whether(conditions) => {
-                let conditions = conditions.iter().map(|c| {
-                    let (more, less) = c.sides();
-                    let (more, less) = (self.sum(&more, &symbol), self.sum(&less, &symbol));
-                    quote!(#more >= #less)
-                });
+                let conditions = conditions.iter().map(|c| self.condition(&Condition::Natural(c.clone()), &symbol));
                 let all = conditions.reduce(|a, b| quote!(#a && #b));
                 quote!(::core::primitive::usize::from(#all))
             }

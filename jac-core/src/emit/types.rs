@@ -113,9 +113,9 @@ pub fn of_slices(interface: &Interface, ty: &Ty, mutable: bool) -> TokenStream {
     block_type(&Interface { float: slice, ..interface.clone() }, ty)
 }
 
-/// What memory of the caller becomes, if there are ndarrays among the results: views of these that may be written, in any layout,
-/// and references to all else.
-pub fn view(interface: &Interface, parts: &Parts, lifetime: &TokenStream) -> Option<TokenStream> {
+/// What memory of the caller becomes, if the request takes views and there are ndarrays among the results: views of these that may be
+/// written, in any layout, and references to all else.
+pub fn view(interface: &Interface, request: Request, parts: &Parts, lifetime: &TokenStream) -> Option<TokenStream> {
     let (ndarray, float) = (&interface.ndarray, &interface.float);
     let part = |ty: &Ty| match ty {
         Ty::Nd(rank @ 1..) => {
@@ -127,7 +127,7 @@ pub fn view(interface: &Interface, parts: &Parts, lifetime: &TokenStream) -> Opt
             quote!(&#lifetime mut #ty)
         }
     };
-    if !parts.tys().iter().any(is_array) {
+    if !request.takes_views() || !parts.tys().iter().any(is_array) {
         return None;
     }
     Some(match parts {
@@ -143,8 +143,8 @@ pub fn view(interface: &Interface, parts: &Parts, lifetime: &TokenStream) -> Opt
 }
 
 /// The type of a parameter for such memory.
-pub fn viewed(interface: &Interface, parts: &Parts, lifetime: &TokenStream) -> Option<TokenStream> {
-    let view = view(interface, parts, lifetime)?;
+pub fn viewed(interface: &Interface, request: Request, parts: &Parts, lifetime: &TokenStream) -> Option<TokenStream> {
+    let view = view(interface, request, parts, lifetime)?;
     let runtime = &interface.runtime;
     Some(match parts {
         Parts::One(_) => quote!(impl ::core::convert::Into<#view>),

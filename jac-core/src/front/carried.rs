@@ -490,7 +490,6 @@ impl<'b> Reader<'b> {
         for (place, mut after) in places.iter().zip(written) {
             // solved for the rounds
             let (mut guards, mut first) = (Vec::new(), Affine::from(times[0]));
-            let mut own: Vec<(Affine, Affine)> = Vec::new();
             for (&time, (axis, position)) in times.iter().zip(place) {
                 let count = self.program.length(time).clone();
                 let sign = position.coefficient(Symbol::Index(time));
@@ -508,14 +507,11 @@ impl<'b> Reader<'b> {
                     self.lengths.resolve(&length) == self.lengths.resolve(&count) || is_out && self.lengths.unify(&length, &count)
                 };
                 if !whole {
-                    own.push((round, count));
+                    let (zero, end) = (self.program.arena.constant(0), self.program.arena.integer(count));
+                    let at = self.program.arena.integer(round.clone());
+                    guards.push(self.program.arena.apply(Op::Le, vec![zero, at]));
+                    guards.push(self.program.arena.apply(Op::Lt, vec![at, end]));
                 }
-            }
-            for (round, count) in own {
-                let (zero, end) = (self.program.arena.constant(0), self.program.arena.integer(count));
-                let at = self.program.arena.integer(round);
-                guards.push(self.program.arena.apply(Op::Le, vec![zero, at]));
-                guards.push(self.program.arena.apply(Op::Lt, vec![at, end]));
             }
             // before its round, an element is as it was before the loop
             let unwritten: Vec<Affine> = std::iter::once(first).chain(s.axes.iter().map(|i| Affine::from(*i))).collect();

@@ -476,12 +476,13 @@ impl Program {
         for (term, coefficient) in terms {
             for (k, guard) in term.guards.iter().enumerate() {
                 let Some((Op::Not, &[holds])) = self.arena.as_apply(*guard) else { continue };
-                let (mut other, mut both) = (term.clone(), term.clone());
+                let mut other = term.clone();
                 other.guards[k] = holds;
-                both.guards.remove(k);
                 self.canonical(&mut other);
-                self.canonical(&mut both);
                 if terms.get(&other) == Some(coefficient) {
+                    let mut both = term.clone();
+                    both.guards.remove(k);
+                    self.canonical(&mut both);
                     return Some(([term.clone(), other], both, coefficient.clone()));
                 }
             }

@@ -382,20 +382,23 @@ impl<'p> Selfcheck<'p> {
                 all.chunks(second.len().max(1)).zip(weights(a)).map(move |(row, weight)| dot(row, second) * Rounded::new(*weight))
             }))
         };
+        // the blocks, each of so many rows on the diagonal of a block of the Jacobian, times the first direction
+        let along = |rows: usize| {
+            let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
+            let blocks = (0..self.program.outputs.len()).flat_map(|output| wrt.iter().map(move |input| (output, input)));
+            for ((output, input), all) in blocks.zip(rest) {
+                let (direction, height) = (weights(input), (sums[output].len() / rows).max(1));
+                let width = direction.len() / rows;
+                for (k, (sum, row)) in sums[output].iter_mut().zip(all.chunks(width.max(1))).enumerate() {
+                    *sum = *sum + dot(row, &direction[k / height * width..][..width]);
+                }
+            }
+            derivatives(&sums, &reference.along).collect::<Vec<Claim>>()
+        };
         // the results times the cotangents
         let weighted = |of: &[Vec<Rounded>]| sum(of.iter().zip(&reference.cotangents).map(|(y, c)| dot(y, c)));
         match form.dense().map_or(form.steps, |dense| dense.steps) {
-            [Step::Jacobian] => {
-                let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
-                let blocks = (0..self.program.outputs.len()).flat_map(|output| wrt.iter().map(move |input| (output, input)));
-                for ((output, input), all) in blocks.zip(rest) {
-                    let direction = weights(input);
-                    for (sum, row) in sums[output].iter_mut().zip(all.chunks(direction.len().max(1))) {
-                        *sum = *sum + dot(row, direction);
-                    }
-                }
-                claims.extend(derivatives(&sums, &reference.along));
-            }
+            [Step::Jacobian] => claims.extend(along(1)),
             [Step::Jvp] => claims.extend(derivatives(rest, &reference.along)),
             [Step::Vjp] => {
                 let found = gradient(rest);
@@ -437,17 +440,7 @@ impl<'p> Selfcheck<'p> {
                 claims.extend(reference.columns.iter().map(claim));
             }
             [Step::Jacobian, Step::BlockDiagonal] => {
-                let mut sums: Vec<Vec<Rounded>> = reference.along.iter().map(|y| vec![Rounded::new(0.0); y.len()]).collect();
-                let blocks = (0..self.program.outputs.len()).flat_map(|output| wrt.iter().map(move |input| (output, input)));
-                let rows = reference.point.length(&self.program.info(wrt[0]).shape[0]).max(1);
-                for ((output, input), all) in blocks.zip(rest) {
-                    let (direction, height) = (weights(input), (sums[output].len() / rows).max(1));
-                    let width = direction.len() / rows;
-                    for (k, (sum, row)) in sums[output].iter_mut().zip(all.chunks(width.max(1))).enumerate() {
-                        *sum = *sum + dot(row, &direction[k / height * width..][..width]);
-                    }
-                }
-                claims.extend(derivatives(&sums, &reference.along));
+                claims.extend(along(reference.point.length(&self.program.info(wrt[0]).shape[0]).max(1)));
             }
             [Step::Jacobian, Step::NormalDiagonal] => {
                 for column in &reference.columns {

@@ -1,6 +1,6 @@
 //! Conditions on integers: where a strand is in the columns, and where an entry is there.
 
-use crate::ir::{Affine, Arena, Expr, Symbol};
+use crate::ir::{Affine, Arena, Expr, Node, Symbol};
 use crate::ops::Op;
 
 /// A condition on integers.
@@ -61,6 +61,13 @@ impl Condition {
                 all.into_iter().reduce(|a, b| arena.fold(op, &[a, b]))
             }
         }
+    }
+
+    /// A value where it holds, and 0 elsewhere; that of an order has no such.
+    pub fn guard(&self, arena: &mut Arena, value: Expr) -> Option<Expr> {
+        let c = self.to_expr(arena)?;
+        let bracket = arena.rebuild(Node::Bracket(c));
+        Some(arena.apply(Op::Mul, vec![bracket, value]))
     }
 
     /// Whether it holds, given the numbers that affine expressions are.

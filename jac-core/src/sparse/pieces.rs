@@ -11,7 +11,7 @@
 
 use super::strands::{is_listed, Position, Source, Strand, View};
 use super::{Condition, Decided, Flag, Layout, Matrix, Order, Part, Place, Unordered};
-use crate::ir::{is_natural, positions, Affine, Expr, Index, Map, Node, Program, Size, SizeKind, SizeVar, Symbol};
+use crate::ir::{is_natural, positions, Affine, Expr, Index, Map, Program, Size, SizeKind, SizeVar, Symbol};
 use crate::ops::Op;
 use std::collections::BTreeMap;
 
@@ -235,12 +235,8 @@ impl Build<'_> {
         for condition in std::mem::take(&mut strand.conditions) {
             let leaves = condition.leaves();
             let decides = leaves.iter().any(|(a, _)| foreign(a)) && !leaves.iter().any(|(a, _)| a.is_indexed());
-            match decides.then(|| condition.to_expr(&mut self.program.arena)).flatten() {
-                Some(c) => {
-                    let arena = &mut self.program.arena;
-                    let bracket = arena.rebuild(Node::Bracket(c));
-                    strand.value = arena.apply(Op::Mul, vec![bracket, strand.value]);
-                }
+            match decides.then(|| condition.guard(&mut self.program.arena, strand.value)).flatten() {
+                Some(value) => strand.value = value,
                 None => strand.conditions.push(condition),
             }
         }

@@ -154,10 +154,10 @@ fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Optio
 /// it returns what must hold beside that. A sum that is gone is no longer among `sums`.
 pub fn solve(program: &mut Program, term: &mut Term, axes: &[Index], at: &mut [Option<Affine>], sums: &mut Vec<Index>) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
+    let decided = decided(program, term);
     // what numbers decide may be read nowhere, and then be anywhere
-    let guards: Vec<Expr> = term.guards.iter().flat_map(|c| conjuncts(program, *c)).collect();
-    let is_read = guards.iter().all(|c| Condition::read(&program.arena, *c).is_some());
-    for (guard, condition) in decided(program, term) {
+    let is_read = term.guards.is_empty();
+    for (guard, condition) in decided {
         match condition {
             Condition::Zero(difference) => term.deltas.push((difference, Affine::default())),
             _ => term.guards.push(guard),

@@ -5,8 +5,7 @@
 
 use super::strands::{check, decided, solve, Source};
 use super::{Condition, Layout, Matrix, Order, Part, Place, Unordered};
-use crate::ir::{placed, positions, Affine, Body, Definition, Expr, Facts, Index, Map, Node, Program, Role, Tensor, Term};
-use crate::ops::Op;
+use crate::ir::{placed, positions, Affine, Body, Definition, Expr, Facts, Index, Map, Program, Role, Tensor, Term};
 
 /// Lists have at most so many axes, as arrays of libraries have.
 const MOST_AXES: usize = 6;
@@ -142,10 +141,7 @@ fn list(program: &mut Program, matrix: &Matrix, groups: [usize; 2], nest: Nest, 
     let when: Vec<Condition> = nest.when.iter().map(|c| c.substitute(&place)).collect();
     for c in &when {
         // elsewhere there may be nothing to be read
-        if let Some(c) = c.to_expr(&mut program.arena) {
-            let bracket = program.arena.rebuild(Node::Bracket(c));
-            value = program.arena.apply(Op::Mul, vec![bracket, value]);
-        }
+        value = c.guard(&mut program.arena, value).unwrap_or(value);
     }
     let (row, column) = at.split_at(matrix.rows[groups[0]].len());
     let place = |group, at: &[Affine]| Place { group, at: at.to_vec() };

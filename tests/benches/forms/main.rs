@@ -76,7 +76,7 @@ fn reaction_by_hand(u: &Array1<f64>, k: f64, (by_u, by_k): &mut (Array2<f64>, Ar
 }
 
 /// The same by `u` alone, which has three non-zeros a row.
-#[jacobian(sparse, wrt(u))]
+#[jacobian(jvp, vjp, sparse, wrt(u))]
 fn diffusion(u: &Array1<f64>, k: f64) -> Array1<f64> {
     let n = u.len();
     Array1::from_shape_fn(n, |i| {

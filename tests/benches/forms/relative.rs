@@ -1,6 +1,7 @@
 //! What each form of the derivative costs, in times of the function itself: all forms of one function are run in turn, so that
 //! what else the machine does meets them alike, and the best of many rounds counts.
 
+use super::{diffusion, diffusion_jacobian_values, diffusion_jvp, diffusion_vjp};
 use jac_runtime::jacobian;
 use ndarray::{Array1, Array2};
 use std::hint::black_box;
@@ -50,17 +51,6 @@ fn mixture(x: &[f64], a: &[f64; 3], m: &[f64; 3], s: &[f64; 3]) -> f64 {
 #[jacobian(value, jvp, vjp, normal, wrt(p))]
 fn curve(t: &[f64], y: &[f64], p: &[f64; 3]) -> Vec<f64> {
     t.iter().zip(y).map(|(t, y)| p[0] * (-p[1] * t).exp() + p[2] - y).collect()
-}
-
-/// A reaction with diffusion on a line.
-#[jacobian(jvp, vjp, sparse, wrt(u))]
-fn stencil(u: &Array1<f64>, k: f64) -> Array1<f64> {
-    let n = u.len();
-    Array1::from_shape_fn(n, |i| {
-        let left = if i > 0 { u[i - 1] } else { 0.0 };
-        let right = if i + 1 < n { u[i + 1] } else { 0.0 };
-        k * (left - 2.0 * u[i] + right) + u[i] * (1.0 - u[i] * u[i])
-    })
 }
 
 /// A camera that sees a point: rotation vector, translation, focal length and two coefficients of distortion.
@@ -193,10 +183,10 @@ pub fn table() {
     row(
         "stencil of 1000",
         &mut [
-            ("function", run!(stencil(&u, 0.3))),
-            ("jvp", run!(stencil_jvp(&u, 0.3, &t))),
-            ("vjp", run!(stencil_vjp(&u, 0.3, &t))),
-            ("sparse values", run!(stencil_jacobian_values(&u, 0.3, &mut values))),
+            ("function", run!(diffusion(&u, 0.3))),
+            ("jvp", run!(diffusion_jvp(&u, 0.3, &t))),
+            ("vjp", run!(diffusion_vjp(&u, 0.3, &t))),
+            ("sparse values", run!(diffusion_jacobian_values(&u, 0.3, &mut values))),
         ],
     );
     let (c, p, seen) =
