@@ -20,6 +20,8 @@ pub enum Ty {
     Nd(usize),
     /// A slice or `Vec`.
     Slice,
+    /// A part of the entries of a sparse form, which generated code stores into as an array of the given rank.
+    List(usize),
 }
 
 impl Ty {
@@ -28,7 +30,7 @@ impl Ty {
         match self {
             Ty::Scalar => 0,
             Ty::Array(lengths) => lengths.len(),
-            Ty::Nd(rank) => *rank,
+            Ty::Nd(rank) | Ty::List(rank) => *rank,
             Ty::Slice => 1,
         }
     }
@@ -130,7 +132,7 @@ pub struct Form {
 }
 
 /// The forms, in the order in which they are generated.
-pub static FORMS: [Form; 17] = [
+pub static FORMS: [Form; 18] = [
     Form {
         option: None,
         suffix: "jacobian",
@@ -253,6 +255,14 @@ pub static FORMS: [Form; 17] = [
     },
     Form {
         option: Some("sparse"),
+        suffix: "value_and_jacobian_values",
+        doc: "The value of [`{f}`], and the entries of its Jacobian with respect to {by} that are not zero, in the order of [`{f}_jacobian_pattern`].",
+        names: &["values"],
+        steps: &[Step::Jacobian, Step::Sparse],
+        value: true,
+    },
+    Form {
+        option: Some("sparse"),
         suffix: "hessian_values",
         doc: "The entries of the lower triangle of the Hessian of [`{f}`] with respect to {by} that are not zero, in the order of [`{f}_hessian_pattern`].",
         names: &["values"],
@@ -278,7 +288,12 @@ impl Form {
     /// Of a sparse form the one whose entries it keeps.
     pub fn dense(&self) -> Option<&'static Form> {
         let (Step::Sparse, steps) = self.steps.split_last()? else { return None };
-        FORMS.iter().find(|form| form.steps == steps && !form.value)
+        FORMS.iter().find(|form| form.steps == steps && form.value == self.value)
+    }
+
+    /// Whether a function beside it says where its entries are; where the value is there, too, they are the same.
+    pub fn has_pattern(&self) -> bool {
+        self.dense().is_some() && !self.value
     }
 
     /// Whether it is generated where these options are given; a sparse one only beside the form whose entries it keeps.
@@ -361,9 +376,9 @@ impl Request {
         format!("{}{more}", self.form.suffix)
     }
 
-    /// Whether memory of the caller may be a view of any layout.
+    /// Whether memory of the caller for arrays may be a view of any layout.
     pub fn takes_views(self) -> bool {
-        matches!(self.results, Results::Written | Results::Updated) && self.form.dense().is_none()
+        matches!(self.results, Results::Written | Results::Updated)
     }
 
     /// Whether it is for many points at once.

@@ -208,7 +208,7 @@ fn compile_caught(
     for form in forms().filter(|form| !is_jacobian(form)) {
         if let Some(dense) = form.dense() {
             let from = others.iter().find(|d| d.form == dense).map(|d| (d.program.clone(), d.seeds.clone(), d.report));
-            let from = from.or_else(|| is_jacobian(dense).then(|| (derivations.jacobian.clone(), Vec::new(), derivations.report)));
+            let from = from.or_else(|| is_jacobian(dense).then(|| derivations.first(dense)));
             let Some((mut program, seeds, report)) = from else { continue };
             match compressed(&mut program, form, &read.interface) {
                 Ok(layout) => others.push(Derived { form, program, seeds, report, layout: Some(layout) }),
@@ -380,6 +380,17 @@ impl<'a> Derivations<'a> {
         Some(derivations)
     }
 
+    /// The Jacobian, simplified, that a sparse form keeps the entries of. Beside the value it is simplified once, so that both
+    /// forms have the same entries.
+    fn first(&self, form: &Form) -> (Program, Vec<Tensor>, Report) {
+        let (program, report) = match &self.both {
+            Some((both, report)) if form.value => (both.clone(), *report),
+            Some((both, _)) => (without_value(both.clone()), self.report),
+            None => (self.jacobian.clone(), self.report),
+        };
+        (program, Vec::new(), report)
+    }
+
     /// The derivative that second derivatives are taken of, if it is not the Jacobian.
     fn gradient(&self, diagnostics: &mut Diagnostics) -> Option<Program> {
         // by the rules of intrinsics, not of their elements
@@ -467,6 +478,8 @@ struct Emitted {
 /// The functions of a form, and that which says where its entries are.
 struct Attempt {
     pattern: TokenStream,
+    /// Where the entries are that the pattern tells.
+    layout: Option<Layout>,
     functions: Vec<Emitted>,
 }
 
@@ -479,6 +492,8 @@ struct Emitter<'a> {
     writing: TokenStream,
     withdrawn: Vec<Disagreement>,
     compared: Vec<(Request, usize)>,
+    /// Where the entries are of the last sparse form that has a pattern.
+    layout: Option<Layout>,
     wrong: Option<Disagreement>,
     /// Why there is no batch.
     refused: Option<String>,
@@ -491,7 +506,8 @@ impl<'a> Emitter<'a> {
         let check = Selfcheck::new(as_read, interface.requests.iter().map(|r| r.form), interface.normal, &constants(interface));
         let (returning, writing) = (TokenStream::new(), TokenStream::new());
         let (withdrawn, compared) = (Vec::new(), Vec::new());
-        Emitter { interface, check, returning, writing, withdrawn, compared, wrong: None, refused: None, checking: start.elapsed() }
+        let (layout, wrong, refused, checking) = (None, None, None, start.elapsed());
+        Emitter { interface, check, returning, writing, withdrawn, compared, layout, wrong, refused, checking }
     }
 
     /// Emits the functions of a form, which have one plan: of what is simplified, or as it was before that if the other disagrees.
@@ -530,7 +546,12 @@ impl<'a> Emitter<'a> {
         report: Report,
     ) -> Result<Attempt, Disagreement> {
         // beside the function that writes the entries
-        let pattern = layout.map(|layout| emit::pattern::function(self.interface, form, layout, program)).unwrap_or_default();
+        let own = layout.filter(|_| form.has_pattern());
+        let pattern = own.map(|layout| emit::pattern::function(self.interface, form, layout, program)).unwrap_or_default();
+        if layout.is_some() && own.is_none() && layout != self.layout.as_ref() {
+            let (what, point) = ("the entries are not those of the pattern".to_owned(), "every point".to_owned());
+            return Err(Disagreement { form, what, point });
+        }
         let values = self.interface.outputs.len();
         let program = match form.value && self.interface.strict {
             // the value is that of the function, which is called
@@ -555,11 +576,12 @@ impl<'a> Emitter<'a> {
             self.checking += start.elapsed();
             functions.push(Emitted { request: *request, points: points?, tokens: function.print(&kernel, report) });
         }
-        Ok(Attempt { pattern, functions })
+        Ok(Attempt { pattern, layout: own.cloned(), functions })
     }
 
-    fn emitted(&mut self, Attempt { pattern, functions }: Attempt) {
+    fn emitted(&mut self, Attempt { pattern, layout, functions }: Attempt) {
         self.writing.extend(pattern);
+        self.layout = layout.or(self.layout.take());
         for Emitted { request, points, tokens } in functions {
             self.compared.push((request, points));
             let out = if request.returns() { &mut self.returning } else { &mut self.writing };

@@ -8,7 +8,7 @@ use jac_core::sparse::Layout;
 use jac_core::Stages;
 use jac_runtime::{check, jacobian, Pattern};
 use jac_tests::Case;
-use ndarray::{Array1, Array2, Array3, Array4};
+use ndarray::{Array1, Array2, Array3, Array4, ShapeBuilder};
 use num_traits::Float;
 
 /// Compiles a function of the corpus with its entries in an order; `None` if it is too large, or there is no such order.
@@ -83,7 +83,7 @@ fn the_entries_are_those_of_the_jacobian_and_no_others() {
     assert!(vanishing.len() < checked / 50, "entries that are 0 at all points: {vanishing:?}");
 }
 
-#[jacobian(sparse, update)]
+#[jacobian(sparse, update, value)]
 fn residuals(x: &[f64; 3], k: f64) -> ([f64; 2], f64) {
     ([x[0] * x[1], x[2].sin() + 2.0 * x[0]], k * k)
 }
@@ -101,6 +101,11 @@ fn known_entries_have_a_constant_pattern() {
     assert_eq!(values, [3.0, 2.0, 2.0, 1.0, 8.0]);
     residuals_jacobian_values_update(&[5.0, 3.0, 0.0], 4.0, &mut values);
     assert_eq!(values, [3.0, 2.0, 5.0, 1.0, 8.0]);
+    let mut value = ([f64::NAN; 2], f64::NAN);
+    residuals_value_and_jacobian_values(&[2.0, 3.0, 0.0], 4.0, &mut value, &mut values);
+    assert_eq!((value, values), (([6.0, 4.0], 16.0), [3.0, 2.0, 2.0, 1.0, 8.0]));
+    residuals_value_and_jacobian_values_update(&[5.0, 3.0, 0.0], 4.0, &mut value, &mut values);
+    assert_eq!((value, values), (([15.0, 10.0], 16.0), [3.0, 2.0, 5.0, 1.0, 8.0]));
     check!(residuals, &[2.0, 3.0, 0.3], 4.0);
 }
 
@@ -128,7 +133,7 @@ fn second_derivatives_have_their_lower_triangle() {
 }
 
 /// The heat equation on a rod between 0 and 1.
-#[jacobian(sparse)]
+#[jacobian(sparse, value)]
 fn rod(x: &[f64], k: f64) -> Vec<f64> {
     let n = x.len();
     let mut y = vec![0.0; n];
@@ -145,7 +150,7 @@ fn rosenbrock(x: &[f64]) -> f64 {
     x.windows(2).map(|w| 100.0 * (w[1] - w[0] * w[0]).powi(2) + (1.0 - w[0]).powi(2)).sum()
 }
 
-#[jacobian(sparse)]
+#[jacobian(sparse, value)]
 fn plate(u: &Array2<f64>) -> Array2<f64> {
     let (n, m) = u.dim();
     Array2::from_shape_fn((n, m), |(i, j)| {
@@ -262,7 +267,7 @@ impl Spring {
         [self.stiffness * x[0], x[0] - x[1]]
     }
 
-    #[jacobian(sparse)]
+    #[jacobian(sparse, value)]
     fn forces(&self, x: &[f64]) -> Vec<f64> {
         x.iter().map(|x| self.stiffness * x * x).collect()
     }
@@ -278,7 +283,7 @@ fn methods_have_patterns() {
 }
 
 /// Neighbours in a box.
-#[jacobian(sparse, update)]
+#[jacobian(sparse, update, value, into)]
 fn room(u: &Array3<f64>, k: f64) -> Array3<f64> {
     let (n, m, l) = u.dim();
     Array3::from_shape_fn((n, m, l), |(i, j, p)| {
@@ -289,7 +294,7 @@ fn room(u: &Array3<f64>, k: f64) -> Array3<f64> {
     })
 }
 
-#[jacobian(sparse, hessian)]
+#[jacobian(sparse, hessian, value)]
 fn repulsion<T: Float>(x: &[T]) -> T {
     let mut energy = T::zero();
     for i in 0..x.len() {
@@ -302,7 +307,7 @@ fn repulsion<T: Float>(x: &[T]) -> T {
 
 /// Everything before, and the first at the end again.
 #[allow(clippy::needless_range_loop)] // as people write it
-#[jacobian(sparse = "diagonals", wrt(x))]
+#[jacobian(sparse = "diagonals", wrt(x), value)]
 fn triangle(x: &[f64], scale: f64) -> Option<Vec<f64>> {
     let n = x.len();
     let mut y = vec![0.0; n];
@@ -317,7 +322,7 @@ fn triangle(x: &[f64], scale: f64) -> Option<Vec<f64>> {
     Some(y)
 }
 
-#[jacobian(sparse = "csr", wrt(x))]
+#[jacobian(sparse = "csr", wrt(x), value, update, strict)]
 fn reversed(x: &[f64]) -> Vec<f64> {
     let n = x.len();
     (0..n).map(|i| x[i] * x[n - 1 - i]).collect()
@@ -397,6 +402,9 @@ fn entries_in_no_known_order_are_sorted() {
     let mut values = [f64::NAN; 3];
     triangle_jacobian_values(&x, 1.0, &mut values).unwrap();
     assert_eq!(values, [3.0, 2.0, 4.0]);
+    let mut value = Vec::new();
+    triangle_value_and_jacobian_values(&x, 1.0, &mut value, &mut values).unwrap();
+    assert_eq!(value, triangle(&x, 1.0).unwrap());
     let pattern = repulsion_hessian_pattern(&x);
     assert_eq!(pattern.triplets().collect::<Vec<_>>(), [(0, 0), (1, 0), (2, 0), (1, 1), (2, 1), (2, 2)]);
     let u = Array3::from_elem((2, 3, 2), 0.5);
@@ -409,6 +417,10 @@ fn entries_in_no_known_order_are_sorted() {
     let mut expected = vec![f64::NAN; pattern.nnz()];
     room_jacobian_values(&u, 0.4, &mut expected);
     assert_eq!(values, expected);
+    // the value into memory of another layout
+    let mut value = Array3::from_elem((2, 3, 2).f(), f64::NAN);
+    room_value_and_jacobian_values(&u, 0.4, &mut value, &mut values);
+    assert_eq!((value, values), (room(&u, 0.4), expected));
 }
 
 #[test]

@@ -339,10 +339,12 @@ impl Check<'_> {
 }
 
 impl Check<'_> {
-    /// Calls a function that writes entries; the blocks that they are of. `before` is what the arguments need.
+    /// Calls a function that writes entries; the value, if that is written too, and the blocks that they are of. `before` is what
+    /// the arguments need.
     fn scattered(&self, request: Request, before: &TokenStream, mut arguments: Vec<TokenStream>) -> TokenStream {
         let (runtime, x, result, pattern) = (&self.interface.runtime, local("__x"), local("__r"), local("__pattern"));
-        let (float, number, rows, columns) = (local("__float"), local("__number"), local("__rows"), local("__columns"));
+        let (float, number, rows, columns, parts) =
+            (local("__float"), local("__number"), local("__rows"), local("__columns"), local("__parts"));
         let none = quote!(::core::option::Option::None);
         let name = |results| format_ident!("{}_{}", self.interface.item.sig.ident, Request { results, ..request }.suffix());
         let symmetric = request.form.order() > 1;
@@ -356,6 +358,8 @@ impl Check<'_> {
         };
         let own = if self.interface.fixed { Vec::new() } else { self.arguments(false) };
         let found = self.pattern(&super::pattern::name(self.interface, request.form), &own);
+        let (memory, value, filled) = if request.form.value { self.memory(&none) } else { Default::default() };
+        arguments.extend(memory);
         arguments.push(quote!(&mut #result[..]));
         let write = |results| self.unwrapped(&quote!(()), &self.call(&name(results), &arguments), &none);
         let mut written = write(Results::Written);
@@ -376,11 +380,29 @@ impl Check<'_> {
             #holders
             let #pattern = #found;
             let mut #result = ::std::vec![#float(::core::primitive::f64::NAN); #pattern.nnz()];
+            #filled
             #before
             #written
             let #result = #runtime::__private::flat(#result.iter(), #number);
-            ::core::option::Option::Some(#runtime::__private::scattered(&#pattern, &#result, &#rows, &#columns, #symmetric))
+            let mut #parts = ::std::vec![#(#value),*];
+            #parts.extend(#runtime::__private::scattered(&#pattern, &#result, &#rows, &#columns, #symmetric));
+            ::core::option::Option::Some(#parts)
         }
+    }
+
+    /// Memory for the value as an argument, the numbers in it, and what makes it, filled with NaN.
+    fn memory(&self, none: &TokenStream) -> (Option<TokenStream>, Vec<TokenStream>, TokenStream) {
+        let (runtime, float, memory) = (&self.interface.runtime, local("__float"), local("__m"));
+        let (value, holders) = (self.value(none), self.holders());
+        let whole = self.values().into_iter().map(|(place, _)| quote!(::core::clone::Clone::clone(&#place))).collect();
+        let whole = super::types::tuple(whole, self.interface.tuple);
+        let places = self.values().into_iter().enumerate().map(|(k, (_, ty))| (place(&quote!(#memory), k, self.interface.tuple), ty));
+        let fill = places.clone().map(|(place, ty)| {
+            let elements = elements(&ty, &place, true);
+            quote!(#runtime::__private::fill_all(#elements, ::core::primitive::f64::NAN, #float);)
+        });
+        let made = quote!(let mut #memory = { #value #whole }; #(#fill)* #holders);
+        (Some(quote!(&mut #memory)), places.map(|(place, ty)| self.flat(&place, &ty)).collect(), made)
     }
 
     /// Calls the function that returns a pattern; of known lengths it has no receiver.

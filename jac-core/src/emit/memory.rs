@@ -344,10 +344,10 @@ impl Printer<'_> {
         let (runtime, function) = (self.interface.runtime.clone(), format!("{}_{}", self.kernel.program.name, self.request.suffix()));
         let parameter = place.to_string().replace(' ', "");
         let name = self.name(b);
-        let (mut before, sparse) = (TokenStream::new(), self.request.form.dense().is_some());
+        let mut before = TokenStream::new();
         let (dim, axes, slice) = match self.tys.get(&b) {
             Some(Ty::Slice) => (quote!(#place.len()), quote!(&[#place.len()]), quote!(&mut #place[..])),
-            _ if sparse => (quote!(#place.dim()), quote!(#place.shape()), quote!(#place.as_slice_mut().unwrap())),
+            Some(Ty::List(_)) => (quote!(#place.dim()), quote!(#place.shape()), quote!(#place.as_slice_mut().unwrap())),
             _ => {
                 let copy = self.fresh_name(&format!("__{}_copy", self.kernel.info(b).name.trim_start_matches("r#")));
                 self.copies.insert(b, copy.clone());

@@ -47,13 +47,16 @@ impl<'a> Function<'a> {
         let (mut interface, mut memory) = with_params(interface, request, seeds);
         let mut around = None;
         if let Some(layout) = layout {
-            let ranks: Vec<usize> = plan.program.outputs.iter().map(|t| plan.program.info(*t).shape.len()).collect();
+            let values = if interface.computes_value(request) { interface.outputs.len() } else { 0 };
+            let lists = &plan.program.outputs[values..];
+            let ranks: Vec<usize> = lists.iter().map(|t| plan.program.info(*t).shape.len()).collect();
             // one list is stored into as it is
             interface.parts = if ranks == [1] && layout.sorted.is_none() { Vec::new() } else { ranks };
             let name = format!("{}_{}", interface.item.sig.ident, request.suffix());
-            around = pattern::around(&interface, &name, &memory[0], layout, plan);
+            let entries = memory.last_mut().expect("a sparse form stores its entries");
+            around = pattern::around(&interface, &name, entries, layout, lists, plan);
             if let Some(around) = &around {
-                memory = vec![around.memory.clone()];
+                *entries = around.memory.clone();
             }
             let flags = pattern::flags(&interface, layout, &plan.program);
             interface.constants.extend(flags);
@@ -66,7 +69,7 @@ impl<'a> Function<'a> {
         let layout = |ty: &Ty| match ty {
             Ty::Scalar => Layout::Scalar,
             Ty::Array(_) => Layout::Nested,
-            Ty::Nd(_) => Layout::Library,
+            Ty::Nd(_) | Ty::List(_) => Layout::Library,
             Ty::Slice => Layout::Flat,
         };
         let inputs = self.interface.inputs().filter_map(|p| match &p.kind {
@@ -160,7 +163,8 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
         for ((stem, ty), parts) in names.zip(types).zip(parts) {
             let ident = free_name(&interface, stem);
             let float = &interface.float;
-            let ty = if request.form.dense().is_some() { quote!([#float]) } else { ty };
+            let is_list = request.form.dense().is_some() && request.form.names.contains(&stem);
+            let ty = if is_list { quote!([#float]) } else { ty };
             memory.push(ident.clone());
             let ty = match request.results {
                 Results::Columns => ty,
@@ -214,7 +218,7 @@ pub fn stubs(interface: &Interface, body: &TokenStream) -> TokenStream {
         let (interface, _) = with_params(interface, *request, &[]);
         out.extend(signature(&interface, *request, &hidden, body));
     }
-    for request in interface.requests.iter().filter(|r| r.form.dense().is_some() && r.results == Results::Written) {
+    for request in interface.requests.iter().filter(|r| r.form.has_pattern() && r.results == Results::Written) {
         out.extend(pattern::stub(interface, request.form, body));
     }
     out.extend(ir_signature(interface, &quote!("")));

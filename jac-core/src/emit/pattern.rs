@@ -2,7 +2,7 @@
 
 use super::{attributes, local, params};
 use crate::interface::{Form, Interface, Param, ParamKind, Ty};
-use crate::ir::{Affine, Index, Map, Program, Size, Symbol};
+use crate::ir::{Affine, Index, Map, Program, Size, Symbol, Tensor};
 use crate::lower::Plan;
 use crate::sparse::{Condition, Decided, Layout, Order, Part, Place};
 use proc_macro2::{Ident, Literal, TokenStream};
@@ -13,7 +13,7 @@ const LARGEST_CONSTANT: usize = 20_000;
 
 /// The name of the function that returns the pattern of a sparse form.
 pub fn name(interface: &Interface, form: &Form) -> Ident {
-    let stem = form.suffix.trim_end_matches("_values");
+    let stem = form.suffix.trim_start_matches("value_and_").trim_end_matches("_values");
     format_ident!("{}_{stem}_pattern", interface.item.sig.ident)
 }
 
@@ -65,8 +65,8 @@ pub struct Around {
     pub after: Option<TokenStream>,
 }
 
-/// What the function needs around its body, if it does not store into `values` as they are.
-pub fn around(interface: &Interface, function: &str, values: &Ident, layout: &Layout, plan: &Plan) -> Option<Around> {
+/// What the function needs around its body, which computes `lists`, if it does not store into `values` as they are.
+pub fn around(interface: &Interface, function: &str, values: &Ident, layout: &Layout, lists: &[Tensor], plan: &Plan) -> Option<Around> {
     let program = &plan.program;
     if interface.parts.is_empty() {
         return None;
@@ -85,7 +85,7 @@ pub fn around(interface: &Interface, function: &str, values: &Ident, layout: &La
     let rest = local("__rest");
     let (mut sizes, mut names, mut views) = (Vec::new(), Vec::new(), Vec::new());
     let mut lengths = TokenStream::new();
-    for (k, tensor) in program.outputs.iter().enumerate() {
+    for (k, tensor) in lists.iter().enumerate() {
         let shape: Vec<Ident> = (0..program.info(*tensor).shape.len()).map(|axis| local(&format!("__length_{k}_{axis}"))).collect();
         for (name, n) in shape.iter().zip(&program.info(*tensor).shape) {
             let value = length(n);

@@ -30,7 +30,7 @@ impl Parts {
             }
             Step::Normal | Step::WeightedNormal => vec![by_input(&|a| by_input(&|b| block(a, b))), like_inputs()],
             Step::Sparse if interface.parts.is_empty() => vec![Parts::One(Ty::Slice)],
-            Step::Sparse => vec![Parts::Tuple(interface.parts.iter().map(|rank| Parts::One(Ty::Nd(*rank))).collect())],
+            Step::Sparse => vec![Parts::Tuple(interface.parts.iter().map(|rank| Parts::One(Ty::List(*rank))).collect())],
         })
     }
 
@@ -279,6 +279,7 @@ pub(super) fn block_type(interface: &Interface, ty: &Ty) -> TokenStream {
         Ty::Scalar => float,
         Ty::Array(lengths) => lengths.iter().rev().fold(float, |inner, n| quote!([#inner; #n])),
         Ty::Slice => quote!(::std::vec::Vec<#float>),
+        Ty::List(_) => quote!([#float]),
         Ty::Nd(rank) => {
             let class = array(interface, *rank);
             quote!(#class<#float>)

@@ -344,7 +344,9 @@ impl<'p> Selfcheck<'p> {
                     // as the blocks that they are the entries of
                     Some(layout) => {
                         let size = |s: crate::ir::Size| point.sizes[s.0 as usize];
-                        layout.scatter(&results.concat(), Rounded::new(0.0), &size).map_err(disagreement)?
+                        let (outputs, lists) = results.split_at(values);
+                        let blocks = layout.scatter(&lists.concat(), Rounded::new(0.0), &size).map_err(disagreement)?;
+                        [outputs.to_vec(), blocks].concat()
                     }
                     None => results,
                 },

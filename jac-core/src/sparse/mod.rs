@@ -33,7 +33,7 @@ pub enum Order {
 }
 
 /// Where the entries of a matrix are, in their order.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layout {
     /// The shapes of what the rows are the elements of, one after the other.
     pub rows: Vec<Vec<Affine>>,
@@ -51,7 +51,7 @@ pub struct Layout {
 }
 
 /// Some entries, in their order.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Part {
     /// One.
     Entry {
@@ -76,7 +76,7 @@ pub struct Place {
 }
 
 /// An integer that lengths decide.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Flag {
     /// The integer.
     pub size: Size,
@@ -114,12 +114,13 @@ struct Matrix {
 }
 
 /// Turns a program that computes a Jacobian, or second derivatives as results, into one whose results are the entries that are
-/// not zero: one list, or several that lie one behind the other.
+/// not zero: one list, or several that lie one behind the other. Values of the function beside a Jacobian stay in front of them.
 ///
 /// # Errors
 /// If the order of the entries depends on more than is known.
 pub fn compress(program: &mut Program, order: Order, second: bool) -> Result<Layout, Unordered> {
     let matrix = Matrix::of(program, second);
+    let values = if second { Vec::new() } else { std::mem::take(&mut program.outputs) };
     let layout = match elements(program, &matrix) {
         Some(entries) => listed(program, matrix, order, entries),
         None => {
@@ -134,6 +135,7 @@ pub fn compress(program: &mut Program, order: Order, second: bool) -> Result<Lay
         }
     };
     program.blocks.clear();
+    program.outputs.splice(0..0, values);
     program.prune();
     Ok(layout)
 }
