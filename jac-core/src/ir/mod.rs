@@ -21,8 +21,10 @@ mod constant;
 mod cost;
 mod eval;
 mod expr;
+mod instance;
 mod program;
 mod range;
+mod reach;
 mod term;
 mod text;
 mod verify;
@@ -36,6 +38,7 @@ pub use program::{
     is_natural, lengths, positions, units, At, Block, Body, Dear, Definition, Float, Program, Role, SizeKind, SizeVar, TensorInfo,
 };
 pub use range::{in_order, may_stand, runs, Facts, Needs};
+pub use reach::{reached, Reach};
 pub use term::Term;
 pub use text::{parse, rule, template, Notation};
 pub use verify::verify;

@@ -63,7 +63,11 @@ impl Facts {
         }
         let [a, b] = [0, 1].map(|k| args.get(k).and_then(|e| program.arena.as_position(*e)));
         let (a, b) = (a?, b?);
-        // whether two are equal follows from no single fact
+        if op == Op::Eq {
+            // that two are equal follows from no single fact
+            let apart = [a.plus(&b, -1), b.plus(&a, -1)].map(|d| d.plus(&Affine::from(1), -1));
+            return apart.iter().any(|need| self.tell(program, need)).then_some(false);
+        }
         let follows = |holds: &bool| natural(op, *holds, &a, &b).iter().all(|need| self.tell(program, need));
         matches!(op, Op::Lt | Op::Le).then(|| [true, false].into_iter().find(follows)).flatten()
     }
