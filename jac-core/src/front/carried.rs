@@ -9,7 +9,7 @@ use super::body::{Eval, Reader};
 use super::control::{unchanged, Target};
 use super::integers::Int;
 use super::value::{Elements, Stream, Tensor, Value};
-use crate::ir::{self, Affine, Body, Definition, Expr, Index, Node, Role, Symbol};
+use crate::ir::{self, Affine, Body, Definition, Expr, Facts, Index, Node, Role, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
 
@@ -32,6 +32,9 @@ impl State {
         State { tensor, axes, before, init, after: before }
     }
 }
+
+/// The work of a division, in the units of `ir::Cost`: more is not done twice to save a state.
+const A_DIVISION: u64 = 10;
 
 type Round<'a, 'b> = &'a mut dyn FnMut(&mut Reader<'b>, Value) -> Eval<()>;
 
@@ -182,13 +185,20 @@ impl<'b> Reader<'b> {
                 grown.push((slot, self.pushed(pushed, stream, span)?));
             }
         }
+        if let [time] = *stream.indices.as_slice() {
+            self.delayed(time, &mut states, &mut grown);
+        }
         let tensors: Vec<ir::Tensor> = states.iter().map(|s| s.tensor).collect();
         let mut finals: Vec<Option<Expr>> = Vec::new();
+        let mut alone: Vec<bool> = Vec::new();
         for k in 0..states.len() {
             let others = (0..states.len()).filter(|j| *j != k).map(|j| states[j].after);
             let readers = others.chain(grown.iter().map(|(_, e)| *e)).collect();
-            let seen = self.mentioned(readers, &tensors).contains(&states[k].tensor);
-            finals.push(if seen { None } else { self.closed_form(stream, &states[k], &tensors)? });
+            alone.push(!self.mentioned(readers, &tensors).contains(&states[k].tensor));
+            finals.push(if alone[k] { self.closed_form(stream, &states[k], &tensors)? } else { None });
+        }
+        if let [time] = *stream.indices.as_slice() {
+            self.histories(time, &mut states, &mut grown, &mut finals, &alone);
         }
         let carried: Vec<usize> = (0..states.len()).filter(|k| finals[*k].is_none()).collect();
         if !carried.is_empty() {
@@ -225,6 +235,69 @@ impl<'b> Reader<'b> {
             self.slots[slot] = self.name(&name, value);
         }
         Ok(Value::unit())
+    }
+
+    /// A number that a round leaves for the next, as `previous = x[i]`, is read where it was: it is no state. What takes long is
+    /// not computed a second time.
+    fn delayed(&mut self, time: Index, states: &mut [State], grown: &mut [(usize, Expr)]) {
+        let tensors: Vec<ir::Tensor> = states.iter().map(|s| s.tensor).collect();
+        let is_free = |r: &Self, s: &State| {
+            let is_cheap = r.program.arena.cost([s.after]).work < A_DIVISION;
+            s.axes.is_empty() && is_cheap && r.mentioned(vec![s.after], &tensors).is_empty()
+        };
+        let mut done: Vec<ir::Tensor> = Vec::new();
+        while let Some(k) = (0..states.len()).find(|k| !done.contains(&states[*k].tensor) && is_free(self, &states[*k])) {
+            let s = &states[k];
+            done.push(s.tensor);
+            let round = Affine::from(time).plus(&Affine::from(1), -1);
+            let left = self.program.arena.substitute(s.after, &|symbol| (symbol == Symbol::Index(time)).then(|| round.clone()));
+            let args = vec![self.program.arena.constant(0), self.program.arena.integer(Affine::from(time))];
+            let is_later = self.program.arena.apply(Op::Lt, args);
+            let value = self.program.arena.apply(Op::Select, vec![is_later, left, s.init]);
+            let read = [(s.before, value)].into_iter().collect();
+            for e in states.iter_mut().map(|s| &mut s.after).chain(grown.iter_mut().map(|(_, e)| e)) {
+                *e = self.program.arena.replace(*e, &read);
+            }
+        }
+    }
+
+    /// An array that no state reads may hold what the states are in each round, as a trajectory does: it is a map of these. What
+    /// a round leaves in them is read there, and not computed once more.
+    fn histories(&mut self, time: Index, states: &mut [State], grown: &mut [(usize, Expr)], finals: &mut [Option<Expr>], alone: &[bool]) {
+        let tensors: Vec<ir::Tensor> = states.iter().map(|s| s.tensor).collect();
+        let carried: Vec<(ir::Tensor, Vec<Index>, Expr)> = (0..states.len())
+            .filter(|k| finals[*k].is_none() && !self.mentioned(vec![states[*k].after], &tensors).is_empty())
+            .map(|k| (states[k].tensor, states[k].axes.clone(), states[k].after))
+            .collect();
+        let read = |r: &mut Self, e: Expr, own: Option<ir::Tensor>| {
+            let parts = r.program.arena.reachable([e]);
+            let found: ir::Map<Expr, Expr> = parts
+                .into_iter()
+                .filter_map(|part| {
+                    let left = |(t, axes, after): &(ir::Tensor, Vec<Index>, Expr)| {
+                        let at = r.program.instance(*after, axes, part).filter(|_| own != Some(*t))?;
+                        Some((*t, std::iter::once(Affine::from(time).after()).chain(at).collect()))
+                    };
+                    let (t, at) = carried.iter().find_map(left)?;
+                    Some((part, r.program.arena.insert(Node::Access(t, at))))
+                })
+                .collect();
+            r.program.arena.replace(e, &found)
+        };
+        for k in 0..states.len() {
+            if finals[k].is_some() || !alone[k] || states[k].axes.is_empty() {
+                continue;
+            }
+            let (own, after) = (states[k].tensor, states[k].after);
+            states[k].after = read(self, after, Some(own));
+            finals[k] = self.mapped(&states[k], &[time], &[own]).or_else(|| self.strided(&states[k], &[time], &[own]));
+            if finals[k].is_none() {
+                states[k].after = after;
+            }
+        }
+        for (_, e) in grown {
+            *e = read(self, *e, None);
+        }
     }
 
     /// Notes what a round leaves in the variables.
@@ -370,6 +443,11 @@ impl<'b> Reader<'b> {
 
     /// What a round adds to the state, if it does nothing else: `after = before + added`.
     fn added(&mut self, s: &State, e: Expr) -> Option<Expr> {
+        self.added_at(s, e, &[], &Facts::default())
+    }
+
+    /// The same where axes are at some positions, and conditions hold.
+    fn added_at(&mut self, s: &State, e: Expr, fixed: &[(Index, Affine)], facts: &Facts) -> Option<Expr> {
         if e == s.before {
             return Some(self.program.arena.constant(0));
         }
@@ -377,27 +455,63 @@ impl<'b> Reader<'b> {
         let Node::Apply(op, args) = self.program.arena[e].clone() else { return None };
         match (op, args.as_slice()) {
             (Op::Add, &[a, b]) if !reads(self, b) => {
-                let added = self.added(s, a)?;
+                let added = self.added_at(s, a, fixed, facts)?;
                 Some(self.program.arena.add(added, b))
             }
             (Op::Add, &[a, b]) if !reads(self, a) => {
-                let added = self.added(s, b)?;
+                let added = self.added_at(s, b, fixed, facts)?;
                 Some(self.program.arena.add(a, added))
             }
             (Op::Sub, &[a, b]) if !reads(self, b) => {
-                let added = self.added(s, a)?;
+                let added = self.added_at(s, a, fixed, facts)?;
                 Some(match self.program.arena.is(added, 0) {
                     true => self.program.arena.apply(Op::Neg, vec![b]),
                     false => self.program.arena.apply(Op::Sub, vec![added, b]),
                 })
             }
             (Op::Select, &[c, a, b]) if !reads(self, c) => {
-                let a = self.at_own_position(s, c, a);
-                let (a, b) = (self.added(s, a)?, self.added(s, b)?);
-                Some(self.program.arena.apply(Op::Select, vec![c, a, b]))
+                if let Some(holds) = facts.decide(&self.program, c) {
+                    return self.added_at(s, if holds { a } else { b }, fixed, facts);
+                }
+                let mut known = fixed.to_vec();
+                self.fixed(c, &s.axes, &mut known);
+                self.also_fixed(c, &mut known);
+                let a = self.at_positions(s, &known, a);
+                let [then, otherwise] = [true, false].map(|holds| {
+                    let mut facts = facts.clone();
+                    facts.assume(&self.program, c, holds);
+                    facts
+                });
+                let (a, b) = (self.added_at(s, a, &known, &then)?, self.added_at(s, b, fixed, &otherwise)?);
+                if self.program.arena.equal_positions(c).is_none() || self.program.arena.is(b, 0) {
+                    return Some(self.program.arena.apply(Op::Select, vec![c, a, b]));
+                }
+                // apart from each other, the position of either is one in the end, and not a condition in a loop
+                let zero = self.program.arena.constant(0);
+                let [here, elsewhere] = [[c, a, zero], [c, zero, b]].map(|args| self.program.arena.select(args[0], args[1], args[2]));
+                Some(self.program.arena.add(here, elsewhere))
             }
             _ => None,
         }
+    }
+
+    /// Where two positions are equal, an axis that is at one of them is at the other.
+    fn also_fixed(&self, c: Expr, known: &mut Vec<(Index, Affine)>) {
+        let (a, b) = match self.program.arena.as_apply(c) {
+            Some((Op::And, &[a, b])) => return [a, b].into_iter().for_each(|c| self.also_fixed(c, known)),
+            Some((Op::Eq, &[a, b])) => (a, b),
+            _ => return,
+        };
+        let (Some(a), Some(b)) = (self.program.arena.as_position(a), self.program.arena.as_position(b)) else { return };
+        let also: Vec<(Index, Affine)> = known
+            .iter()
+            .filter_map(|(axis, p)| match p {
+                p if *p == a => Some((*axis, b.clone())),
+                p if *p == b => Some((*axis, a.clone())),
+                _ => None,
+            })
+            .collect();
+        known.extend(also);
     }
 
     /// The positions that a condition fixes: `axis = position` in a conjunction.
@@ -423,6 +537,11 @@ impl<'b> Reader<'b> {
     fn at_own_position(&mut self, s: &State, c: Expr, e: Expr) -> Expr {
         let mut fixed = Vec::new();
         self.fixed(c, &s.axes, &mut fixed);
+        self.at_positions(s, &fixed, e)
+    }
+
+    /// The same where axes are at some positions.
+    fn at_positions(&mut self, s: &State, fixed: &[(Index, Affine)], e: Expr) -> Expr {
         if fixed.is_empty() {
             return e;
         }

@@ -12,7 +12,7 @@ impl Reader<'_> {
         Ok(match kind {
             ParamKind::Float(ty, tensor, _) | ParamKind::Out(ty, tensor) => {
                 let shape = self.program.info(*tensor).shape.clone();
-                let known: Option<Vec<usize>> = shape.iter().map(|n| n.known().map(|n| n as usize)).collect();
+                let known: Option<Vec<usize>> = shape.iter().map(|n| self.short(n).map(|n| n as usize)).collect();
                 match (ty, known) {
                     (Ty::Array(_), Some(known)) => {
                         let count = known.iter().try_fold(1, |count: i64, n| count.checked_mul(*n as i64));
@@ -102,8 +102,10 @@ impl Reader<'_> {
     fn as_definition(&self, indices: &[ir::Index], body: Expr) -> Option<ir::Tensor> {
         match &self.program.arena[body] {
             Node::Access(t, at) if self.program.info(*t).role == Role::Defined => {
+                // of a state all rounds are there, and one more
+                let whole = |(i, n): (&ir::Index, &Affine)| self.lengths.resolve(self.program.length(*i)) == self.lengths.resolve(n);
                 let same = at.len() == indices.len() && at.iter().zip(indices).all(|(a, i)| a.as_index() == Some(*i));
-                same.then_some(*t)
+                (same && indices.iter().zip(&self.program.info(*t).shape).all(whole)).then_some(*t)
             }
             _ => None,
         }

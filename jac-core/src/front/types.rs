@@ -49,18 +49,10 @@ impl Types {
 
     /// The lengths of the axes of a parameter; `given` are those of the `shape` option.
     pub fn shape(&mut self, program: &mut Program, lengths: &mut Lengths, given: Option<&[AxisLength]>, ty: &Ty) -> Vec<Affine> {
-        let rank = match ty {
-            Ty::Scalar => return Vec::new(),
-            Ty::Array(lengths) => {
-                let literal = |tokens: &TokenStream| syn::parse2::<syn::LitInt>(tokens.clone()).ok()?.base10_parse::<i64>().ok();
-                return lengths
-                    .iter()
-                    .map(|tokens| literal(tokens).map_or_else(|| self.item_length(program, tokens), Affine::from))
-                    .collect();
-            }
-            Ty::Nd(rank) => *rank,
-            Ty::Slice => 1,
-        };
+        if let Ty::Array(lengths) = ty {
+            let literal = |tokens: &TokenStream| syn::parse2::<syn::LitInt>(tokens.clone()).ok()?.base10_parse::<i64>().ok();
+            return lengths.iter().map(|tokens| literal(tokens).map_or_else(|| self.item_length(program, tokens), Affine::from)).collect();
+        }
         let mut axis_length = |axis: usize| match given.and_then(|axes| axes.get(axis)) {
             Some(AxisLength::Fixed(n)) => Affine::from(*n),
             Some(AxisLength::Named(name)) => {
@@ -74,7 +66,7 @@ impl Types {
                 Affine::from(size)
             }
         };
-        (0..rank).map(&mut axis_length).collect()
+        (0..ty.rank()).map(&mut axis_length).collect()
     }
 
     /// What a type is.
