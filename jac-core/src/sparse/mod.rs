@@ -11,6 +11,7 @@
 mod condition;
 mod pieces;
 mod strands;
+mod triangles;
 mod unsorted;
 
 pub use condition::Condition;
@@ -124,6 +125,7 @@ pub fn compress(program: &mut Program, order: Order, second: bool) -> Result<Lay
     let layout = match elements(program, &matrix) {
         Some(entries) => listed(program, matrix, order, entries),
         None => {
+            triangles::guard(program, &matrix.blocks);
             let mut ranges = program.clone();
             match pieces::compress(&mut ranges, &matrix, order) {
                 Ok(layout) => {
