@@ -82,6 +82,8 @@ pub(super) struct Printer<'a> {
     pub arrays: Map<Buffer, Ident>,
     /// The matrices that are factored.
     pub factors: Map<(Buffer, &'static str), Ident>,
+    /// What is assigned as a whole once it is there.
+    pub assigned: Set<Buffer>,
     /// What is read, element by element or as a whole.
     pub read: Set<Buffer>,
     /// The integers in positions, and those that are floats.
@@ -95,9 +97,12 @@ pub(super) struct Printer<'a> {
 
 impl<'a> Printer<'a> {
     pub(super) fn new(interface: &'a Interface, request: Request, kernel: &'a Kernel<'a>, tys: Map<Buffer, Ty>) -> Printer<'a> {
-        let (mut read, mut positions, mut integers) = (Set::default(), Set::default(), Set::default());
+        let (mut read, mut assigned, mut positions, mut integers) = (Set::default(), Set::default(), Set::default(), Set::default());
         let sizes = |a: &Affine, into: &mut Set<Size>| into.extend(a.sizes());
         each_statement(&kernel.body, &mut |statement| {
+            if let Stmt::Assign(to, _) | Stmt::Swap([to, _]) = statement {
+                assigned.insert(*to);
+            }
             for value in statement.values() {
                 value.each(&mut |v| match v {
                     Value::Read(b, at) => {
@@ -142,6 +147,7 @@ impl<'a> Printer<'a> {
             slices: Map::default(),
             arrays: Map::default(),
             factors: Map::default(),
+            assigned,
             read,
             positions,
             integers,
@@ -352,6 +358,10 @@ impl<'a> Printer<'a> {
                 } else {
                     quote!(#target = #value;)
                 }
+            }
+            Stmt::Swap([a, b]) => {
+                let (a, b) = (self.name(*a), self.name(*b));
+                quote!(::core::mem::swap(&mut #a, &mut #b);)
             }
             Stmt::Assign(to, from) => {
                 let (to, from) = (self.name(*to), self.name(*from));

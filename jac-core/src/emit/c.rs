@@ -129,7 +129,12 @@ impl Printer<'_> {
 
     fn buffer(&mut self, b: Buffer) -> String {
         let name = self.kernel.info(b).name.clone();
-        self.name(&name)
+        // parts of a buffer may have one name, which Rust takes for the nearest
+        let before = &self.kernel.buffers[..b.0 as usize];
+        match before.iter().any(|other| other.name == name) {
+            true => self.name(&format!("{name}_{}", b.0)),
+            false => self.name(&name),
+        }
     }
 
     fn local(&mut self, local: Local) -> String {
@@ -229,6 +234,7 @@ impl Printer<'_> {
                     _ => self.copy(&to_name, &from_name, self.count(*to)),
                 }
             }
+            Stmt::Swap([state, _]) => return Err(format!("`{}` is a state of a run-time length", self.kernel.info(*state).name)),
             Stmt::Together(all) => all.iter().for_each(|b| self.declare(*b, &Init::Zeros)),
             Stmt::Dot(..) => return Err("a sum of products along rows of run-time lengths".to_owned()),
             Stmt::Product(b, _) | Stmt::Factor(b, _) | Stmt::Intrinsic(b, ..) => {

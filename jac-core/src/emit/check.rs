@@ -158,7 +158,7 @@ impl Check<'_> {
         let owned = match (ty(p), is_reference(p)) {
             (Ty::Scalar | Ty::Array(_), true) => quote!(*#ident),
             (Ty::Scalar | Ty::Array(_), false) => quote!(#ident),
-            (Ty::Nd(_), _) => quote!(#ident.to_owned()),
+            (Ty::Nd(_) | Ty::List(_), _) => quote!(#ident.to_owned()),
             (Ty::Slice, _) => quote!(#ident.to_vec()),
         };
         let elements = elements(ty(p), &quote!(#name), true);

@@ -229,7 +229,7 @@ impl Printer<'_> {
 
     fn declare_local(&self, b: Buffer, init: &Init, value: Option<TokenStream>) -> TokenStream {
         let (name, ty, info) = (self.name(b), self.local_type(b), self.kernel.info(b));
-        let mutable = info.carried.then(|| quote!(mut));
+        let mutable = self.assigned.contains(&b).then(|| quote!(mut));
         if let Init::Values(values) = init {
             let values: Vec<TokenStream> = values.iter().map(|v| self.value(v, WEAKEST)).collect();
             let all = self.listed(b, &values);

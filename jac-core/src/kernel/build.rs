@@ -7,6 +7,9 @@ use crate::ir::{Affine, Expr, Index, Map, Node, Program, Role, Symbol, Tensor};
 use crate::lower::{self, Plan};
 use crate::ops::Op;
 
+/// Locals of more elements are on the heap: threads of Rust's have stacks of 2 MiB, which several of these share with the caller.
+const LARGEST_ON_STACK: i64 = 8_192;
+
 /// The kernel of a plan, in which no buffer has a home yet but those of parameters.
 pub fn build<'p>(plan: &'p Plan, signature: &Signature) -> Kernel<'p> {
     let mut builder = Builder { plan, program: &plan.program, locals: Map::default(), infos: Vec::new(), renamed: Map::default() };
@@ -26,7 +29,7 @@ fn buffer(plan: &Plan, signature: &Signature, t: Tensor) -> BufferInfo {
         (Some(Layout::Library), _) => Layout::Library,
         (_, []) => Layout::Scalar,
         (Some(layout), _) => *layout,
-        (None, shape) if shape.iter().any(|n| program.is_run_time(n)) => Layout::Flat,
+        (None, shape) if shape.iter().any(|n| program.is_run_time(n)) || is_large(shape) => Layout::Flat,
         (None, _) => Layout::Nested,
     };
     BufferInfo {
@@ -38,6 +41,12 @@ fn buffer(plan: &Plan, signature: &Signature, t: Tensor) -> BufferInfo {
         carried,
         lazy: program.lazy.contains(&t),
     }
+}
+
+/// Whether a local of known lengths is too large for the stack.
+fn is_large(shape: &[Affine]) -> bool {
+    let count = shape.iter().try_fold(1_i64, |count, n| count.checked_mul(n.known()?));
+    count.is_none_or(|count| count > LARGEST_ON_STACK)
 }
 
 struct Builder<'p> {

@@ -1,7 +1,7 @@
 //! Where memory of the caller is filled with zeros: nowhere if all of it is written, else with the block of two or more last
 //! axes that the loops are about to write, while it is in the cache, else all at once.
 
-use super::{Buffer, Home, Init, Kernel, Stmt};
+use super::{stores, Buffer, Home, Init, Kernel, Stmt};
 use crate::ir::{Affine, Index, Map, Set};
 
 /// Clears the results in memory of the caller where that is best.
@@ -10,7 +10,7 @@ pub fn place(kernel: &mut Kernel<'_>) {
         Stmt::Declare(b, Init::Zeros) if kernel.info(*b).home == Home::Memory => Some(*b),
         _ => None,
     });
-    let (covered, others): (Vec<Buffer>, Vec<Buffer>) = zeroed.partition(|b| is_covered(kernel, *b));
+    let (covered, others): (Vec<Buffer>, Vec<Buffer>) = zeroed.partition(|b| is_covered(kernel, &kernel.body, *b));
     let mut unset: Set<Buffer> = covered.into_iter().collect();
     let mut blocks: Map<Index, Vec<Buffer>> = Map::default();
     for b in others {
@@ -39,13 +39,13 @@ pub fn place(kernel: &mut Kernel<'_>) {
     }
 }
 
-/// Whether one statement stores every element of the buffer without reading it.
-fn is_covered(kernel: &Kernel<'_>, b: Buffer) -> bool {
-    if kernel.body.iter().any(|s| matches!(s, Stmt::Product(u, _) | Stmt::Intrinsic(u, ..) if *u == b)) {
+/// Whether one of some statements stores every element of the buffer without reading it.
+pub fn is_covered(kernel: &Kernel<'_>, body: &[Stmt], b: Buffer) -> bool {
+    if body.iter().any(|s| matches!(s, Stmt::Product(u, _) | Stmt::Intrinsic(u, ..) if *u == b)) {
         return true;
     }
     let (program, shape) = (kernel.program, &kernel.info(b).shape);
-    let stores: Vec<(Vec<Index>, &[Affine], bool)> = kernel.stores(b).into_iter().filter(|(.., add)| !add).collect();
+    let stores: Vec<(Vec<Index>, &[Affine], bool)> = stores(program, body, b).into_iter().filter(|(.., add)| !add).collect();
     stores.iter().any(|(loops, at, _)| {
         let along = |(a, n): (&Affine, &Affine)| a.as_index().is_some_and(|i| loops.contains(&i) && program.length(i) == n);
         let leading = at.iter().zip(shape).take_while(|axis| along(*axis)).count();

@@ -13,6 +13,7 @@ mod clears;
 mod join;
 mod rows;
 mod storage;
+mod swaps;
 mod text;
 mod updates;
 mod verify;
@@ -186,6 +187,8 @@ pub enum Stmt {
     },
     /// A buffer takes what another one holds.
     Assign(Buffer, Buffer),
+    /// Two buffers take what the other one holds.
+    Swap([Buffer; 2]),
     /// A matrix becomes the product of two others, each of which may be meant transposed.
     Product(Buffer, [(Buffer, bool); 2]),
     /// A matrix is factored, in the way of that name.
@@ -219,6 +222,7 @@ pub fn kernel<'p>(plan: &'p Plan, signature: &Signature) -> Kernel<'p> {
         updates::leave_out(&mut kernel);
     }
     clears::place(&mut kernel);
+    swaps::turn(&mut kernel);
     rows::take(&mut kernel, signature.reorders);
     debug_assert_eq!(verify(&kernel), Ok(()), "{}", kernel.to_text());
     kernel
@@ -362,6 +366,8 @@ impl Stmt {
     fn wholes(&self) -> (Vec<Buffer>, Option<Buffer>) {
         match self {
             Stmt::Assign(to, from) => (vec![*from], Some(*to)),
+            // the other one is made in the loop, too
+            Stmt::Swap([to, from]) => (vec![*from], Some(*to)),
             Stmt::Product(to, factors) => (factors.map(|f| f.0).to_vec(), Some(*to)),
             Stmt::Factor(matrix, _) => (vec![*matrix], None),
             Stmt::Intrinsic(to, _, arguments) => (arguments.clone(), Some(*to)),
@@ -495,6 +501,19 @@ mod tests {
         };
         let begins: Vec<Option<i64>> = kernel.buffers.iter().filter_map(from).collect();
         assert!(begins.contains(&Some(1)) && begins.contains(&Some(2)), "{begins:?}");
+    }
+
+    #[test]
+    fn a_result_that_follows_a_loop_is_written_in_it_and_its_rounds_allocate_nothing() {
+        let carried = "fn f(x: [n]) wrt x\nloop i: n\nfirst d[j: n] = 0\nnext d[j: n] = delta(i, j) * x[i] + 2 * d[i, j]\n";
+        let text = statements(&format!("{carried}J[i: n, j: n] = d[i+1, j]\nblock J: 0 by x\n"), Results::Written);
+        let (before, round) = text.split_once("for ").unwrap();
+        assert!(before.contains("new J\n") && before.contains("new next_d = zeros\n"), "{text}");
+        assert!(!round.contains("= zeros") && round.contains("clear next_d") && round.contains("swap d, next_d"), "{text}");
+        assert_eq!(text.matches("J_row[").count(), 1, "{text}");
+        // what reads other rounds stands behind the loop, and all rounds are held
+        let text = statements(&format!("{carried}J[i: n, j: n] = d[i+1, j] + d[n, j]\nblock J: 0 by x\n"), Results::Written);
+        assert!(!text.contains("swap") && text.find("new J") > text.find("for "), "{text}");
     }
 
     #[test]

@@ -94,6 +94,7 @@ impl Kernel<'_> {
             Stmt::Store { to, at, value, add } => {
                 format!("{}{} {} {}", self.name(*to), self.places(at), if *add { "+=" } else { "=" }, self.value(value, 0))
             }
+            Stmt::Swap([a, b]) => format!("swap {}, {}", self.name(*a), self.name(*b)),
             Stmt::Assign(to, from) => format!("{} = {}", self.name(*to), self.name(*from)),
             Stmt::Product(to, factors) => {
                 let [a, b] = factors.map(|(b, transposed)| format!("{}{}", self.name(b), if transposed { "ᵀ" } else { "" }));

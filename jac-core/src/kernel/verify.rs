@@ -88,6 +88,7 @@ impl Verifier<'_> {
                 self.writable(*to)?;
                 self.place(*to, at)
             }
+            Stmt::Swap(both) => both.iter().try_for_each(|b| self.writable(*b)),
             Stmt::Assign(to, from) => {
                 self.used(*from)?;
                 match self.kernel.info(*to).carried {

@@ -1,12 +1,14 @@
 //! From a definition to loop nests.
 
+use super::followers::Follower;
 use super::schedule::{Item, Kind, Tree};
 use super::{Factor, Held};
 use crate::ir::{
-    affines, in_order, may_stand, placed, runs, Affine, Body, Definition, Expr, Facts, Index, Map, Node, Program, Role, Set, Symbol,
-    Tensor, Term,
+    affines, in_order, is_natural, may_stand, placed, reached, runs, Affine, Body, Definition, Expr, Facts, Index, Map, Node, Program,
+    Reach, Role, Set, Symbol, Tensor, Term,
 };
 use crate::ops::Op;
+use std::cmp::Reverse;
 
 /// Results of more elements than this are stored one by one, where they are computed, instead of
 /// written as literals: moving them costs more than computing them.
@@ -234,15 +236,21 @@ pub fn copied(program: &Program, definition: &Definition) -> Option<Tensor> {
     same.then_some(*source)
 }
 
-/// The loop of some recurrences: all next values, in their order, then all states. Returns the variables of
-/// which the last round is held besides.
+/// The loop of some recurrences: all next values, in their order, then what follows from them, then all states. Returns the
+/// variables of which the last round is held besides.
 pub fn recurrences(
     program: &mut Program,
     tree: &mut Tree,
     over: Index,
     group: &[Definition],
+    followers: &[Follower],
     held: &Map<Tensor, Held>,
 ) -> impl Iterator<Item = Tensor> {
+    for follower in followers {
+        tree.item(0, Item::Allocate(follower.tensor));
+    }
+    // what a state is after a round, where that is not held
+    let mut news: Map<Tensor, Tensor> = Map::default();
     let states = || {
         group.iter().filter_map(|d| match &d.body {
             Body::Recurrence { indices, parts, .. } => Some((d.tensor, indices, *parts)),
@@ -272,6 +280,7 @@ pub fn recurrences(
             each(program, tree, 0, tensor, &fresh, first);
         }
     }
+    let reach = reached(program);
     let scope = tree.child(0, Kind::Loop(over));
     let mut together = Fused::default();
     let mut advances = Vec::new();
@@ -305,6 +314,7 @@ pub fn recurrences(
         }
         if let Some(source) = copied(program, definition).filter(|s| held[s] == Held::Round && held[&tensor] == Held::Last) {
             if moved.insert(source) {
+                news.insert(tensor, source);
                 advances.push(Item::Advance(tensor, source));
                 continue;
             }
@@ -316,7 +326,8 @@ pub fn recurrences(
         })[0];
         let all = held[&tensor] == Held::All;
         if all && !indices.is_empty() {
-            let nests = nests_at(program, &after, indices, next);
+            let (indices, next) = up_to_reach(program, reach.get(&tensor), over, indices, next);
+            let nests = nests_at(program, &after, &indices, next);
             together.write(program, tensor, nests);
             continue;
         }
@@ -324,14 +335,22 @@ pub fn recurrences(
         let variable = variables.get(&tensor).copied().or((!all).then_some(tensor));
         if let Some(variable) = variable {
             let info = program.info(tensor).clone();
-            let new = program.tensor(&format!("next_{}", info.name), info.shape[1..].to_vec(), Role::Defined);
+            // what is read once more behind is read at the round, as nothing else says that it is of it
+            let is_followed = followers.iter().any(|f| reads_after(program, f.value, tensor));
+            let shape = if is_followed { info.shape.clone() } else { info.shape[1..].to_vec() };
+            let new = program.tensor(&format!("next_{}", info.name), shape, Role::Defined);
+            if is_followed {
+                news.insert(tensor, new);
+            }
             advances.push(Item::Advance(variable, new));
             if indices.is_empty() {
                 let next = total(program, next);
                 tree.item(scope, Item::Scalar(new, next));
-                value = program.arena.insert(Node::Access(new, Vec::new()));
+                let at = if is_followed { vec![after.clone()] } else { Vec::new() };
+                value = program.arena.insert(Node::Access(new, at));
             } else {
-                let nests = nests(program, indices, next);
+                let (indices, next) = up_to_reach(program, reach.get(&tensor), over, indices, next);
+                let nests = nests(program, &indices, next);
                 together.add(program, tree, scope, new, nests);
             }
         }
@@ -340,10 +359,39 @@ pub fn recurrences(
         }
     }
     together.open(program, tree, scope, &[]);
+    let mut together = Fused { nested: true, ..Fused::default() };
+    for follower in followers {
+        let value = program.arena.map(&[follower.value], |arena, e, node| match node {
+            Node::Access(t, at) if news.contains_key(&t) && at[0] == after => arena.insert(Node::Access(news[&t], at)),
+            Node::Access(t, at) if variables.contains_key(&t) => arena.insert(Node::Access(variables[&t], at)),
+            node if arena[e] == node => e,
+            node => arena.insert(node),
+        })[0];
+        let mut nests = nests(program, &follower.indices, value);
+        nests.iter_mut().for_each(|n| n.at.insert(follower.axis, follower.at.clone()));
+        together.write(program, follower.tensor, nests);
+    }
+    together.open(program, tree, scope, &[]);
     for advance in advances {
         tree.item(scope, advance);
     }
-    variables.into_values()
+    variables.into_values().chain(news.into_values())
+}
+
+/// The indices of a state and what a round makes of it, as far as the round reaches: behind that are zeros.
+fn up_to_reach(program: &mut Program, reach: Option<&Reach>, over: Index, indices: &[Index], next: Expr) -> (Vec<Index>, Expr) {
+    let plain = (indices.to_vec(), next);
+    let Some(reach) = reach.filter(|reach| reach.sign > 0) else { return plain };
+    let own = indices[reach.axis - 1];
+    // what is there rounds later has the loop of what is there at once
+    let reach = if reach.rest.known().is_some_and(|rest| rest < 0) { &Reach { rest: Affine::default(), ..reach.clone() } } else { reach };
+    let (end, last) = (reach.end(&Affine::from(over).after()), reach.end(program.length(over)));
+    if !is_natural(&reach.rest) || !is_natural(&program.length(own).plus(&last, -1)) {
+        return plain;
+    }
+    let shorter = program.index(end);
+    let next = program.arena.substitute(next, &placed(&[own], &[Affine::from(shorter)]));
+    (indices.iter().map(|i| if *i == own { shorter } else { *i }).collect(), next)
 }
 
 /// Writes one round of a recurrence of which all are held.
@@ -386,8 +434,54 @@ fn each(program: &mut Program, tree: &mut Tree, base: usize, tensor: Tensor, ind
 
 /// The nests that fill a tensor.
 fn nests(program: &mut Program, indices: &[Index], e: Expr) -> Vec<Nest> {
+    let e = without_choices(program, e);
     let terms = program.expand_deltas(e);
     joined(program, terms, indices)
+}
+
+/// Sums to which each round adds at one position or a few, `Σ_k (if i = k { a } else { 0 })`, with brackets in the place of branches:
+/// one that is a delta removes the loop.
+fn without_choices(program: &mut Program, e: Expr) -> Expr {
+    let arena = &program.arena;
+    let is_choice = |c: Expr| arena.loose(c) > 0 && arena.equal_positions(c).is_some_and(|(a, b)| a.loose() == 0 || b.loose() == 0);
+    let (mut open, mut scattered): (Set<Expr>, Set<Expr>) = Default::default();
+    for n in arena.reachable([e]) {
+        let is_open = match &arena[n] {
+            Node::Apply(Op::Select, args) => {
+                let is_scattered = is_choice(args[0]) && (arena.is(args[2], 0) || scattered.contains(&args[2]));
+                if is_scattered {
+                    scattered.insert(n);
+                }
+                is_scattered || args[1..].iter().any(|a| open.contains(a))
+            }
+            Node::Apply(Op::Add | Op::Sub | Op::Mul, args) => args.iter().any(|a| open.contains(a)),
+            Node::Apply(Op::Neg | Op::Div, args) => open.contains(&args[0]),
+            Node::Sum(_, body) => open.contains(body),
+            _ => false,
+        };
+        if is_open {
+            open.insert(n);
+        }
+    }
+    if open.is_empty() {
+        return e;
+    }
+    program.arena.map(&[e], |arena, old, node| match node {
+        Node::Apply(Op::Select, args) if open.contains(&old) => {
+            let not = arena.fold(Op::Not, &args[..1]);
+            let arms = [(args[0], args[1]), (not, args[2])].map(|(c, arm)| {
+                let bracket = arena.insert(Node::Bracket(c));
+                if arena.is(arm, 0) {
+                    arm
+                } else {
+                    arena.mul(bracket, arm)
+                }
+            });
+            arena.add(arms[0], arms[1])
+        }
+        node if arena[old] == node => old,
+        node => arena.insert(node),
+    })[0]
 }
 
 /// Nests that are opened together: they share their outer loops where these have equal lengths, so
@@ -399,6 +493,8 @@ struct Fused {
     /// What they fill.
     tensors: Vec<Tensor>,
     nests: Vec<(Tensor, Nest, bool)>,
+    /// Whether there is a loop around them all.
+    nested: bool,
     /// The index of each loop, by the loop around it, its length, and of an innermost one how it
     /// writes.
     loops: Map<Place, Index>,
@@ -440,14 +536,16 @@ impl Fused {
     }
 
     /// Adds nests that write into memory of zeros.
-    fn write(&mut self, program: &mut Program, tensor: Tensor, nests: Vec<Nest>) {
+    fn write(&mut self, program: &mut Program, tensor: Tensor, mut nests: Vec<Nest>) {
+        // what is added to them comes after the others
+        nests.sort_by_key(|nest| Reverse(nest.loops.len()));
         let mut rows = 0;
         let first = self.nests.len();
         let mut later = None;
         for nest in nests {
             let mut own: Vec<Index> = Vec::new();
             for (depth, i) in nest.loops.iter().enumerate() {
-                let innermost = depth > 0 && depth + 1 == nest.loops.len();
+                let innermost = (depth > 0 || self.nested) && depth + 1 == nest.loops.len();
                 let writes = innermost.then(|| match nest.at.last().and_then(Affine::as_index) {
                     Some(last) if last == *i => {
                         rows += 1;

@@ -4,6 +4,7 @@
 //! scope where it is computed: as far out of the loops as its indices allow, inside the branch
 //! that alone needs it, and just before its first use. A delta removes a loop.
 
+mod followers;
 mod loops;
 mod safety;
 mod schedule;
@@ -91,15 +92,22 @@ pub fn lower(mut program: Program, products: bool) -> Plan {
     let definitions = program.definitions.clone();
     let literal = loops::literal(&definitions);
     let mut carried: Set<Tensor> = Set::default();
-    let mut later = definitions.as_slice();
-    for run in definitions.chunk_by(|a, b| a.body.over() == b.body.over()) {
-        later = &later[run.len()..];
-        match run[0].body.over() {
-            None => loops::definitions(&mut program, &mut tree, run, later, literal),
+    let mut done: Set<Tensor> = Set::default();
+    let mut waiting = definitions;
+    while let Some(first) = waiting.first() {
+        let over = first.body.over();
+        let count = waiting.iter().take_while(|d| d.body.over() == over).count();
+        let later = waiting.split_off(count);
+        let run = std::mem::replace(&mut waiting, later);
+        match over {
+            None => loops::definitions(&mut program, &mut tree, &run, &waiting, literal),
             Some(over) => {
-                let held: Map<Tensor, Held> = run.iter().map(|d| (d.tensor, held(&program, over, run, d.tensor))).collect();
+                let followers = followers::followers(&mut program, over, &run, &waiting);
+                done.extend(followers.iter().map(|f| f.tensor));
+                let held: Map<Tensor, Held> = run.iter().map(|d| (d.tensor, held(&program, over, &run, &done, d.tensor))).collect();
                 carried.extend(held.iter().filter(|(_, held)| **held != Held::All).map(|(t, _)| *t));
-                carried.extend(loops::recurrences(&mut program, &mut tree, over, run, &held));
+                carried.extend(loops::recurrences(&mut program, &mut tree, over, &run, &followers, &held));
+                waiting.retain(|d| !done.contains(&d.tensor));
             }
         }
     }
@@ -122,9 +130,10 @@ pub enum Held {
     Round,
 }
 
-fn held(program: &Program, over: Index, run: &[Definition], tensor: Tensor) -> Held {
-    let (inside, outside): (Vec<&Definition>, Vec<&Definition>) =
-        program.definitions.iter().partition(|d| run.iter().any(|r| r.tensor == d.tensor));
+/// `followers` are written in the loop.
+fn held(program: &Program, over: Index, run: &[Definition], followers: &Set<Tensor>, tensor: Tensor) -> Held {
+    let others = program.definitions.iter().filter(|d| !followers.contains(&d.tensor));
+    let (inside, outside): (Vec<&Definition>, Vec<&Definition>) = others.partition(|d| run.iter().any(|r| r.tensor == d.tensor));
     let at = |ds: &[&Definition], place: &Affine| {
         let roots = ds.iter().flat_map(|d| d.body.roots().iter().copied());
         loops::accesses(program, roots, tensor).all(|at| at[0] == *place)
@@ -146,7 +155,7 @@ fn merge_copies(program: &mut Program) {
             let over = unit[0].body.over()?;
             unit.iter().find_map(|d| {
                 let source = loops::copied(program, d)?;
-                let all = [d.tensor, source].iter().all(|t| held(program, over, unit, *t) == Held::All);
+                let all = [d.tensor, source].iter().all(|t| held(program, over, unit, &Set::default(), *t) == Held::All);
                 all.then_some((d.tensor, source))
             })
         })
