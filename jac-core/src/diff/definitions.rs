@@ -54,8 +54,9 @@ pub fn differentiate(mut program: Program, of: Range<usize>) -> Program {
     let rank = |ts: &[Tensor]| ts.iter().map(|t| program.info(*t).shape.len()).sum::<usize>();
     let recurrent = definitions.iter().any(|d| d.body.over().is_some());
     let elements = |t: &Tensor| program.info(*t).shape.iter().map(Affine::known).product::<Option<i64>>();
+    let count = program.wrt.iter().map(elements).sum::<Option<i64>>();
     // going backward through a loop needs the states of all its rounds: not for a few inputs
-    let few = recurrent && program.wrt.iter().map(elements).sum::<Option<i64>>().is_some_and(|n| n <= FEW_INPUTS);
+    let few = recurrent && count.is_some_and(|n| n <= FEW_INPUTS);
     let backward = !few && rank(&program.outputs[of.clone()]) < rank(&program.wrt);
     let mut blocks: Map<(usize, Tensor), Derivative> = Map::default();
     if backward {
@@ -71,6 +72,7 @@ pub fn differentiate(mut program: Program, of: Range<usize>) -> Program {
             }
         }
     } else {
+        let mut partials = count.is_none_or(|n| n > FEW_INPUTS).then(Partials::default);
         for input in program.wrt.clone() {
             let mut reached: Map<Tensor, Derivative> = Map::default();
             let identity = identity(&mut program, input);
@@ -83,7 +85,7 @@ pub fn differentiate(mut program: Program, of: Range<usize>) -> Program {
                 }
                 let definition = &unit[0];
                 if let Some(over) = definition.body.over() {
-                    forward_through(&mut program, over, unit, &mut reached);
+                    forward_through(&mut program, over, unit, &mut reached, partials.as_mut());
                     continue;
                 }
                 if let Some(derivative) = forward_to(&mut program, definition, &mut reached) {
@@ -178,7 +180,15 @@ fn sort_definitions(program: &mut Program) {
 
 /// The derivatives of the states of a loop by one input, as states of the same loop:
 /// `ds[i + 1] = Σ ∂next/∂s′ · ds′[i] + ∂next/∂x`.
-fn forward_through(program: &mut Program, over: Index, group: &[Definition], reached: &mut Map<Tensor, Derivative>) {
+///
+/// With many elements to differentiate by, the partial derivatives are held: each is computed once in a round.
+fn forward_through(
+    program: &mut Program,
+    over: Index,
+    group: &[Definition],
+    reached: &mut Map<Tensor, Derivative>,
+    mut partials: Option<&mut Partials>,
+) {
     let Some(far) = reached.values().next().map(|d| d.far.clone()) else { return };
     let mut dependent: Map<Tensor, Tensor> = Map::default();
     loop {
@@ -201,7 +211,7 @@ fn forward_through(program: &mut Program, over: Index, group: &[Definition], rea
         let (Some(tensor), Body::Recurrence { indices, parts, .. }) = (dependent.get(&d.tensor).copied(), &d.body) else { continue };
         let own: Vec<Index> = indices.iter().chain(&far).map(|i| program.index(program.length(*i).clone())).collect();
         let mut derivatives = [program.arena.constant(0); 2];
-        for (derivative, part) in derivatives.iter_mut().zip(parts) {
+        for (k, (derivative, part)) in derivatives.iter_mut().zip(parts).enumerate() {
             let mut terms = Vec::new();
             for source in Body::Each(Vec::new(), *part).reads(&program.arena) {
                 let shape = program.info(source).shape.clone();
@@ -222,6 +232,9 @@ fn forward_through(program: &mut Program, over: Index, group: &[Definition], rea
             }
             let from: Vec<Index> = indices.iter().chain(&far).copied().collect();
             let mut terms = program.collect(terms);
+            if let (1, false, Some(partials)) = (k, far.is_empty(), &mut partials) {
+                terms = partials.hold(program, d.tensor, &d.body, terms);
+            }
             rename(program, &mut terms, &from, &own);
             let terms = program.collect(terms);
             *derivative = program.sum(&terms);
