@@ -1,9 +1,15 @@
-//! Exact constants: rational numbers, rounded once, when code is emitted.
+//! Exact constants: rational numbers, rounded once, when code is emitted. Those of very many digits, as 0.9¹⁰⁰ has, are rounded before, but to
+//! so many more digits than a float has that nothing shows of it.
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 use std::fmt;
+
+/// Numerators and denominators of more bits are rounded: the work on a constant would grow with each product.
+const LONGEST: u64 = 256;
+/// To so many bits: a float has 53, and after a thousand roundings there are 150 left that are right.
+const DIGITS: u64 = 160;
 
 /// An exact rational number. A literal `0.1` is the `f64` it denotes, not one tenth.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -58,13 +64,13 @@ impl Constant {
     /// `self + other`.
     #[must_use]
     pub fn add(&self, other: &Self) -> Self {
-        Constant(&self.0 + &other.0)
+        Constant(&self.0 + &other.0).rounded()
     }
 
     /// `self · other`.
     #[must_use]
     pub fn mul(&self, other: &Self) -> Self {
-        Constant(&self.0 * &other.0)
+        Constant(&self.0 * &other.0).rounded()
     }
 
     /// `-self`.
@@ -80,7 +86,39 @@ impl Constant {
 
     /// `selfⁿ`, unless it is 0 and `n` negative.
     pub fn pow(&self, n: i32) -> Option<Self> {
-        (n >= 0 || !self.is_zero()).then(|| Constant(self.0.pow(n)))
+        if n < 0 {
+            return self.recip()?.pow(n.checked_neg()?);
+        }
+        let (mut power, mut square) = (Constant::from(1), self.clone());
+        for bit in 0..u32::BITS - n.leading_zeros() {
+            if n >> bit & 1 == 1 {
+                power = power.mul(&square);
+            }
+            square = square.mul(&square);
+        }
+        Some(power)
+    }
+
+    /// The same, with fewer digits if there are very many.
+    fn rounded(self) -> Self {
+        let (numerator, denominator) = (self.0.numer(), self.0.denom());
+        if numerator.bits() <= LONGEST && denominator.bits() <= LONGEST {
+            return self;
+        }
+        let shift = DIGITS as i64 + denominator.bits() as i64 - numerator.bits() as i64;
+        let (numerator, denominator) = match u64::try_from(shift) {
+            Ok(shift) => (numerator << shift, denominator.clone()),
+            Err(_) => (numerator.clone(), denominator << shift.unsigned_abs()),
+        };
+        let digits = numerator / denominator;
+        // a power of two is all that both can share
+        let even = digits.trailing_zeros().unwrap_or_default() as i64;
+        let (digits, shift) = (digits >> even, shift - even);
+        let one = BigInt::one();
+        Constant(match u64::try_from(shift) {
+            Ok(shift) => BigRational::new_raw(digits, one << shift),
+            Err(_) => BigRational::new_raw(digits << shift.unsigned_abs(), one),
+        })
     }
 
     /// Whether it is 0 or a normal number of `f64`: rounding it loses neither range nor digits.
@@ -129,6 +167,24 @@ impl std::str::FromStr for Constant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn very_long_ones_have_digits_to_spare() {
+        let (mut product, mut sum) = (Constant::from(1), Constant::from(0));
+        let (third, by) = (Constant::from(3).recip().unwrap(), Constant::from_f64(0.9).unwrap());
+        let exact = |n: i32| BigRational::from_float(0.9).unwrap().pow(n);
+        for n in 1..100 {
+            product = product.mul(&by);
+            sum = sum.add(&product).mul(&third);
+            assert!(product.parts().0.bits() <= LONGEST && sum.parts().1.bits() <= LONGEST);
+            let error = (&product.0 / exact(n) - BigRational::one()).abs();
+            assert!(error < BigRational::from_float(2.0_f64.powi(-150)).unwrap(), "{n}");
+            assert_eq!(by.pow(n).unwrap().to_f64(), product.to_f64());
+            assert_eq!(product.to_string().parse::<Constant>().unwrap(), product);
+        }
+        let negative = by.pow(-90).unwrap().neg();
+        assert!((negative.to_f64() + 0.9_f64.powi(-90)).abs() < 1e-9 && negative.is_negative());
+    }
 
     #[test]
     fn rounds_once_and_reads_back() {
