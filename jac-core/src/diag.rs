@@ -17,6 +17,8 @@ pub struct Diagnostic {
     /// Whether rustc is all but certain to report the same mistake; then it is left to rustc, and
     /// the generated functions do not compile if rustc does not.
     pub deferred: bool,
+    /// Whether the code would be too long: with loops where it was written out it may not be.
+    pub too_long: bool,
 }
 
 /// That a function is too much for a pass: what ends the pass, and becomes an error at the function.
@@ -48,7 +50,7 @@ pub struct Diagnostics {
 impl Diagnostics {
     /// Records one; gives it back to add a note or help.
     pub fn error(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
-        self.found.push(Diagnostic { span, message: message.into(), note: None, help: None, deferred: false });
+        self.found.push(Diagnostic { span, message: message.into(), note: None, help: None, deferred: false, too_long: false });
         self.found.last_mut().expect("just pushed")
     }
 
@@ -94,6 +96,12 @@ impl Diagnostic {
     /// Leaves the report to rustc.
     pub fn defer(&mut self) -> &mut Self {
         self.deferred = true;
+        self
+    }
+
+    /// Says that the code would be too long.
+    pub fn too_long(&mut self) -> &mut Self {
+        self.too_long = true;
         self
     }
 

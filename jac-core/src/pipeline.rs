@@ -4,7 +4,7 @@ use crate::diag::{Diagnostic, Diagnostics, Refusal};
 use crate::diff::products::{self, Product};
 use crate::effort::Effort;
 use crate::emit;
-use crate::front::{self, Helpers};
+use crate::front::{self, Helpers, Loops};
 use crate::interface::{Form, Interface, Normal, Request, Results, Step};
 use crate::ir::{self, Affine, At, Program, Tensor};
 use crate::kernel::{self, Signature};
@@ -31,6 +31,9 @@ const LARGEST_LOOPED: usize = 2_000;
 const LARGEST_CODE: usize = 20_000;
 /// And of more than these after it.
 const LARGEST_EMITTED: usize = 10_000;
+/// Functions of more operations are differentiated with their long loops as loops, if they have any: written out, they take
+/// seconds, and code that runs through once is not faster than loops that stay in the cache.
+const LARGEST_RUN: usize = 5_000;
 
 /// What became of a function.
 #[derive(Debug)]
@@ -187,14 +190,41 @@ fn compile_caught(
     helpers: &Helpers,
     interface: &mut Option<Interface>,
 ) -> Compiled {
+    let mut attempt = |loops| compile_read(attribute.clone(), item.clone(), function, (helpers, loops), interface);
+    let short = attempt(Loops::RunIfShort);
+    if !short.diagnostics.iter().any(|d| d.too_long) {
+        return short;
+    }
+    let kept = attempt(Loops::Kept);
+    if kept.stages.is_some() {
+        return kept;
+    }
+    attempt(Loops::Run)
+}
+
+fn compile_read(
+    attribute: TokenStream,
+    item: TokenStream,
+    function: &syn::ItemFn,
+    (helpers, loops): (&Helpers, Loops),
+    interface: &mut Option<Interface>,
+) -> Compiled {
     let mut diagnostics = Diagnostics::default();
-    let mut read = front::read(attribute, function, helpers, &mut diagnostics);
+    let mut read = front::read(attribute, function, helpers, loops, &mut diagnostics);
     if let Some(primal) = &read.program {
         let lengths = primal.outputs.iter().chain(&primal.wrt).flat_map(|t| &primal.info(*t).shape);
         read.interface.fixed = lengths.into_iter().all(|n| n.known().is_some());
     }
     *interface = Some(read.interface.clone());
+    let too_many = |primal: &Program| loops == Loops::Kept && read.interface.fixed && entries(primal, &primal.outputs) > LARGEST_RESULT;
+    if read.program.as_ref().is_some_and(too_many) {
+        return failed(item, Some(&read.interface), diagnostics);
+    }
     let Some(mut primal) = read.program else { return failed(item, Some(&read.interface), diagnostics) };
+    if loops == Loops::RunIfShort && primal.operations() > LARGEST_RUN {
+        refuse(function, &format!("{} operations", primal.operations()), &mut diagnostics);
+        return failed(item, Some(&read.interface), diagnostics);
+    }
     let as_read = primal.clone();
     primal.find_all_symmetric();
     rounds::share(&mut primal);
@@ -202,7 +232,7 @@ fn compile_caught(
     let effort = read.interface.effort;
     let wanted = |r: &&Request| r.returns() || r.form.dense().is_some() && r.results == Results::Written;
     let forms = || read.interface.requests.iter().filter(wanted).map(|r| r.form);
-    let derivations = Derivations::new(function, primal, &read.interface, &mut diagnostics);
+    let derivations = Derivations::new(function, primal, loops, &read.interface, &mut diagnostics);
     let Some(derivations) = derivations else { return failed(item, Some(&read.interface), diagnostics) };
     let mut others: Vec<Derived> = Vec::new();
     for form in forms().filter(|form| !is_jacobian(form)) {
@@ -317,6 +347,7 @@ enum Stage {
 struct Derivations<'a> {
     function: &'a syn::ItemFn,
     effort: Effort,
+    loops: Loops,
     normal: Normal,
     /// Where the forms are asked for.
     asked: Vec<(&'static Form, Span)>,
@@ -339,9 +370,15 @@ struct Derivations<'a> {
 
 impl<'a> Derivations<'a> {
     /// Differentiates a function once, and once more if second derivatives are asked for that the Jacobian is not good for.
-    fn new(function: &'a syn::ItemFn, primal: Program, interface: &Interface, diagnostics: &mut Diagnostics) -> Option<Derivations<'a>> {
+    fn new(
+        function: &'a syn::ItemFn,
+        primal: Program,
+        loops: Loops,
+        interface: &Interface,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Derivations<'a>> {
         let effort = interface.effort;
-        let (whole, _) = differentiate(&primal, products::jacobian, function, effort, diagnostics)?;
+        let (whole, _) = differentiate(&primal, products::jacobian, function, (effort, loops), diagnostics)?;
         let at = constants(interface);
         let at_span = interface.at.first().map_or_else(Span::call_site, |at| at.span);
         let derivative = fixed(whole.clone(), &at, at_span, diagnostics)?;
@@ -361,6 +398,7 @@ impl<'a> Derivations<'a> {
         let mut derivations = Derivations {
             function,
             effort,
+            loops,
             normal,
             asked,
             at,
@@ -399,7 +437,7 @@ impl<'a> Derivations<'a> {
             return Some(diff::definitions::differentiate(product.program, product.of));
         }
         let smooth = self.smooth.as_ref()?;
-        Some(differentiate(smooth, products::jacobian, self.function, self.effort, diagnostics)?.0)
+        Some(differentiate(smooth, products::jacobian, self.function, (self.effort, self.loops), diagnostics)?.0)
     }
 
     /// What second derivatives are taken of.
@@ -416,7 +454,7 @@ impl<'a> Derivations<'a> {
     /// The same, but parameters that are to be constants are still read.
     fn derive_anywhere(&self, form: &Form, stage: Stage, diagnostics: &mut Diagnostics) -> Option<(Program, Vec<Tensor>)> {
         let values = self.primal.outputs.len();
-        let mut taken = |from: &Program, what: What| differentiate(from, what, self.function, self.effort, diagnostics);
+        let mut taken = |from: &Program, what: What| differentiate(from, what, self.function, (self.effort, self.loops), diagnostics);
         let (program, seeds) = match form.steps {
             [Step::Jacobian] => (self.derivative.clone(), Vec::new()),
             [first] => taken(&self.primal, once(*first))?,
@@ -762,11 +800,12 @@ fn differentiate(
     primal: &Program,
     what: What,
     function: &syn::ItemFn,
-    effort: Effort,
+    (effort, loops): (Effort, Loops),
     diagnostics: &mut Diagnostics,
 ) -> Option<(Program, Vec<Tensor>)> {
     let product = what(primal.clone());
-    let unrolled = if product.program.is_known() { differentiate_unrolled(&product, effort) } else { Err(String::new()) };
+    let unrolled =
+        if product.program.is_known() && loops != Loops::Kept { differentiate_unrolled(&product, effort) } else { Err(String::new()) };
     let too_large = match unrolled {
         Ok(derivative) => return Some((derivative, product.seeds)),
         Err(count) => count,
@@ -789,29 +828,38 @@ fn differentiate(
     None
 }
 
+/// The number of entries of the Jacobian of some outputs of known lengths.
+fn entries(program: &Program, outputs: &[Tensor]) -> usize {
+    let elements = |ts: &[Tensor]| -> usize {
+        ts.iter().map(|t| program.info(*t).shape.iter().filter_map(Affine::known).product::<i64>() as usize).sum()
+    };
+    elements(outputs).saturating_mul(elements(&program.wrt))
+}
+
 /// The derivative without loops, or what there is too much of.
 fn differentiate_unrolled(product: &Product, effort: Effort) -> Result<Program, String> {
     let within = |count: usize, limit: usize, what: &str| if count <= limit { Ok(()) } else { Err(format!("{count} {what}")) };
     let program = &product.program;
-    let elements = |ts: &[Tensor]| -> usize {
-        ts.iter().map(|t| program.info(*t).shape.iter().filter_map(Affine::known).product::<i64>() as usize).sum()
-    };
-    let entries = elements(&program.outputs[product.of.clone()]).saturating_mul(elements(&program.wrt));
-    within(entries, LARGEST_RESULT, "entries in the Jacobian")?;
+    within(entries(program, &program.outputs[product.of.clone()]), LARGEST_RESULT, "entries in the Jacobian")?;
     let unrolled = unroll::unroll(program.clone(), LARGEST).map_err(|count| format!("{count} expressions"))?;
     verified(&unrolled);
     within(unrolled.operations(), LARGEST_CODE, "operations")?;
     let derivatives = diff::elimination::differentiate(unrolled, product.of.clone());
-    let derivative = cheapest(derivatives.into_iter().map(|d| product.finish(d)).collect(), effort);
+    let mut derivatives: Vec<Program> = derivatives.into_iter().map(|d| product.finish(d)).collect();
+    let shortest = derivatives.iter().map(code).min().unwrap_or_default();
+    within(shortest, LARGEST_CODE, "operations and entries")?;
+    derivatives.retain(|d| code(d) <= LARGEST_CODE);
+    let derivative = cheapest(derivatives, effort);
     verified(&derivative);
-    within(code(&derivative), LARGEST_CODE, "operations and entries")?;
     Ok(derivative)
 }
 
 /// The error for a function whose code would be too long.
 fn refuse(function: &syn::ItemFn, count: &str, diagnostics: &mut Diagnostics) {
     let error = diagnostics.error(function.sig.ident.span(), format!("too large to unroll: {count}"));
-    error.help("leave the lengths open (`const N: usize`, slices, or ndarray without `shape`), so that the generated code has loops");
+    error
+        .help("leave the lengths open (`const N: usize`, slices, or ndarray without `shape`), so that the generated code has loops")
+        .too_long();
 }
 
 /// The derivative that is the cheapest: which order is best shows only after simplification, and
@@ -855,9 +903,9 @@ mod tests {
     /// A function as read, and the derivative of another in the place of its own.
     fn read(item: &TokenStream) -> (Interface, Program, Program) {
         let function: syn::ItemFn = syn::parse2(item.clone()).unwrap();
-        let read = front::read(TokenStream::new(), &function, &Helpers::default(), &mut Diagnostics::default());
+        let read = front::read(TokenStream::new(), &function, &Helpers::default(), Loops::Run, &mut Diagnostics::default());
         let primal = read.program.unwrap();
-        let derivative = differentiate(&primal, products::jacobian, &function, Effort::Low, &mut Diagnostics::default());
+        let derivative = differentiate(&primal, products::jacobian, &function, (Effort::Low, Loops::Run), &mut Diagnostics::default());
         (read.interface, primal, without_value(derivative.unwrap().0))
     }
 
@@ -949,7 +997,7 @@ mod tests {
             }
         );
         let function: syn::ItemFn = syn::parse2(item.clone()).unwrap();
-        let interface = front::read(quote!(value), &function, &Helpers::default(), &mut Diagnostics::default()).interface;
+        let interface = front::read(quote!(value), &function, &Helpers::default(), Loops::Run, &mut Diagnostics::default()).interface;
         let diagnostics = caught::<()>(function.sig.ident.span(), || panic!("{} is no index\nbacktrace", 3)).unwrap_err();
         let compiled = failed(item.clone(), Some(&interface), diagnostics);
         let text = compiled.diagnostics[0].text();

@@ -7,6 +7,7 @@ use super::lengths::Lengths;
 use super::types::strip;
 use super::types::Types;
 use super::value::{Closure, Place, Truth, Value};
+use super::Loops;
 use crate::diag::{Diagnostic, Diagnostics, Reported};
 use crate::interface::{Interface, Param, ParamKind};
 use crate::ir::{self, Affine, Node, Program, Role};
@@ -43,6 +44,8 @@ pub(super) struct Reader<'a> {
     pub(super) types: Types,
     /// The functions beside this one.
     pub(super) helpers: &'a Helpers,
+    /// What becomes of loops of known length.
+    pub(super) kept: Loops,
     /// The constants from outside that were read.
     pub(super) constants: Vec<Param>,
     /// The modules that functions of linear algebra were called from.
@@ -88,7 +91,7 @@ pub(super) fn read(
     program: Program,
     lengths: Lengths,
     types: Types,
-    helpers: &Helpers,
+    (helpers, kept): (&Helpers, Loops),
     diagnostics: &mut Diagnostics,
 ) -> Option<Program> {
     let mut reader = Reader {
@@ -97,6 +100,7 @@ pub(super) fn read(
         diagnostics,
         types,
         helpers,
+        kept,
         constants: Vec::new(),
         modules: Vec::new(),
         slots: Vec::new(),

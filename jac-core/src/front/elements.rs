@@ -70,7 +70,7 @@ impl Reader<'_> {
     /// `[value; length]`.
     pub(super) fn repeated(&mut self, value: Value, length: Affine, span: Span) -> Eval {
         let length = self.lengths.resolve(&length);
-        if let Some(n) = length.known() {
+        if let Some(n) = self.short(&length) {
             let n = self.written_out(n, span)?;
             self.copy(std::iter::repeat_n(&value, n), span)?;
             return Ok(Value::Array(vec![value; n]));

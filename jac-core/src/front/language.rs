@@ -12,7 +12,7 @@ const SYNTAX: &[(&str, &str)] = &[
     ("tuple, array, struct, reference, `@`, `|`, range and literal patterns", "`..` in tuples and arrays; names in `|` patterns are an error"),
     ("`=`, `+=`, `-=`, `*=`, `/=`, `%=`", "on variables, elements, tuple fields and through references"),
     ("`if`, `else if`, `if let`, `match` with guards", "a real branch: the arm not taken is never evaluated"),
-    ("`for` over ranges, arrays, slices and iterators of known length", "unrolled, with `break`, `continue` and labels"),
+    ("`for` over ranges, arrays, slices and iterators of known length", "unrolled, with `break`, `continue` and labels; where the code would be too long, loops of 16 rounds or more, and arrays as long, as those of run-time lengths"),
     ("`while`, `while let`, `loop`, `break value`", "where the number of rounds is known at compile time; a loop that is left on floats alone is an error at once"),
     ("iterators over known items", "lazy, as Rust's: closures run in Rust's order and as often; behind `filter` an item is there under a condition"),
     ("iterators over a run-time length", "an item for all positions at once; a closure in `map` that changes variables makes a loop of it, where the items are summed or folded; to collect them write a `for` loop"),

@@ -5,6 +5,8 @@
 
 use super::body::{Eval, Reader, Stop};
 use super::value::{Elements, Tensor, Value};
+use super::Loops;
+use crate::ir::Affine;
 use proc_macro2::Span;
 
 /// A function may cost this much: several times what the longest function costs whose code may be emitted, which
@@ -17,8 +19,16 @@ const COPIES: usize = 16;
 /// The expressions of a function may be this many: later passes refuse half as many operations.
 const MOST_EXPRESSIONS: usize = 200_000;
 
+/// Where long loops may be kept, so many are enough to try that, and twice the work: about three for each of the operations that
+/// the pipeline runs.
+const SHORT: usize = 15_000;
+
 /// And its arrays: loops are not differentiated over a third as many operations.
 const MOST_TENSORS: usize = 6_000;
+
+/// Where long loops and arrays are kept, those are long that have so many rounds or elements: coordinates, quaternions and the states
+/// of a model have fewer.
+const LONG: i64 = 16;
 
 /// Arrays with more elements are not written out.
 pub(super) const MOST_ELEMENTS: usize = 20_000;
@@ -31,12 +41,14 @@ impl Reader<'_> {
         }
         self.work = self.work.saturating_add(work);
         let (expressions, tensors) = (self.program.arena.len(), self.program.tensors.len());
-        if self.work <= MOST_WORK && expressions <= MOST_EXPRESSIONS && tensors <= MOST_TENSORS {
+        let [work, most] = if self.kept == Loops::RunIfShort { [2 * SHORT, SHORT] } else { [MOST_WORK, MOST_EXPRESSIONS] };
+        if self.work <= work && expressions <= most && tensors <= MOST_TENSORS {
             return Ok(());
         }
         self.exhausted = true;
         let help = "use fewer rounds; where data are long, pass them as `&[f64]` or ndarray and loop over their length";
-        self.fail(span, "too much to write out: loops of known length are unrolled, and calls written in", help)
+        self.error(span, "too much to write out: loops of known length are unrolled, and calls written in").help(help).too_long();
+        Err(Stop::Reported)
     }
 
     /// Counts the copying of values before it is done.
@@ -54,13 +66,19 @@ impl Reader<'_> {
         counted
     }
 
+    /// A length that is known, and short enough to be written out where longer ones are loops.
+    pub(super) fn short(&self, length: &Affine) -> Option<i64> {
+        self.lengths.resolve(length).known().filter(|n| self.kept != Loops::Kept || *n < LONG)
+    }
+
     /// A length as the number of elements that are written out one by one.
     pub(super) fn written_out(&mut self, length: i64, span: Span) -> Eval<usize> {
         match usize::try_from(length) {
             Ok(n) if n <= MOST_ELEMENTS => self.spend(n, span).map(|()| n),
             Ok(n) => {
                 let help = "pass long data as `&[f64]` or ndarray, so that the generated code has loops";
-                self.fail(span, format!("{n} elements are too many to write out"), help)
+                self.error(span, format!("{n} elements are too many to write out")).help(help).too_long();
+                Err(Stop::Reported)
             }
             Err(_) => self.fail(span, format!("a length of {length}"), ""),
         }

@@ -53,8 +53,19 @@ pub struct Function {
     pub program: Option<Program>,
 }
 
+/// What becomes of loops of known length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loops {
+    /// They are run, and their rounds written out, unless that is long.
+    RunIfShort,
+    /// They are run, however long that is.
+    Run,
+    /// Long ones stay loops.
+    Kept,
+}
+
 /// Reads an annotated function; `helpers` are the functions and constants beside it.
-pub fn read(attribute: TokenStream, item: &syn::ItemFn, helpers: &Helpers, diagnostics: &mut Diagnostics) -> Function {
+pub fn read(attribute: TokenStream, item: &syn::ItemFn, helpers: &Helpers, loops: Loops, diagnostics: &mut Diagnostics) -> Function {
     let options = attribute::parse(attribute, diagnostics);
     let mut program = Program { name: item.sig.ident.to_string(), ..Program::default() };
     let mut lengths = lengths::Lengths::default();
@@ -66,7 +77,7 @@ pub fn read(attribute: TokenStream, item: &syn::ItemFn, helpers: &Helpers, diagn
     }
     let mut read = None;
     if diagnostics.is_empty() {
-        read = body::read(&mut interface, program.clone(), lengths, types, helpers, diagnostics);
+        read = body::read(&mut interface, program.clone(), lengths, types, (helpers, loops), diagnostics);
     }
     let known = read.as_ref().unwrap_or(&program);
     signature::fix(&options, &mut interface, known, diagnostics);

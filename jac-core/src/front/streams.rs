@@ -93,10 +93,10 @@ impl Reader<'_> {
             (Some(from), None) => Ok(Source::Known(Iter::Counter(from, i64::MAX, ty))),
             (None, None) => self.fail(span, "this range has no end", "write both ends"),
             (known, Some(to)) => {
-                if let (Some(from), Some(to)) = (known, to.known()) {
-                    return Ok(Source::Known(Iter::Counter(from, to.max(from), ty)));
-                }
                 let length = to.plus(&from, -1);
+                if let (Some(from), Some(length)) = (known, self.short(&length)) {
+                    return Ok(Source::Known(Iter::Counter(from, from + length.max(0), ty)));
+                }
                 if length.indices().next().is_some() {
                     let help = "write it as a `for` loop";
                     return self.fail(span, "how long this iterator is depends on the index of another", help);
@@ -143,7 +143,7 @@ impl Reader<'_> {
         };
         match self.load(place, span)? {
             Value::Array(items) | Value::Tuple(items) => Ok(Value::Array((0..items.len()).map(|k| part(Affine::from(k as i64))).collect())),
-            Value::Tensor(t) if t.shape.len() == 1 => match self.lengths.resolve(&t.shape[0]).known() {
+            Value::Tensor(t) if t.shape.len() == 1 => match self.short(&t.shape[0]) {
                 Some(n) => {
                     self.written_out(n, span)?;
                     Ok(Value::Array((0..n).map(|k| part(Affine::from(k))).collect()))
