@@ -7,10 +7,11 @@
 #![allow(clippy::needless_range_loop)] // loops as one writes them by hand
 
 mod relative;
+mod rollout;
 
 use criterion::{BenchmarkId, Criterion};
 use jac_runtime::jacobian;
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Array3};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -172,6 +173,25 @@ fn main() {
     time(&mut c, "valley", 8, "hessian into", || valley_hessian_into(&x, &mut ours));
     time(&mut c, "valley", 8, "hessian update", || valley_hessian_update(&x, &mut ours));
     time(&mut c, "valley", 8, "update by hand", || valley_by_hand(&x, &mut theirs));
+    for n in [50, 400] {
+        let (x0, h) = (black_box([0.1, 0.2, 0.3, 0.4]), black_box(0.02));
+        let u: Vec<f64> = black_box((0..n).map(|k| (k as f64 * 0.1).sin()).collect());
+        let zeros = || (Array2::zeros((n, 4)), (Array3::zeros((n, 4, 4)), Array3::zeros((n, 4, n))));
+        let ((mut value, mut ours), (mut all, mut theirs)) = (zeros(), zeros());
+        rollout::cart::trajectory_value_and_jacobian_into(&x0, &u, h, &mut value, &mut ours);
+        rollout::trajectory_by_hand(&x0, &u, h, &mut all, &mut theirs.0, &mut theirs.1);
+        assert!(ours.1.iter().zip(&theirs.1).all(|(a, b)| (a - b).abs() < 1e-9 * (1.0 + b.abs())));
+        time(&mut c, "trajectory", n, "function", || rollout::cart::trajectory(&x0, &u, h));
+        time(&mut c, "trajectory", n, "into", || {
+            rollout::cart::trajectory_value_and_jacobian_into(&x0, &u, h, &mut value, &mut ours);
+        });
+        time(&mut c, "trajectory", n, "by hand", || {
+            rollout::trajectory_by_hand(&x0, &u, h, &mut all, &mut theirs.0, &mut theirs.1);
+        });
+        time(&mut c, "end of a rollout", n, "function", || rollout::cart::end(&x0, &u, h));
+        time(&mut c, "end of a rollout", n, "value and jacobian", || rollout::cart::end_value_and_jacobian(&x0, &u, h));
+        time(&mut c, "end of a rollout", n, "by hand", || rollout::end_by_hand(&x0, &u, h));
+    }
     c.final_summary();
     relative::table();
 }
