@@ -58,9 +58,9 @@ fn large_numbers_take_neither_time_nor_memory() {
         "fn f(x: &Array1<f64>, w: &Array2<f64>) -> Array1<f64> { let mut h = x.to_owned(); for _ in 0..1000000 { h = w.dot(&h) + x; } h }";
     let filled = "fn f(x: &Array1<f64>) -> Array2<f64> { let n = x.len(); let mut m = Array2::zeros((n, n)); \
                   for i in 0.. { for j in 0..n { m[[i, j]] = x[j]; } } m }";
-    for source in [rounds, filled] {
-        assert!(compile("", source).diagnostics[0].message.starts_with("too much to write out"), "{source}");
-    }
+    assert!(compile("", filled).diagnostics[0].message.starts_with("too much to write out"), "{filled}");
+    // what is too much to write out stays a loop
+    assert!(compile("", rounds).diagnostics.is_empty());
     // 2³¹ rows are a type like others, of which no points are made to try it at
     let rows =
         "fn f(m: &Array2<f64>, x: &Array1<f64>) -> Array2<f64> { let mut y = m.clone(); y.slice_mut(s![1, ..2147483647]).assign(x); y }";

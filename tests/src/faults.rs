@@ -140,12 +140,20 @@ pub const FAULTS: &[Fault] = &[
     fault("lower/loops.rs", "&& self.loops.iter().all(|i| !program.arena.mentions(self.value, *i))", ""),
     // what rounds share
     fault(
-        "rounds.rs",
+        "ir/instance.rs",
         "at.iter().zip(other).all(|(a, b)| self.affine(a, b))",
         "at.iter().zip(other).skip(1).all(|(a, b)| self.affine(a, b))",
     ),
     fault("rounds.rs", "!p.guarded && !p.free.is_empty()", "!p.free.is_empty()"),
     fault("rounds.rs", "(definition.tensor, Affine::from(over).after());", "(definition.tensor, Affine::from(over));"),
+    // what rounds reach, and what follows a loop
+    fault("ir/reach.rs", "self.rest.plus(round, self.sign)", "self.rest.plus(round, self.sign).plus(&Affine::from(1), -1)"),
+    fault("lower/followers.rs", "let backward = rounds.plus(&after, -1);", "let backward = rounds.plus(&now, -1);"),
+    fault(
+        "kernel/swaps.rs",
+        "Stmt::Declare(b, Init::Zeros) if turned.contains(&b) => Stmt::Clear(b),",
+        "Stmt::Declare(b, Init::Zeros) if turned.contains(&b) => return None,",
+    ),
     // the chain rule on definitions
     fault("diff/definitions.rs", "rounds.plus(&Affine::from(1), -1).plus(&Affine::from(i), -1)", "Affine::from(i)"),
     fault("diff/definitions.rs", "parts[1].extend(terms);", ""),

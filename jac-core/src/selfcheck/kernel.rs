@@ -157,6 +157,12 @@ impl Machine<'_> {
                 let element = &mut self.elements_mut(*to)?[flat];
                 *element = if *add { *element + value } else { value };
             }
+            Stmt::Swap([a, b]) => {
+                let elements = self.elements(*a)?.to_vec();
+                let others = self.elements(*b)?.to_vec();
+                self.elements_mut(*a)?.clone_from_slice(&others);
+                self.elements_mut(*b)?.clone_from_slice(&elements);
+            }
             Stmt::Assign(to, from) => {
                 let elements = self.elements(*from)?.to_vec();
                 self.elements_mut(*to)?.clone_from_slice(&elements);
