@@ -11,7 +11,7 @@ use crate::ir::{
     affines, in_order, is_natural, may_stand, rule, runs, units, Affine, Block, Body, Constant, Definition, Expr, Facts, Index, Map, Node,
     Program, Role, Set, Tensor, Term,
 };
-use crate::ops::Rule;
+use crate::ops::{Op, Rule};
 use std::cmp::Reverse;
 use std::ops::Range;
 
@@ -347,7 +347,7 @@ struct Partials {
 
 /// Whether a number takes longer to compute again than to read.
 fn is_costly(program: &Program, e: Expr) -> bool {
-    let a_division = 10;
+    let a_division = Op::Div.entry().cost.into();
     let is_sum = |e: &Expr| matches!(program.arena[*e], Node::Sum(..));
     program.arena.cost([e]).work >= a_division || program.arena.reachable([e]).iter().any(is_sum)
 }

@@ -288,7 +288,7 @@ impl<'a> Printer<'a> {
         statements.iter().map(|s| self.statement(s)).collect()
     }
 
-    fn statement(&mut self, statement: &Stmt) -> TokenStream {
+    pub(super) fn statement(&mut self, statement: &Stmt) -> TokenStream {
         match statement {
             Stmt::Let(local, value) => {
                 let (name, ty, value) = (self.variable(*local), self.annotation(&[value]), self.value(value, WEAKEST));

@@ -293,14 +293,7 @@ impl Lanes<'_> {
                 let target = self.printer.element(*to, at);
                 self.assign(&target, value, *add)
             }
-            Stmt::Swap([a, b]) => {
-                let (a, b) = (self.printer.name(*a), self.printer.name(*b));
-                quote!(::core::mem::swap(&mut #a, &mut #b);)
-            }
-            Stmt::Assign(to, from) => {
-                let (to, from) = (self.printer.name(*to), self.printer.name(*from));
-                quote!(#to = #from;)
-            }
+            Stmt::Swap(_) | Stmt::Assign(..) => self.printer.statement(statement),
             Stmt::Together(all) => {
                 let zero = self.zero();
                 self.printer.allocate_together(all, &zero)

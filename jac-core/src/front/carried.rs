@@ -33,9 +33,6 @@ impl State {
     }
 }
 
-/// The work of a division, in the units of `ir::Cost`: more is not done twice to save a state.
-const A_DIVISION: u64 = 10;
-
 type Round<'a, 'b> = &'a mut dyn FnMut(&mut Reader<'b>, Value) -> Eval<()>;
 
 impl<'b> Reader<'b> {
@@ -242,7 +239,7 @@ impl<'b> Reader<'b> {
     fn delayed(&mut self, time: Index, states: &mut [State], grown: &mut [(usize, Expr)]) {
         let tensors: Vec<ir::Tensor> = states.iter().map(|s| s.tensor).collect();
         let is_free = |r: &Self, s: &State| {
-            let is_cheap = r.program.arena.cost([s.after]).work < A_DIVISION;
+            let is_cheap = r.program.arena.cost([s.after]).work < Op::Div.entry().cost.into();
             s.axes.is_empty() && is_cheap && r.mentioned(vec![s.after], &tensors).is_empty()
         };
         let mut done: Vec<ir::Tensor> = Vec::new();
@@ -483,13 +480,7 @@ impl<'b> Reader<'b> {
                     facts
                 });
                 let (a, b) = (self.added_at(s, a, &known, &then)?, self.added_at(s, b, fixed, &otherwise)?);
-                if self.program.arena.equal_positions(c).is_none() || self.program.arena.is(b, 0) {
-                    return Some(self.program.arena.apply(Op::Select, vec![c, a, b]));
-                }
-                // apart from each other, the position of either is one in the end, and not a condition in a loop
-                let zero = self.program.arena.constant(0);
-                let [here, elsewhere] = [[c, a, zero], [c, zero, b]].map(|args| self.program.arena.select(args[0], args[1], args[2]));
-                Some(self.program.arena.add(here, elsewhere))
+                Some(self.program.arena.apply(Op::Select, vec![c, a, b]))
             }
             _ => None,
         }
