@@ -88,6 +88,8 @@ macro_rules! functions {
             $(#[doc = "As the method of floats of that name."] fn $binary(self, other: Self) -> Self;)*
             /// As the method of floats of that name.
             fn sin_cos(self) -> (Self, Self);
+            /// As the method of floats of that name: rounded once on every target.
+            fn mul_add(self, factor: Self, summand: Self) -> Self;
         }
     };
 }
@@ -300,6 +302,14 @@ macro_rules! lanes {
             #[inline(always)]
             fn rem(self, other: Self) -> Self {
                 self.map2(other, |a, b| a % b)
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, summand: Self) -> Self {
+                if cfg!(target_feature = "fma") {
+                    return $vector::mul_add(self, factor, summand);
+                }
+                let (a, b, c) = (self.to_array(), factor.to_array(), summand.to_array());
+                $vector::new([$(a[$lane].mul_add(b[$lane], c[$lane])),*])
             }
             #[inline(always)]
             fn sin_cos(self) -> (Self, Self) {

@@ -85,6 +85,82 @@ fn slices_of_other_lengths_panic() {
     mixed_value_and_jacobian_batch(&[[0.1, 0.2]; 3], &[0.3; 3], 1.0, false, 1, &mut [([0.0; 2], 0.0); 3], &mut jacobian);
 }
 
+/// All functions that a float has, each of an argument in its domain.
+#[jacobian(value, batch)]
+fn all(x: f64, y: f64) -> [f64; 36] {
+    let (u, v) = (0.5 * x.sin(), 2.0 + y * y);
+    [
+        v.sqrt(),
+        y.cbrt(),
+        x.exp(),
+        x.exp2(),
+        x.exp_m1(),
+        v.ln(),
+        v.ln_1p(),
+        v.log2(),
+        v.log10(),
+        x.sin(),
+        x.cos(),
+        u.tan(),
+        u.asin(),
+        u.acos(),
+        y.atan(),
+        x.sinh(),
+        x.cosh(),
+        y.tanh(),
+        x.asinh(),
+        v.acosh(),
+        u.atanh(),
+        x.atan2(y),
+        x.hypot(y),
+        x.abs() * y.signum(),
+        x.copysign(y),
+        x.floor() * y.ceil(),
+        x.round() * y.trunc(),
+        x % v,
+        x.max(y),
+        x.min(y),
+        x.mul_add(y, -(x * y)),
+        v.powf(x),
+        y.powi(-3),
+        x.sin_cos().1,
+        x.fract() + y.clamp(-0.5, 0.5),
+        x.rem_euclid(v),
+    ]
+}
+
+/// A scalar function with a receiver, whose cotangents differ from point to point, too.
+struct Scale(f64);
+
+#[jacobian]
+impl Scale {
+    #[jacobian(vjp, batch(x))]
+    fn of(&self, x: [f64; 3]) -> [[f64; 2]; 2] {
+        [[x[0] * x[1] * self.0, x[2].sin()], [x[1] * x[1], self.0]]
+    }
+}
+
+#[test]
+fn every_function_has_lanes() {
+    let (x, y): (Vec<f64>, Vec<f64>) = (0..9).map(|k| (0.37 * f64::from(k) - 1.4, 1.3 - 0.29 * f64::from(k))).unzip();
+    let (mut values, mut jacobians) = (vec![[f64::NAN; 36]; 9], vec![([f64::NAN; 36], [f64::NAN; 36]); 9]);
+    all_value_and_jacobian_batch(&x, &y, &mut values, &mut jacobians);
+    for p in 0..9 {
+        let (value, (by_x, by_y)) = all_value_and_jacobian(x[p], y[p]);
+        let found = [values[p], jacobians[p].0, jacobians[p].1];
+        for (k, (found, expected)) in found.as_flattened().iter().zip([value, by_x, by_y].as_flattened()).enumerate() {
+            assert!(near(*found, *expected, expected.abs().max(1e-3), 1e-13), "entry {k} is {found}, not {expected}");
+        }
+    }
+    let (points, cotangents) = ([[0.3, -0.7, 1.1], [1.0, 2.0, 0.1]], [[[1.0, 0.5], [-2.0, 3.0]], [[0.1, 0.0], [1.0, 1.0]]]);
+    let (mut value, mut vjp) = ([[[0.0; 2]; 2]; 2], [[0.0; 3]; 2]);
+    Scale(1.5).of_vjp_batch(&points, &cotangents, &mut value, &mut vjp);
+    for p in 0..2 {
+        let expected = Scale(1.5).of_vjp(points[p], &cotangents[p]);
+        assert!(value[p] == expected.0 && (0..3).all(|k| near(vjp[p][k], expected.1[k], 1.0, 1e-14)));
+    }
+}
+
 #[jacobian(value, wrt(p), batch(p))]
 fn misfit(p: &[f64; 3], t: &[f64], y: &[f64]) -> f64 {
     let squares = |(t, y): (&f64, &f64)| {

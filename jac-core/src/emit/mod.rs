@@ -121,7 +121,7 @@ impl<'a> Function<'a> {
 /// cotangents and weights those of the outputs, by reference, and memory of the caller those of the results. With it the names of
 /// the last: of the value, if it is returned, and of the derivative.
 fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (Interface, Vec<Ident>) {
-    let mut interface = interface.clone();
+    let (own, mut interface) = (interface.params.len(), interface.clone());
     // stubs have no program
     let mut seeds = seeds.iter().copied().chain(std::iter::repeat(Tensor(u32::MAX)));
     let mut seed = || seeds.next().expect("there is no end");
@@ -142,7 +142,6 @@ fn with_params(interface: &Interface, request: Request, seeds: &[Tensor]) -> (In
             _ => types::group_types(&interface, request.form, request.form.value),
         };
         if request.is_batch() {
-            let own = interface.item.sig.inputs.len();
             for k in 0..interface.params.len() {
                 // what stands behind the function's own parameters are tangents and the like
                 let ParamKind::Float(ty, t, _) = &interface.params[k].kind else { continue };
