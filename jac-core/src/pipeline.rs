@@ -241,7 +241,11 @@ fn compile_read(
             let from = from.or_else(|| is_jacobian(dense).then(|| derivations.first(dense)));
             let Some((mut program, seeds, report)) = from else { continue };
             match compressed(&mut program, form, &read.interface) {
-                Ok(layout) => others.push(Derived { form, program, seeds, report, layout: Some(layout) }),
+                Ok(layout) => {
+                    // what integers decide is no constant
+                    read.interface.fixed &= layout.sizes().is_empty();
+                    others.push(Derived { form, program, seeds, report, layout: Some(layout) });
+                }
                 Err(unordered) => unsorted(function, form, &unordered, &mut diagnostics),
             }
             continue;

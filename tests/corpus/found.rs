@@ -155,3 +155,18 @@ pub fn seir(_t: f64, y: &[f64; 4], dy: &mut [f64; 4]) {
     dy[2] = sigma * y[1] - gamma * y[2];
     dy[3] = gamma * y[2];
 }
+
+/// Whether an entry of a matrix of known lengths is there is not for the length of the data to decide.
+/// shapes: t = [4]
+#[jacobian(wrt(p))]
+pub fn by_data_alone(p: &[f64; 3], t: &[f64]) -> f64 {
+    (0..t.len()).map(|_| p[0]).sum::<f64>().atan() + p[1]
+}
+
+/// Where there is no `y` nothing is read of `z`, which may then be too short.
+/// shapes: y = [2], z = [3]
+/// integer: n = 3
+#[jacobian]
+pub fn read_for_each(y: &[f64], z: &[f64], n: usize) -> Vec<f64> {
+    (0..n).map(|i| y.iter().map(|_| z[i] * 2.0).sum::<f64>()).collect()
+}

@@ -186,7 +186,12 @@ impl Term {
     fn runs(&self, program: &mut Program) -> Vec<Expr> {
         let outside = |e: &Expr| program.arena.is_partial(*e) || !may_stand(program, *e, &Facts::default());
         let moves = |e: &Expr| program.arena.loose(*e) == 0 && outside(e);
-        if self.sums.is_empty() || !self.factors.iter().any(moves) {
+        // a position that is read in no term may be outside its axis
+        let beyond = |(position, axis): &(Affine, Affine)| {
+            let length = axis.as_index().map(|i| program.length(i));
+            position.loose() == 0 && length.is_some_and(|n| !program.is_inside(position, n, &[]))
+        };
+        if self.sums.is_empty() || !self.factors.iter().any(moves) && !self.deltas.iter().any(beyond) {
             return Vec::new();
         }
         let mut lengths = self.sums.clone();

@@ -157,6 +157,11 @@ impl Matrix {
         Matrix { rows: rows.map(own).collect(), columns, blocks, symmetric: false }
     }
 
+    /// Whether all lengths are known.
+    fn is_fixed(&self) -> bool {
+        self.rows.iter().chain(&self.columns).flatten().all(|n| n.known().is_some())
+    }
+
     fn block(&self, row: usize, column: usize) -> Tensor {
         self.blocks[row * self.columns.len() + column]
     }

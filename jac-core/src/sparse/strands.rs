@@ -87,7 +87,7 @@ impl Source {
                         let mut term = term.clone();
                         term.place(&mut program.arena, &from, &to);
                         for term in program.collect(vec![term]) {
-                            out.push(strand(program, term, minor, &fixed)?);
+                            out.push(strand(program, term, minor, &fixed, view.fixed)?);
                         }
                     }
                 }
@@ -109,6 +109,8 @@ pub struct View {
     pub longest: i64,
     /// Whether the columns are the rows of the matrix.
     pub transposed: bool,
+    /// Whether all lengths of the matrix are known: its entries are then the same whatever other lengths there are.
+    pub fixed: bool,
 }
 
 impl View {
@@ -123,8 +125,8 @@ pub fn is_listed(length: &Affine, longest: i64) -> bool {
     length.known().is_some_and(|n| n <= longest)
 }
 
-/// The strand of a term in which the columns' positions stand.
-fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<Affine>]) -> Result<Strand, Unordered> {
+/// The strand of a term in which the columns' positions stand; `always` says that lengths do not decide whether it is there.
+fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<Affine>], always: bool) -> Result<Strand, Unordered> {
     let mut at: Vec<Option<Affine>> = fixed.to_vec();
     let mut sums = term.name_sums(program);
     let solved = solve(program, &mut term, minor, &mut at, &mut sums);
@@ -136,7 +138,8 @@ fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Optio
     }
     let mut conditions = solved;
     for (guard, condition) in decided(program, &mut term) {
-        match mentions(&condition, &|a| a.indices().any(|i| sums.contains(&i))) {
+        let is_of_lengths = || !mentions(&condition, &|a| a.indices().next().is_some());
+        match mentions(&condition, &|a| a.indices().any(|i| sums.contains(&i))) || always && is_of_lengths() {
             true => term.guards.push(guard),
             false => conditions.push(condition),
         }
@@ -155,8 +158,9 @@ fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Optio
 pub fn solve(program: &mut Program, term: &mut Term, axes: &[Index], at: &mut [Option<Affine>], sums: &mut Vec<Index>) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
     let decided = decided(program, term);
-    // what numbers decide may be read nowhere, and then be anywhere
-    let is_read = term.guards.is_empty();
+    // what numbers or other lengths decide may be read nowhere, and then be anywhere
+    let is_of_lengths = |c: &Condition| c.leaves().iter().all(|(a, _)| a.indices().next().is_none());
+    let is_read = term.guards.is_empty() && !decided.iter().any(|(_, c)| is_of_lengths(c));
     for (guard, condition) in decided {
         match condition {
             Condition::Zero(difference) => term.deltas.push((difference, Affine::default())),

@@ -69,8 +69,10 @@ fn nest(
     let is_indexed = |i: &Index, a: &Affine| a.indices().any(|j| j == *i);
     let (summing, looping): (Vec<Index>, Vec<Index>) = sums.into_iter().partition(|i| !at.iter().any(|a| is_indexed(i, a)));
     let own = |c: &Condition| c.leaves().iter().any(|(a, _)| summing.iter().any(|i| is_indexed(i, a)));
+    // in a matrix of known lengths others do not decide what is there
+    let is_of_lengths = |c: &Condition| matrix.is_fixed() && c.leaves().iter().all(|(a, _)| a.indices().next().is_none());
     for (guard, c) in decided {
-        if own(&c) {
+        if own(&c) || is_of_lengths(&c) {
             term.guards.push(guard);
         } else {
             when.push(c);
