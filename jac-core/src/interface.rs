@@ -301,6 +301,11 @@ impl Form {
         self.option.is_none_or(given) && self.dense().is_none_or(|dense| dense.option.is_none_or(given))
     }
 
+    /// Whether it consists of blocks, of results by inputs or of inputs by inputs, that are parts of a matrix.
+    pub fn has_matrices(&self) -> bool {
+        matches!(self.steps, [Step::Jacobian] | [_, Step::Jacobian] | [Step::Jacobian, Step::Normal | Step::WeightedNormal])
+    }
+
     /// Whether it is of a function with one scalar result.
     pub fn is_of_scalars(&self) -> bool {
         self.order() > 1 && self.steps[0] == Step::Jacobian
@@ -435,6 +440,8 @@ pub struct Interface {
     pub at: Vec<At>,
     /// What normal equations are like.
     pub normal: Normal,
+    /// Whether blocks stand in one matrix.
+    pub stack: bool,
     /// The order of the entries of sparse matrices.
     pub order: Order,
     /// Whether the lengths of all results and of all that is differentiated by are known: a pattern is a constant then.

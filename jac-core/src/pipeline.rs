@@ -601,7 +601,11 @@ impl<'a> Emitter<'a> {
             false => program.clone(),
         };
         let values = if form.value && !self.interface.strict { values } else { 0 };
-        let plan = lower::lower(program, self.has_products());
+        let mut plan = lower::lower(program, self.has_products());
+        let matrices = if self.interface.stack { lower::matrices(form, &plan.program, values) } else { Vec::new() };
+        if !matrices.is_empty() {
+            lower::stack(&mut plan, values, &matrices);
+        }
         let mut functions = Vec::new();
         for request in self.interface.requests.iter().filter(|r| r.form == form) {
             let function = emit::Function::new(self.interface, *request, seeds, layout, &plan);
@@ -614,7 +618,7 @@ impl<'a> Emitter<'a> {
             let before = Signature { results: Results::Written, ..signature };
             let before = (request.results == Results::Updated).then(|| kernel::kernel(&plan, &before));
             let start = Instant::now();
-            let points = self.check.compare(form, values, seeds, &kernel, before.as_ref(), layout);
+            let points = self.check.compare(form, values, seeds, &kernel, before.as_ref(), (layout, &matrices));
             self.checking += start.elapsed();
             functions.push(Emitted { request: *request, points: points?, tokens: function.print(&kernel, report) });
         }

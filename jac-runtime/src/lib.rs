@@ -45,7 +45,7 @@ pub mod __private {
     //! What generated code calls. Of one version with the macro, and no part of the interface.
 
     pub use crate::check::{beside, check, fill, fill_all, flat, Copied, Normal, OfClone, OfOthers, Other, Run, Step, Subject};
-    pub use crate::pattern::{scattered, List1, List2, List3, List4, List5, List6, Sorted};
+    pub use crate::pattern::{scattered, unstacked, List1, List2, List3, List4, List5, List6, Sorted};
     use alloc::vec::Vec;
     use core::ops::{Add, Mul};
 

@@ -314,6 +314,24 @@ pub fn scattered(pattern: &Pattern, values: &[f64], rows: &[usize], columns: &[u
     blocks
 }
 
+/// The blocks of a matrix, row-major, as its elements are: `rows` and `columns` are the numbers of elements of the results and
+/// inputs.
+#[doc(hidden)]
+#[must_use]
+pub fn unstacked(matrix: &[f64], rows: &[usize], columns: &[usize]) -> Vec<Vec<f64>> {
+    let (width, mut left, mut blocks) = (columns.iter().sum::<usize>(), matrix, Vec::new());
+    for height in rows {
+        let (own, rest) = left.split_at(height * width);
+        left = rest;
+        let mut first = 0;
+        for count in columns {
+            blocks.push((0..*height).flat_map(|row| &own[row * width + first..][..*count]).copied().collect());
+            first += count;
+        }
+    }
+    blocks
+}
+
 /// A part of a list of entries as an array of a given number of axes: what generated code stores into.
 macro_rules! list {
     ($name:ident, $rank:literal, $dim:ty, |$shape:ident| $as_dim:expr) => {

@@ -37,6 +37,7 @@ mod runtime;
 mod selfcheck;
 mod snapshots;
 mod sparse;
+mod stack;
 mod strict;
 mod sums;
 mod text;

@@ -333,8 +333,30 @@ impl Check<'_> {
             }));
             before.extend(self.unwrapped(&quote!(()), &self.call(&name(request), &arguments), &none));
         }
-        let flats = parts().map(|(place, ty)| self.flat(&place, &ty));
-        quote!(#before ::core::option::Option::Some(::std::vec![#(#flats),*]))
+        let mut flats: Vec<TokenStream> = parts().map(|(place, ty)| self.flat(&place, &ty)).collect();
+        let matrices = flats.split_off(if request.form.value { self.interface.outputs.len() } else { 0 });
+        if !(self.interface.stack && request.form.has_matrices()) {
+            return quote!(#before ::core::option::Option::Some(::std::vec![#(#flats,)* #(#matrices),*]));
+        }
+        // as the blocks that they are made of
+        let (x, rows, columns, parts) = (local("__x"), local("__rows"), local("__columns"), local("__parts"));
+        let counted = match request.form.steps {
+            [Step::Jacobian] => self.counted(&rows, &none),
+            _ => quote!(let #rows = #columns.clone();),
+        };
+        let rows = std::iter::once(quote!(&#rows)).chain(std::iter::repeat(quote!(&[1])));
+        let matrices = matrices
+            .iter()
+            .zip(rows)
+            .map(|(matrix, rows)| quote!(#parts.extend(#runtime::__private::unstacked(&#matrix, #rows, &#columns));));
+        quote! {
+            let #columns: ::std::vec::Vec<::core::primitive::usize> = #x.iter().map(|x| x.len()).collect();
+            #counted
+            #before
+            let mut #parts = ::std::vec![#(#flats),*];
+            #(#matrices)*
+            ::core::option::Option::Some(#parts)
+        }
     }
 }
 
@@ -350,11 +372,7 @@ impl Check<'_> {
         let symmetric = request.form.order() > 1;
         let counted = match symmetric {
             true => quote!(let #rows = #columns.clone();),
-            false => {
-                let value = self.value(&none);
-                let lengths = self.values().into_iter().map(|(place, ty)| self.flat(&place, &ty));
-                quote!(let #rows = { #value ::std::vec![#(#lengths.len()),*] };)
-            }
+            false => self.counted(&rows, &none),
         };
         let own = if self.interface.fixed { Vec::new() } else { self.arguments(false) };
         let found = self.pattern(&super::pattern::name(self.interface, request.form), &own);
@@ -388,6 +406,13 @@ impl Check<'_> {
             #parts.extend(#runtime::__private::scattered(&#pattern, &#result, &#rows, &#columns, #symmetric));
             ::core::option::Option::Some(#parts)
         }
+    }
+
+    /// The number of elements of each result.
+    fn counted(&self, rows: &Ident, none: &TokenStream) -> TokenStream {
+        let value = self.value(none);
+        let lengths = self.values().into_iter().map(|(place, ty)| self.flat(&place, &ty));
+        quote!(let #rows = { #value ::std::vec![#(#lengths.len()),*] };)
     }
 
     /// Memory for the value as an argument, the numbers in it, and what makes it, filled with NaN.

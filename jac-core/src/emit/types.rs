@@ -21,7 +21,7 @@ impl Parts {
         let like_inputs = || by_input(&|x| Parts::One(x.clone()));
         let block = |y: &Ty, x: &Ty| Parts::One(block_ty(y, x));
         let results = vec![Parts::values(interface)];
-        form.steps.iter().fold(results, |groups, step| match step {
+        let groups = form.steps.iter().fold(results, |groups, step| match step {
             Step::Jacobian => groups.into_iter().map(|parts| parts.each(&|y| by_input(&|x| block(y, x)))).collect(),
             Step::Jvp => groups,
             Step::Vjp | Step::Diagonal | Step::NormalDiagonal => vec![like_inputs()],
@@ -31,7 +31,18 @@ impl Parts {
             Step::Normal | Step::WeightedNormal => vec![by_input(&|a| by_input(&|b| block(a, b))), like_inputs()],
             Step::Sparse if interface.parts.is_empty() => vec![Parts::One(Ty::Slice)],
             Step::Sparse => vec![Parts::Tuple(interface.parts.iter().map(|rank| Parts::One(Ty::List(*rank))).collect())],
-        })
+        });
+        if !interface.stack {
+            return groups;
+        }
+        match form.steps {
+            [Step::Jacobian] => vec![Parts::One(stacked(&[&interface.outputs, &inputs]))],
+            [_, Step::Jacobian] => vec![Parts::One(stacked(&[&inputs, &inputs]))],
+            [Step::Jacobian, Step::Normal | Step::WeightedNormal] => {
+                vec![Parts::One(stacked(&[&inputs, &inputs])), Parts::One(stacked(&[&inputs]))]
+            }
+            _ => groups,
+        }
     }
 
     /// What a function returns: the value, if that is asked for, and the derivative.
@@ -249,6 +260,30 @@ fn block_ty(y: &Ty, x: &Ty) -> Ty {
         (a, b) if a.rank() + b.rank() == 0 => Ty::Scalar,
         (a, b) => Ty::Nd(a.rank() + b.rank()),
     }
+}
+
+/// An array of an axis for each list of types, along which their elements follow one another: a nested one where its lengths
+/// can be written on stable Rust.
+fn stacked(axes: &[&[Ty]]) -> Ty {
+    let lengths: Option<Vec<TokenStream>> = axes.iter().map(|tys| total(tys)).collect();
+    lengths.map_or(Ty::Nd(axes.len()), Ty::Array)
+}
+
+/// The number of elements of some types: a sum of literals, or one name.
+fn total(tys: &[Ty]) -> Option<TokenStream> {
+    if let [Ty::Array(lengths)] = tys {
+        if let [length] = lengths.as_slice() {
+            return Some(length.clone());
+        }
+    }
+    let number = |length: &TokenStream| syn::parse2::<syn::LitInt>(length.clone()).ok()?.base10_parse::<usize>().ok();
+    let count = |ty: &Ty| match ty {
+        Ty::Scalar => Some(1),
+        Ty::Array(lengths) => lengths.iter().map(number).product(),
+        _ => None,
+    };
+    let total = Literal::usize_unsuffixed(tys.iter().map(count).sum::<Option<usize>>()?);
+    Some(quote!(#total))
 }
 
 /// The type of an element along the first axis.

@@ -43,6 +43,8 @@ pub struct Options {
     pub of_normal: Vec<(&'static str, proc_macro2::Span)>,
     /// How hard to simplify.
     pub effort: Effort,
+    /// Where it is asked that blocks stand in one matrix.
+    pub stack: Option<proc_macro2::Span>,
     /// Where it is asked that nothing is reassociated.
     pub strict: Option<proc_macro2::Span>,
     /// The order of the entries of sparse matrices.
@@ -52,7 +54,7 @@ pub struct Options {
 }
 
 /// The options that ask for no form, each with an example.
-const OPTIONS: [(&str, &str); 11] = [
+const OPTIONS: [(&str, &str); 12] = [
     ("wrt", "wrt(x, y)"),
     ("into", "into"),
     ("update", "update"),
@@ -61,6 +63,7 @@ const OPTIONS: [(&str, &str); 11] = [
     ("at", "at(xi = 0)"),
     ("loss", "loss = huber(1.0)"),
     ("lower", "lower"),
+    ("stack", "stack"),
     ("strict", "strict"),
     ("effort", "effort = \"high\""),
     ("crate", "crate = path::to::jac_runtime"),
@@ -98,6 +101,7 @@ pub fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Options {
         normal: Normal::default(),
         of_normal: Vec::new(),
         effort: Effort::Default,
+        stack: None,
         strict: None,
         order: Order::Columns,
         runtime: quote!(::jac_runtime),
@@ -144,6 +148,7 @@ fn option(
 ) -> syn::Result<()> {
     match name {
         "strict" => options.strict = Some(span),
+        "stack" => options.stack = Some(span),
         "into" => options.results.push(Results::Written),
         "update" => options.results.push(Results::Updated),
         "batch" => {

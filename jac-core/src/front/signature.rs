@@ -98,6 +98,7 @@ pub fn read(
         batch: options.batch.as_ref().map(|(span, _)| *span),
         at: Vec::new(),
         normal: options.normal,
+        stack: options.stack.is_some(),
         order: options.order,
         fixed: false,
         parts: Vec::new(),
@@ -163,6 +164,14 @@ pub(super) fn forms(options: &Options, program: &Program, diagnostics: &mut Diag
             "name the inputs that have a row for each row of the result, `wrt(x)`; equal lengths of different names are said by \
              `shape(x = [n, 3], y = [n])`",
         );
+    }
+    if let Some(span) = options.stack {
+        let open = program.outputs.iter().chain(&program.wrt).find(|t| !crate::ir::is_affine(&program.info(**t).shape));
+        if let Some(t) = open {
+            let name = &program.info(*t).name;
+            let error = diagnostics.error(span, format!("`stack` of `{name}`, whose rows have a length that is known only at run time"));
+            error.help(format!("say how long they are, as `shape({name} = [n, 3])` does, or leave `stack` out"));
+        }
     }
     let is_normal = |step: &Step| matches!(step, Step::Normal | Step::WeightedNormal | Step::NormalDiagonal);
     let any = options.forms.iter().any(|(form, _)| form.steps.iter().any(is_normal));

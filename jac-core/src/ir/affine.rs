@@ -250,3 +250,9 @@ impl fmt::Display for Affine {
         }))
     }
 }
+
+/// Whether the elements of a shape follow one another at positions that are affine: all axes but the first have lengths that are
+/// numbers.
+pub fn is_affine(shape: &[Affine]) -> bool {
+    shape.iter().skip(1).all(|n| n.known().is_some())
+}

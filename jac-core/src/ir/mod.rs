@@ -29,7 +29,7 @@ mod term;
 mod text;
 mod verify;
 
-pub use affine::{affines, placed, Affine, Index, Size, Symbol};
+pub use affine::{affines, is_affine, placed, Affine, Index, Size, Symbol};
 pub use constant::Constant;
 pub use cost::Cost;
 pub use eval::{eval, Inputs};

@@ -8,6 +8,9 @@ mod followers;
 mod loops;
 mod safety;
 mod schedule;
+mod stack;
+
+pub use stack::{matrices, stack, Matrix};
 
 use crate::ir::{affines, placed, units, Affine, Body, Definition, Expr, Index, Map, Node, Program, Set, Tensor};
 use crate::ops::{Intrinsic, Op};

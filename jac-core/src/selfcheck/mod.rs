@@ -16,6 +16,7 @@ mod primal;
 use crate::interface::{Form, Normal, Step};
 use crate::ir::{parse, positions, At, Map, Program, Role, Tensor};
 use crate::kernel::Kernel;
+use crate::lower::Matrix;
 use crate::sparse::Layout;
 use kernel::Stop;
 use number::{Dual, Real, Rounded};
@@ -304,7 +305,7 @@ impl<'p> Selfcheck<'p> {
     /// What disagrees.
     ///
     /// `values` is the number of results that are the function's; `before` writes the memory that the kernel updates, if it
-    /// does; `layout` says where the entries of a sparse form are.
+    /// does; `layout` says where the entries of a sparse form are, `matrices` what stands in one matrix.
     pub fn compare(
         &self,
         form: &'static Form,
@@ -312,7 +313,7 @@ impl<'p> Selfcheck<'p> {
         seeds: &[Tensor],
         kernel: &Kernel<'_>,
         before: Option<&Kernel<'_>>,
-        layout: Option<&Layout>,
+        (layout, matrices): (Option<&Layout>, &[Matrix]),
     ) -> Result<usize, Disagreement> {
         let length = kernel.program.operations() + kernel.body.len();
         let steps = 2 * STEPS + STEPS_AN_OPERATION * length;
@@ -347,6 +348,11 @@ impl<'p> Selfcheck<'p> {
                         let (outputs, lists) = results.split_at(values);
                         let blocks = layout.scatter(&lists.concat(), Rounded::new(0.0), &size).map_err(disagreement)?;
                         [outputs.to_vec(), blocks].concat()
+                    }
+                    None if !matrices.is_empty() => {
+                        let (outputs, rest) = results.split_at(values);
+                        let blocks = matrices.iter().zip(rest).flat_map(|(m, all)| m.unstacked(all, &|n| point.length(n)));
+                        outputs.iter().cloned().chain(blocks).collect()
                     }
                     None => results,
                 },
@@ -607,7 +613,7 @@ mod tests {
         let plan = lower(jacobian, true);
         let signature = Signature { layouts: Map::default(), results: Results::Returned, in_place: true, reorders: true };
         let check = Selfcheck::new(&function, [&FORMS[0]].into_iter(), Normal::default(), &[]);
-        check.compare(&FORMS[0], 0, &[], &crate::kernel::kernel(&plan, &signature), None, None)
+        check.compare(&FORMS[0], 0, &[], &crate::kernel::kernel(&plan, &signature), None, (None, &[]))
     }
 
     fn blocks(by_x: &str, by_a: &str) -> String {
