@@ -147,16 +147,16 @@ impl Workshop {
                          #[proc_macro]\npub fn check(_: TokenStream) -> TokenStream { TokenStream::new() }\n";
         store(&self.directory.join("macro/src/lib.rs"), attribute);
         let runtime = format!(
-            "[package]\nname = \"jac-runtime\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[lib]\npath = {runtime:?}\n[features]\nlinalg = []\n\
+            "[package]\nname = \"jac-runtime\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[lib]\npath = {runtime:?}\n[features]\nlinalg = []\nbatch = []\n\
              [dependencies]\njac-macro = {{ path = \"../macro\" }}\nndarray = \"0.17\"\n\
-             nalgebra = {{ version = \"0.34\", default-features = false, features = [\"std\"] }}\n"
+             nalgebra = {{ version = \"0.34\", default-features = false, features = [\"std\"] }}\nwide = \"1\"\n"
         );
         store(&self.directory.join("runtime/Cargo.toml"), &runtime);
         for k in 0..crates {
             let home = self.directory.join(format!("c{k}"));
             let manifest = format!(
                 "[package]\nname = \"c{k}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\nfuzz-numbers = {{ path = \"../numbers\" }}\n\
-                 jac-runtime = {{ path = \"../runtime\", features = [\"linalg\"] }}\nndarray = \"0.17\"\nnum-traits = \"0.2\"\n"
+                 jac-runtime = {{ path = \"../runtime\", features = [\"linalg\", \"batch\"] }}\nndarray = \"0.17\"\nnum-traits = \"0.2\"\n"
             );
             store(&home.join("Cargo.toml"), &manifest);
             let own: Vec<_> = programs.iter().skip(k).step_by(crates).collect();
@@ -255,20 +255,22 @@ fn module(name: &str, program: &Program, tokens: &TokenStream) -> (String, usize
     let _ = write!(out, "mod twin {{\nuse super::*;\n{}{}}}\n", render(&program.prelude, Mode::Twin), render(&program.plain, Mode::Twin));
     out += &call;
     out += &twin(program);
-    let inputs: Vec<String> = program.params.iter().filter_map(input).collect();
+    let inputs: Vec<String> = program.params.iter().filter_map(|p| input(p, program)).collect();
     let asked: Vec<String> = asked.iter().map(|a| format!("Asked::{}", a.0)).collect();
     let (double, single) = if program.float == Float::Single { ("None", "Some(call)") } else { ("Some(call)", "None") };
     let _ = writeln!(
         out,
-        "pub const PROGRAM: Program = Program {{ name: {name:?}, inputs: &[{}], asked: &[{}], strict: {}, double: {double}, single: {single}, twin }};",
+        "pub const PROGRAM: Program = Program {{ name: {name:?}, inputs: &[{}], asked: &[{}], strict: {}, stacked: {}, loss: {:?}, double: {double}, single: {single}, twin }};",
         inputs.join(", "),
         asked.join(", "),
-        has_option(program, "strict")
+        has_option(program, "strict"),
+        has_option(program, "stack"),
+        program.loss
     );
     (out, line)
 }
 
-fn input(p: &Param) -> Option<String> {
+fn input(p: &Param, program: &Program) -> Option<String> {
     let length = |l: Len| match l {
         Len::Known(n) => n.to_string(),
         Len::Open(2) => CONST_GENERIC.to_string(),
@@ -281,7 +283,8 @@ fn input(p: &Param) -> Option<String> {
         Kind::Floats(_) if p.pass == Pass::Out => return None,
         Kind::Floats(ty) => ty.axes().into_iter().map(length).collect::<Vec<_>>(),
     };
-    Some(format!("Input::Floats(&[{}], {})", shape.join(", "), p.wrt))
+    let fixed = program.at.as_ref().filter(|(name, _)| *name == p.name).map(|(_, value)| value);
+    Some(format!("Input::Floats(&[{}], {}, {fixed:?})", shape.join(", "), p.wrt))
 }
 
 /// The value of a const generic.
@@ -316,6 +319,8 @@ fn asked(program: &Program, tokens: &str) -> Vec<(&'static str, &'static str)> {
         ("Update", "jacobian_update", has("update")),
         // a constant pattern of a method has no receiver
         ("Sparse", "jacobian_values", has("sparse") && !(is_constant(tokens) && program.path.starts_with("me."))),
+        ("Batch", "jacobian_batch", !program.varied.is_empty()),
+        ("HessianBatch", "hessian_batch", !program.varied.is_empty() && has("hessian")),
         ("Check", "jacobian_check", true),
     ];
     let more = all.iter().filter(|a| a.2).map(|a| (a.0, a.1));
@@ -386,9 +391,13 @@ fn path(program: &Program, module: &str) -> String {
 }
 
 fn call(program: &Program, float: &str, all: &[(&str, &str)], constant: bool) -> String {
-    let (reads, given) = arguments(program, "jac");
+    let (reads, all_given) = arguments(program, "jac");
     let f = path(program, "jac");
-    let args = given.join(", ");
+    // what is generated does not take what is set to a constant
+    let mut names = program.params.iter().filter(|p| !matches!(p.pass, Pass::Out | Pass::Field)).map(|p| p.name.as_str());
+    let named: Vec<(&str, &String)> = all_given.iter().map(|g| (names.next().expect("a name for each"), g)).collect();
+    let named: Vec<(&str, &String)> = named.into_iter().filter(|(name, _)| program.at.as_ref().is_none_or(|at| at.0 != *name)).collect();
+    let args = named.iter().map(|(_, g)| g.as_str()).collect::<Vec<_>>().join(", ");
     let mut arms = String::new();
     for &(asked, suffix) in all {
         let seeds = |tys: &[(Ty, Pass)]| -> (String, String) {
@@ -397,7 +406,7 @@ fn call(program: &Program, float: &str, all: &[(&str, &str)], constant: bool) ->
             (reads, passed)
         };
         let body = match asked {
-            "Value" => called(program, &f, &given, "0.0"),
+            "Value" => called(program, &f, &all_given, "0.0"),
             "Jvp" | "Pushforward" => {
                 let floats = program.params.iter().filter(|p| p.wrt);
                 let tys: Vec<(Ty, Pass)> =
@@ -419,6 +428,23 @@ fn call(program: &Program, float: &str, all: &[(&str, &str)], constant: bool) ->
                     false => format!("let there = {beside} }}; let mut block = there{block}; {f}_{suffix}({args}, &mut block).unwrap(); block.put(&mut out_flat);"),
                 }
             }
+            "Batch" | "HessianBatch" => {
+                // points beside this one, which may take other branches
+                let own: Vec<String> = program.varied.iter().map(|name| format!("own_{name}")).collect();
+                let begin: String = own.iter().map(|own| format!("let mut {own} = Vec::new(); ")).collect();
+                let push: String = program.varied.iter().zip(&own).map(|(name, own)| format!("{own}.push({name}); ")).collect();
+                let moved = format!("let moved: Vec<{float}> = floats.iter().map(|x| if k == layout {{ *x }} else {{ x * (0.5 + k as {float}) - 0.25 }}).collect();");
+                let slice = |(name, given): &(&str, &String)| match program.varied.iter().any(|v| v == name) {
+                    true => format!("&own_{name}"),
+                    false => (*given).clone(),
+                };
+                let given = named.iter().map(slice).collect::<Vec<_>>().join(", ");
+                let one = suffix.trim_end_matches("_batch");
+                format!(
+                    "{begin} for k in 0..5 {{ {moved} let mut reader = In::new(&moved, layout); {reads} {push} }}\n\
+                     let mut block = vec![{f}_{one}({args}); 5]; block.soil({float}::NAN); {f}_{suffix}({given}, &mut block); block[layout].put(&mut out_flat);"
+                )
+            }
             "Into" => {
                 let block = if program.wrapper == Wrapper::Nothing { "" } else { ".unwrap()" };
                 format!("let mut block = {f}_jacobian({args}){block}; block.soil({float}::NAN); {f}_{suffix}({args}, &mut block); block.put(&mut out_flat);")
@@ -434,9 +460,9 @@ fn call(program: &Program, float: &str, all: &[(&str, &str)], constant: bool) ->
             }
             "Check" => match program.params.iter().find(|p| p.pass == Pass::Out).map(|p| p.kind) {
                 Some(Kind::Floats(Ty::Fixed(n))) => {
-                    format!("{f}_{suffix}({}&mut [0.0; {n}]);", given.iter().map(|g| format!("{g}, ")).collect::<String>())
+                    format!("{f}_{suffix}({}&mut [0.0; {n}]);", all_given.iter().map(|g| format!("{g}, ")).collect::<String>())
                 }
-                _ => format!("{f}_{suffix}({args});"),
+                _ => format!("{f}_{suffix}({});", all_given.join(", ")),
             },
             _ => format!("{f}_{suffix}({args}).put(&mut out_flat);"),
         };

@@ -7,8 +7,8 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 #[derive(Clone, Copy)]
 pub enum Input {
     /// Floats of this shape, where a length that is known only at run time is −1, −2, …; and whether the function is
-    /// differentiated by it.
-    Floats(&'static [i64], bool),
+    /// differentiated by it, and the number that all of them are if they are a constant.
+    Floats(&'static [i64], bool, Option<f64>),
     /// An integer below this one.
     Integer(i64),
 }
@@ -29,6 +29,9 @@ pub enum Asked {
     WeightedNormal,
     Into,
     Update,
+    /// The Jacobian and the Hessian as those of one point of several.
+    Batch,
+    HessianBatch,
     /// The entries that are not zero, as a matrix of all results by all inputs.
     Sparse,
     /// The user's own check, which returns nothing and panics where it finds a mistake.
@@ -45,6 +48,10 @@ pub struct Program {
     pub asked: &'static [Asked],
     /// Whether values are the function's, bit for bit.
     pub strict: bool,
+    /// Whether blocks stand in one matrix.
+    pub stacked: bool,
+    /// The robust loss of normal equations, and its scale.
+    pub loss: Option<(&'static str, f64)>,
     /// What jac compiled, in one of two widths.
     pub double: Option<Call<f64>>,
     pub single: Option<Call<f32>>,
@@ -109,7 +116,7 @@ impl Point {
         for input in program.inputs {
             match input {
                 Input::Integer(limit) => point.integers.push((k as i64 + r.below(2) as i64) % limit),
-                Input::Floats(shape, wrt) => {
+                Input::Floats(shape, wrt, fixed) => {
                     let length = |n: &i64| if *n < 0 { point.lengths[(-n - 1) as usize] } else { *n as usize };
                     let count: usize = shape.iter().map(length).product();
                     let at = point.x.len();
@@ -123,7 +130,7 @@ impl Point {
                             5 => 2.0 * r.sign(),
                             _ => r.sign() * [0.001, 1.0, 4.0][r.below(3) as usize],
                         };
-                        point.x.push(f64::from(v as f32));
+                        point.x.push(fixed.unwrap_or(f64::from(v as f32)));
                     }
                     if *wrt {
                         point.wrt.push(at..at + count);
@@ -169,7 +176,7 @@ impl Expected {
         let value = part(&y, 0);
         let mut jacobian = vec![Vec::new(); value.len()];
         let mut hessian = vec![vec![Vec::new(); n]; n];
-        let second = [Asked::Hessian, Asked::WeightedHessian].iter().any(|asked| program.asked.contains(asked));
+        let second = [Asked::Hessian, Asked::WeightedHessian, Asked::HessianBatch].iter().any(|asked| program.asked.contains(asked));
         for i in 0..n {
             let lower = if second { 0 } else { i };
             for j in lower..=i {
@@ -206,37 +213,48 @@ impl Expected {
     }
 
     /// What a function should return, flat.
-    fn of(&self, asked: Asked, point: &Point, seeds: &[f64]) -> Vec<Entry> {
+    fn of(&self, asked: Asked, point: &Point, seeds: &[f64], program: &Program) -> Vec<Entry> {
         let value: Vec<Entry> = self.value.concat();
+        let positions = || point.wrt.iter().flat_map(Clone::clone);
         let block = |o: usize, wrt: &std::ops::Range<usize>| {
             let columns = &self.jacobian[o][wrt.clone()];
             (0..self.value[o].len()).flat_map(|r| columns.iter().map(move |c| c[r])).collect::<Vec<_>>()
         };
-        let blocks: Vec<Entry> = (0..self.value.len()).flat_map(|o| point.wrt.iter().flat_map(move |w| block(o, w))).collect();
-        let positions = || point.wrt.iter().flat_map(Clone::clone);
+        let all: Vec<(usize, usize)> = (0..self.value.len()).flat_map(|o| (0..self.value[o].len()).map(move |r| (o, r))).collect();
+        let matrix = || all.iter().flat_map(|(o, r)| positions().map(|p| self.jacobian[*o][p][*r])).collect::<Vec<Entry>>();
+        let blocks: Vec<Entry> = if program.stacked {
+            matrix()
+        } else {
+            (0..self.value.len()).flat_map(|o| point.wrt.iter().flat_map(move |w| block(o, w))).collect()
+        };
         let sum = |terms: &mut dyn Iterator<Item = (f64, Entry)>| {
             terms.fold((0.0, 0.0), |(s, e), (t, (v, d))| (s + t * v, e + (t * v).abs() + t.abs() * d))
         };
         let pairs = || point.wrt.iter().flat_map(|a| point.wrt.iter().map(move |b| (a.clone(), b.clone())));
         let by_pairs = |entry: &mut dyn FnMut(usize, usize) -> Entry| {
-            let positions = pairs().flat_map(|(a, b)| a.flat_map(move |i| b.clone().map(move |j| (i, j))));
-            positions.map(|(i, j)| entry(i, j)).collect::<Vec<Entry>>()
+            let of_blocks = || pairs().flat_map(|(a, b)| a.flat_map(move |i| b.clone().map(move |j| (i, j)))).collect::<Vec<_>>();
+            let of_matrix = || positions().flat_map(|i| positions().map(move |j| (i, j))).collect();
+            let all = if program.stacked { of_matrix() } else { of_blocks() };
+            all.into_iter().map(|(i, j)| entry(i, j)).collect::<Vec<Entry>>()
         };
-        let all: Vec<(usize, usize)> = (0..self.value.len()).flat_map(|o| (0..self.value[o].len()).map(move |r| (o, r))).collect();
         match asked {
             Asked::Check => Vec::new(),
             Asked::Value => value,
-            Asked::Jacobian | Asked::Into | Asked::Update => blocks,
+            Asked::Jacobian | Asked::Into | Asked::Update | Asked::Batch => blocks,
             Asked::ValueAndJacobian => [value, blocks].concat(),
-            Asked::Sparse => all.iter().flat_map(|(o, r)| positions().map(|p| self.jacobian[*o][p][*r])).collect(),
-            Asked::Pushforward => self.of(Asked::Jvp, point, seeds).split_off(value.len()),
-            Asked::Pullback => self.of(Asked::Vjp, point, seeds).split_off(value.len()),
+            Asked::Sparse => matrix(),
+            Asked::Pushforward => self.of(Asked::Jvp, point, seeds, program).split_off(value.len()),
+            Asked::Pullback => self.of(Asked::Vjp, point, seeds, program).split_off(value.len()),
             Asked::Normal | Asked::WeightedNormal => {
-                let weight = |k: usize| if asked == Asked::Normal { 1.0 } else { seeds[k] };
+                let weight = |k: usize| match (asked, program.loss) {
+                    (Asked::Normal, None) => (1.0, 0.0),
+                    (Asked::Normal, Some(loss)) => robust_weight(loss, value[k]),
+                    _ => (seeds[k], 0.0),
+                };
                 // an entry times an entry of which the first is exact but for its bound
-                let times = |(a, d): Entry, (b, e): Entry| (a * b, (a * e).abs() + (b * d).abs());
+                let times = |(a, d): Entry, (b, e): Entry| (a * b, (a * e).abs() + (b * d).abs() + TOLERANCE * UNIT.get() * d * e);
                 let total = |factors: &dyn Fn(usize, usize) -> Entry| {
-                    sum(&mut all.iter().enumerate().map(|(k, (o, r))| (weight(k), factors(*o, *r))))
+                    sum(&mut all.iter().enumerate().map(|(k, (o, r))| (1.0, times(weight(k), factors(*o, *r)))))
                 };
                 let square = by_pairs(&mut |i, j| total(&|o, r| times(self.jacobian[o][i][r], self.jacobian[o][j][r])));
                 let product = positions().map(|i| total(&|o, r| times(self.jacobian[o][i][r], self.value[o][r]))).collect();
@@ -254,9 +272,28 @@ impl Expected {
                 let column = |p: usize| sum(&mut all.iter().zip(seeds).map(|((o, r), t)| (*t, self.jacobian[*o][p][*r])));
                 value.iter().copied().chain(positions().map(column).collect::<Vec<_>>()).collect()
             }
-            Asked::Hessian => by_pairs(&mut |i, j| self.hessian[i][j][0][0]),
+            Asked::Hessian | Asked::HessianBatch => by_pairs(&mut |i, j| self.hessian[i][j][0][0]),
         }
     }
+}
+
+/// The weight `ρ′(r²)` of a residual, and its bound.
+fn robust_weight((loss, scale): (&str, f64), (r, e): Entry) -> Entry {
+    let weight = |r: f64| {
+        let u = (r / scale) * (r / scale);
+        match loss {
+            "huber" => (scale / r.abs()).min(1.0),
+            "soft_l1" => 1.0 / (1.0 + u).sqrt(),
+            "cauchy" => 1.0 / (1.0 + u),
+            "geman_mcclure" => 1.0 / ((1.0 + u) * (1.0 + u)),
+            "welsch" => (-u).exp(),
+            "tukey" => (1.0 - u).max(0.0) * (1.0 - u).max(0.0),
+            other => unreachable!("no loss is called {other}"),
+        }
+    };
+    let step = 1e-4 * r.abs().max(scale);
+    let slope = (weight(r + step) - weight(r - step)) / (2.0 * step);
+    (weight(r), slope.abs() * e + weight(r))
 }
 
 /// An error of this many units of the bound is a wrong number: what is reassociated is at most some units off,
@@ -301,7 +338,7 @@ pub fn check(program: &Program, points: usize) {
                 _ => point.wrt.iter().map(ExactSizeIterator::len).sum(),
             };
             let seeds: Vec<f64> = (0..count).map(|_| r.sign()).collect();
-            let want = expected.of(asked, &point, &seeds);
+            let want = expected.of(asked, &point, &seeds, program);
             entries += want.len();
             if failed.contains(&asked) || asked == Asked::Check && !(CHECKED.contains(&k) && expected.has_digits()) {
                 continue;

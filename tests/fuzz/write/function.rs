@@ -35,6 +35,9 @@ pub(super) fn program(choices: Choices) -> Program {
         out_parameters: false,
         variant: Variant::None,
         linalg: false,
+        at: None,
+        varied: Vec::new(),
+        loss: None,
     };
     w.float =
         w.c.of(&[Float::Double, Float::Double, Float::Double, Float::Double, Float::Double, Float::Double, Float::Single, Float::Generic]);
@@ -139,6 +142,9 @@ fn assemble(
         results: w.results,
         wrapper: w.wrapper,
         float: w.float,
+        at: w.at,
+        varied: w.varied,
+        loss: w.loss,
         made: w.c.made,
         spans: w.c.spans,
     }
@@ -297,8 +303,38 @@ impl Writer {
                 options.push(option.to_owned());
             }
         }
+        let has = |options: &[String], word: &str| options.iter().any(|o| o == word);
+        if has(&options, "normal") && !has(&options, "weighted_normal") && self.c.below(2) == 1 {
+            let (loss, scale) =
+                (self.c.of(&["huber", "soft_l1", "cauchy", "geman_mcclure", "welsch", "tukey"]), self.c.of(&[1.0, 0.25, 2.0]));
+            options.push(format!("loss = {loss}({scale:?})"));
+            self.loss = Some((loss, scale));
+        }
+        // these have a length of their own in the type
+        let known: Vec<&Param> = floats.clone().filter(|p| p.pass != Pass::View && p.of_known_lengths()).collect();
+        if !has(&options, "strict") && known.len() > 1 && self.c.once_in(6) {
+            let (fixed, value) = (self.c.of(&known), self.c.of(&[0.0, 1.0, 0.5, -0.25]));
+            options.push(format!("at({} = {value:?})", fixed.name));
+            self.at = Some((fixed.name.clone(), value));
+        }
+        let returned =
+            self.wrapper == Wrapper::Nothing && self.results.iter().all(|ty| ty.axes().iter().all(|l| matches!(l, Len::Known(_))));
+        let differentiated = floats.clone().filter(|p| p.wrt).all(Param::of_known_lengths);
+        if returned && differentiated && self.float != Float::Generic && !has(&options, "strict") && self.c.below(3) > 0 {
+            let at = self.at.as_ref().map(|at| at.0.clone());
+            self.varied = known.iter().map(|p| p.name.clone()).filter(|name| Some(name) != at.as_ref()).collect();
+            if self.varied.len() > 1 && self.c.once_in(3) {
+                self.varied.remove(0);
+            }
+            if !self.varied.is_empty() {
+                options.push(format!("batch({})", self.varied.join(", ")));
+            }
+        }
         if self.results == [Ty::Scalar] && self.c.below(3) > 0 {
             options.push("hessian".to_owned());
+        }
+        if self.c.once_in(4) {
+            options.push("stack".to_owned());
         }
         let all = self.c.below(2) == 0;
         let shapes: Vec<String> = floats

@@ -32,6 +32,12 @@ pub struct Program {
     pub wrapper: Wrapper,
     /// The float type.
     pub float: Float,
+    /// The parameter that is set to a constant, and the constant.
+    pub at: Option<(String, f64)>,
+    /// The parameters that differ from point to point of a batch; without one there is no batch.
+    pub varied: Vec<String>,
+    /// The robust loss of normal equations, and its scale.
+    pub loss: Option<(&'static str, f64)>,
     /// What the choices were.
     pub made: Vec<u32>,
     /// Which choices belong together.
@@ -118,6 +124,13 @@ pub struct Param {
     pub kind: Kind,
     pub pass: Pass,
     pub wrt: bool,
+}
+
+impl Param {
+    /// Whether its type says how many floats it is.
+    fn of_known_lengths(&self) -> bool {
+        matches!(self.kind, Kind::Floats(Ty::Scalar | Ty::Fixed(_) | Ty::Fixed2(..) | Ty::Fixed3(..)))
+    }
 }
 
 /// What a parameter is.
@@ -261,6 +274,10 @@ pub struct Writer {
     variant: Variant,
     /// Whether functions of whole matrices are written.
     linalg: bool,
+    /// What the options say, as the program has it.
+    at: Option<(String, f64)>,
+    varied: Vec<String>,
+    loss: Option<(&'static str, f64)>,
 }
 
 /// Which transformation that must not matter is applied to what jac compiles.
