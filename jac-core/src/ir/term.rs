@@ -196,7 +196,7 @@ impl Term {
         }
         let mut lengths = self.sums.clone();
         lengths.dedup();
-        lengths.iter().filter_map(|n| runs(&mut program.arena, n)).collect()
+        lengths.iter().filter_map(|n| runs(&mut program.arena, n)).filter(|c| !self.guards.contains(c)).collect()
     }
 
     /// The term as an expression; factors that do not depend on a summed index stand outside its

@@ -333,7 +333,10 @@ impl Writer {
         if self.results == [Ty::Scalar] && self.c.below(3) > 0 {
             options.push("hessian".to_owned());
         }
-        if self.c.once_in(4) {
+        let floats_of = |p: &Param| if let Kind::Floats(ty) = p.kind { Some(ty) } else { None };
+        let shapes = floats.clone().filter(|p| p.wrt).filter_map(floats_of).chain(self.results.iter().copied());
+        let has_rows = shapes.map(Ty::axes).all(|axes| axes.iter().skip(1).all(|l| matches!(l, Len::Known(_))));
+        if has_rows && self.c.once_in(4) {
             options.push("stack".to_owned());
         }
         let all = self.c.below(2) == 0;
