@@ -170,3 +170,11 @@ pub fn by_data_alone(p: &[f64; 3], t: &[f64]) -> f64 {
 pub fn read_for_each(y: &[f64], z: &[f64], n: usize) -> Vec<f64> {
     (0..n).map(|i| y.iter().map(|_| z[i] * 2.0).sum::<f64>()).collect()
 }
+
+/// A length that no axis of the matrix has decides a branch.
+/// const: N = 4
+#[jacobian(wrt(x, y, z))]
+pub fn by_a_generic_length<const N: usize>(x: f64, y: f64, z: f64, g: &[f64; N]) -> f64 {
+    let scaled: Vec<f64> = g.iter().map(|v| v * y).collect();
+    (y + z).atan() * (0.25 + if N > 1 { scaled[1] } else { x })
+}

@@ -182,7 +182,7 @@ pub fn definitions(program: &mut Program, tree: &mut Tree, definitions: &[Defini
             }
             _ => waiting.make(program, tree, definition),
         }
-        match &definition.body {
+        match &without_structure(program, definition.body.clone()) {
             Body::Elements(es) if literal => tree.item(0, Item::Literal(tensor, es.clone())),
             Body::Elements(es) => {
                 tree.item(0, Item::Allocate(tensor));
@@ -212,6 +212,17 @@ pub fn definitions(program: &mut Program, tree: &mut Tree, definitions: &[Defini
     for definition in later {
         left.make(program, tree, definition);
     }
+}
+
+/// Elements with branches in the place of conditions that lengths decide.
+fn without_structure(program: &mut Program, body: Body) -> Body {
+    let Body::Elements(es) = &body else { return body };
+    let is_structure = |e: &Expr| matches!(program.arena[*e], Node::Bracket(_) | Node::Delta(..));
+    if !program.arena.reachable(es.iter().copied()).iter().any(is_structure) {
+        return body;
+    }
+    let es = es.clone();
+    Body::Elements(es.into_iter().map(|e| total(program, e)).collect())
 }
 
 fn reads(program: &Program, definition: &Definition, tensor: Tensor) -> bool {

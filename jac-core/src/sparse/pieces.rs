@@ -206,17 +206,8 @@ impl Build<'_> {
         // an element by element has positions along every axis
         let longest = if matches!(source, Source::Elements(..)) { i64::MAX } else { LISTED };
         let listed = shape.iter().filter(|n| is_listed(n, longest)).filter_map(|n| Some(n.known()? as usize)).collect();
-        let mut strands = source.strands(
-            self.program,
-            &View {
-                major: at.to_vec(),
-                listed,
-                only: self.only.clone(),
-                longest,
-                transposed: self.transposed,
-                fixed: self.matrix.is_fixed(),
-            },
-        )?;
+        let mut strands = source
+            .strands(self.program, &View { major: at.to_vec(), listed, only: self.only.clone(), longest, transposed: self.transposed })?;
         let majors = if self.transposed { &self.matrix.rows } else { &self.matrix.columns };
         let own: Vec<Size> = majors[major].iter().flat_map(Affine::sizes).collect();
         strands.iter_mut().for_each(|strand| self.guard(strand, &own));

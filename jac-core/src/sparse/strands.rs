@@ -87,7 +87,7 @@ impl Source {
                         let mut term = term.clone();
                         term.place(&mut program.arena, &from, &to);
                         for term in program.collect(vec![term]) {
-                            out.push(strand(program, term, minor, &fixed, view.fixed)?);
+                            out.push(strand(program, term, minor, &fixed)?);
                         }
                     }
                 }
@@ -109,8 +109,6 @@ pub struct View {
     pub longest: i64,
     /// Whether the columns are the rows of the matrix.
     pub transposed: bool,
-    /// Whether all lengths of the matrix are known: its entries are then the same whatever other lengths there are.
-    pub fixed: bool,
 }
 
 impl View {
@@ -125,8 +123,8 @@ pub fn is_listed(length: &Affine, longest: i64) -> bool {
     length.known().is_some_and(|n| n <= longest)
 }
 
-/// The strand of a term in which the columns' positions stand; `always` says that lengths do not decide whether it is there.
-fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<Affine>], always: bool) -> Result<Strand, Unordered> {
+/// The strand of a term in which the columns' positions stand.
+fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Option<Affine>]) -> Result<Strand, Unordered> {
     let mut at: Vec<Option<Affine>> = fixed.to_vec();
     let mut sums = term.name_sums(program);
     let solved = solve(program, &mut term, minor, &mut at, &mut sums);
@@ -138,8 +136,7 @@ fn strand(program: &mut Program, mut term: Term, minor: &[Index], fixed: &[Optio
     }
     let mut conditions = solved;
     for (guard, condition) in decided(program, &mut term) {
-        let is_of_lengths = || !mentions(&condition, &|a| a.indices().next().is_some());
-        match mentions(&condition, &|a| a.indices().any(|i| sums.contains(&i))) || always && is_of_lengths() {
+        match mentions(&condition, &|a| a.indices().any(|i| sums.contains(&i))) {
             true => term.guards.push(guard),
             false => conditions.push(condition),
         }

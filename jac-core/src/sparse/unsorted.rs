@@ -71,8 +71,11 @@ fn nest(
     let own = |c: &Condition| c.leaves().iter().any(|(a, _)| summing.iter().any(|i| is_indexed(i, a)));
     // in a matrix of known lengths others do not decide what is there
     let is_of_lengths = |c: &Condition| matrix.is_fixed() && c.leaves().iter().all(|(a, _)| a.indices().next().is_none());
+    let mut lengths = Vec::new();
     for (guard, c) in decided {
-        if own(&c) || is_of_lengths(&c) {
+        if is_of_lengths(&c) {
+            lengths.push(c);
+        } else if own(&c) {
             term.guards.push(guard);
         } else {
             when.push(c);
@@ -101,6 +104,7 @@ fn nest(
         indices.push(program.index(Affine::from(1)));
     }
     let value = term.to_expr(program);
+    let value = lengths.iter().fold(value, |value, c| c.guard(&mut program.arena, value).unwrap_or(value));
     Ok(needed(program, &indices, when).map(|when| (Nest { indices, at, when }, value)))
 }
 
