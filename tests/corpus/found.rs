@@ -178,3 +178,17 @@ pub fn by_a_generic_length<const N: usize>(x: f64, y: f64, z: f64, g: &[f64; N])
     let scaled: Vec<f64> = g.iter().map(|v| v * y).collect();
     (y + z).atan() * (0.25 + if N > 1 { scaled[1] } else { x })
 }
+
+/// A chain of springs: each pulls at two of the nodes, of which there is one more.
+/// shapes: x = [4], k = [4]
+#[jacobian(wrt(x))]
+pub fn spring_chain(x: &[f64], k: &[f64]) -> Vec<f64> {
+    let n = x.len();
+    let mut force = vec![0.0; n + 1];
+    for i in 0..n {
+        let pull = k[i] * (x[i] - 1.0);
+        force[i] += pull;
+        force[i + 1] -= pull * x[i];
+    }
+    force
+}

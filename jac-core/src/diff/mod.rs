@@ -10,6 +10,7 @@
 pub mod at;
 pub mod definitions;
 pub mod elimination;
+mod kinks;
 pub mod normal;
 mod norms;
 pub mod products;
@@ -76,7 +77,8 @@ fn partial(program: &mut Program, e: Expr, op: Op, args: &[Expr], k: usize) -> E
         }
     }
     bindings.push(("y", value));
-    let rule = if op == Op::Abs && program.one_sided { "select(a < 0, -1, 1)" } else { op.entry().derivative[k] };
+    let one_sided = if program.one_sided { kinks::one_sided(&mut program.arena, op, args, k) } else { None };
+    let rule = one_sided.unwrap_or(op.entry().derivative[k]);
     template(program, rule, &bindings)
 }
 

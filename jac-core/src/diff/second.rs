@@ -2,11 +2,11 @@
 //!
 //! A function that is smooth may be made of parts that are not: `cos |z|`, softplus as `max(z, 0) + ln(1 + exp(-|z|))`, `n · n`
 //! of a length `n`. By the rules their first derivatives are right at 0, where that of `|z|` and of `n` is 0. The second
-//! would lack `(|z|′)² = 1`. So here the derivative of `|z|` at 0 is the one from the right: where a function is smooth,
-//! that of every side is right. And the square of a root is what the root is taken of.
+//! would lack `(|z|′)² = 1`. So here derivatives at kinks are those of one side: where a function is smooth, that of every
+//! side is right. And the square of a root is what the root is taken of.
 
 use super::norms::FACTORS;
-use super::{argument_of_cosh, factors, multiplicities, norms};
+use super::{argument_of_cosh, factors, kinks, multiplicities, norms};
 use crate::ir::{Arena, Expr, Node, Program};
 use crate::ops::Op;
 
@@ -14,7 +14,7 @@ use crate::ops::Op;
 pub fn prepare(program: &Program) -> Option<Program> {
     let mut program = program.clone();
     let roots = program.roots();
-    let has_kinks = program.arena.reachable(roots.iter().copied()).iter().any(|e| matches!(program.arena[*e], Node::Apply(Op::Abs, _)));
+    let has_kinks = program.arena.reachable(roots.iter().copied()).iter().any(|e| kinks::has_kink(&program.arena[*e]));
     program.one_sided = has_kinks;
     if !program.strict {
         let squared = program.arena.map(&roots, |arena, e, node| {

@@ -258,7 +258,7 @@ impl<'a> Printer<'a> {
                 if read.contains(&(t, axis)) {
                     continue;
                 }
-                let expected = self.affine(n);
+                let expected = self.count(n);
                 let runtime = &self.interface.runtime;
                 let value = length(ident, axis, slice);
                 let axis = Literal::usize_unsuffixed(axis);

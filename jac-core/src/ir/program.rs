@@ -196,7 +196,7 @@ pub struct Program {
     pub partials: Map<Expr, Vec<(Expr, Expr)>>,
     /// Whether nothing may be reassociated.
     pub strict: bool,
-    /// Whether the derivative of `|z|` at 0 is that from the right, as second derivatives have it, and not 0.
+    /// Whether derivatives at kinks are those of one side, as second derivatives have them, and not the mean of both.
     pub one_sided: bool,
     /// The lengths, roots of sums of squares, whose derivative is never asked for where they are 0.
     pub regular: Set<Expr>,

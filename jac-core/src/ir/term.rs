@@ -565,14 +565,31 @@ impl Program {
             });
             let Some((at, Symbol::Bound(i), value)) = found else { return true };
             term.deltas.remove(at);
-            term.sums.remove(term.sums.len() - 1 - i as usize);
+            let along: Vec<Affine> =
+                term.deltas.iter().filter(|(_, axis)| axis.as_symbol() == Some(Symbol::Bound(i))).map(|(at, _)| at.clone()).collect();
+            let before = term.sums.remove(term.sums.len() - 1 - i as usize);
             // the sums around the one that is gone are one nearer
             let nearer = |k: u32| bound(if k > i { k - 1 } else { k });
             let value = value.substitute(|s| match s {
                 Symbol::Bound(k) => Some(nearer(k)),
                 Symbol::Index(_) | Symbol::Size(_) => None,
             });
-            term.rebind(&mut self.arena, &|k| if k == i { value.clone() } else { nearer(k) });
+            let with = |k: u32| if k == i { value.clone() } else { nearer(k) };
+            term.rebind(&mut self.arena, &with);
+            // what was inside the range of the sum need not be inside that of the index in its place
+            let length = match value.as_symbol() {
+                Some(Symbol::Bound(k)) => term.sums.iter().rev().nth(k as usize).cloned(),
+                Some(Symbol::Index(j)) => Some(self.length(j).clone()),
+                _ => None,
+            };
+            let Some(length) = length.filter(|n| *n != before) else { continue };
+            for position in along {
+                let at = position.substitute(|s| if let Symbol::Bound(k) = s { Some(with(k)) } else { None });
+                if !self.is_inside(&at, &length, &term.sums) {
+                    let [zero, at, end] = [Affine::default(), at, length.clone()].map(|a| self.arena.integer(a));
+                    term.guards.extend([(Op::Le, [zero, at]), (Op::Lt, [at, end])].map(|(op, args)| self.arena.fold(op, &args)));
+                }
+            }
         }
     }
 

@@ -174,6 +174,15 @@ impl Sub for Rounded {
     }
 }
 
+/// What is lost of a result below the normal numbers, unless it is 0 as what it is made of is.
+fn vanished(result: f64, of: f64) -> f64 {
+    if result.abs() < f64::MIN_POSITIVE && of != 0.0 {
+        f64::from_bits(1)
+    } else {
+        0.0
+    }
+}
+
 impl Mul for Rounded {
     type Output = Rounded;
 
@@ -182,7 +191,8 @@ impl Mul for Rounded {
         let errors = carried(b.value, self.error) + carried(self.value, b.error) + self.error * b.error;
         let small = |x: f64| x.fract() == 0.0 && x.abs() < 1e7;
         let exact = product == 0.0 || self.value.abs() == 1.0 || b.value.abs() == 1.0 || small(self.value) && small(b.value);
-        Rounded::with(product, errors, if exact { 0.0 } else { UNIT * product.abs() })
+        let own = if exact { 0.0 } else { UNIT * product.abs() };
+        Rounded::with(product, errors, own + vanished(product, if b.value == 0.0 { 0.0 } else { self.value }))
     }
 }
 
@@ -192,7 +202,7 @@ impl Div for Rounded {
     fn div(self, b: Rounded) -> Rounded {
         let quotient = self.value / b.value;
         let errors = carried(b.value.recip(), self.error) + carried(quotient / b.value, b.error);
-        Rounded::with(quotient, errors, UNIT * quotient.abs())
+        Rounded::with(quotient, errors, UNIT * quotient.abs() + vanished(quotient, self.value))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A program at many points: every generated function against hyper-dual numbers.
 
-use crate::hyper::{H, ONE_SIDED, UNIT, UNSTABLE};
+use crate::hyper::{AT_KINK, H, UNIT, UNSTABLE};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// A parameter.
@@ -141,6 +141,36 @@ impl Point {
         point
     }
 
+    /// The second derivative along two directions at a kink: what it is on both sides of it, as far as that is one number.
+    fn beside(
+        &self,
+        program: &Program,
+        a: &dyn Fn(usize) -> f64,
+        b: &dyn Fn(usize) -> f64,
+        part: &dyn Fn(&[Vec<H>], usize) -> Vec<Vec<Entry>>,
+    ) -> Option<Vec<Vec<Entry>>> {
+        let moved = |by: f64| {
+            let mut r = Random(99);
+            let x = self.x.iter().map(|v| v + by * (0.25 + r.unit())).collect();
+            let there =
+                Point { x, lengths: self.lengths.clone(), integers: self.integers.clone(), layout: self.layout, wrt: self.wrt.clone() };
+            there.run(program, a, b).map(|y| part(&y, 3))
+        };
+        let (right, left) = (moved(BESIDE), moved(-BESIDE));
+        let both = |((v, _), (w, _)): (&Entry, &Entry)| {
+            let (middle, apart) = ((v + w) / 2.0, (v - w).abs());
+            // another number on each side tells nothing, nor does one that is lost in rounding
+            let is_one = apart <= 1e-3 * middle.abs().max(1.0);
+            if is_one {
+                (middle, (apart + 1e-3 * middle.abs().max(1.0)) / (TOLERANCE * UNIT.get()))
+            } else {
+                (f64::NAN, f64::NAN)
+            }
+        };
+        let (right, left) = (right?, left?);
+        Some(right.iter().zip(&left).map(|(r, l)| r.iter().zip(l).map(both).collect()).collect())
+    }
+
     /// The function along two directions, and whether a decision hung on rounding.
     fn run(&self, program: &Program, a: &dyn Fn(usize) -> f64, b: &dyn Fn(usize) -> f64) -> Option<Vec<Vec<H>>> {
         let x: Vec<H> = self.x.iter().enumerate().map(|(k, v)| H::new(*v, a(k), b(k))).collect();
@@ -174,6 +204,7 @@ impl Expected {
             y.iter().map(|o| o.iter().map(entry).collect()).collect()
         };
         let value = part(&y, 0);
+        let unknown = |y: &[Vec<H>]| y.iter().map(|o| vec![(f64::NAN, f64::NAN); o.len()]).collect();
         let mut jacobian = vec![Vec::new(); value.len()];
         let mut hessian = vec![vec![Vec::new(); n]; n];
         let second = [Asked::Hessian, Asked::WeightedHessian, Asked::HessianBatch].iter().any(|asked| program.asked.contains(asked));
@@ -181,10 +212,13 @@ impl Expected {
             let lower = if second { 0 } else { i };
             for j in lower..=i {
                 if second {
-                    ONE_SIDED.set(true);
-                    let y = point.run(program, &unit(i), &unit(j));
-                    ONE_SIDED.set(false);
-                    let entries = part(&y?, 3);
+                    AT_KINK.set(false);
+                    let y = point.run(program, &unit(i), &unit(j))?;
+                    let entries = if AT_KINK.get() {
+                        point.beside(program, &unit(i), &unit(j), &part).unwrap_or_else(|| unknown(&y))
+                    } else {
+                        part(&y, 3)
+                    };
                     (hessian[i][j], hessian[j][i]) = (entries.clone(), entries);
                 }
                 if i == j {
@@ -295,6 +329,9 @@ fn robust_weight((loss, scale): (&str, f64), (r, e): Entry) -> Entry {
     let slope = (weight(r + step) - weight(r - step)) / (2.0 * step);
     (weight(r), slope.abs() * e + weight(r))
 }
+
+/// How far beside a kink a second derivative is taken.
+const BESIDE: f64 = 1e-5;
 
 /// An error of this many units of the bound is a wrong number: what is reassociated is at most some units off,
 /// what is wrong by a term or a sign is 1e16 off.

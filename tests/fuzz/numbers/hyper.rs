@@ -19,8 +19,8 @@ pub struct H {
 thread_local! {
     /// The unit of rounding of the functions that are compared.
     pub(crate) static UNIT: Cell<f64> = const { Cell::new(f64::EPSILON) };
-    /// Whether the slope of `|x|` at 0 is that from the right, as second derivatives have it.
-    pub(crate) static ONE_SIDED: Cell<bool> = const { Cell::new(false) };
+    /// Whether this run came to a kink.
+    pub(crate) static AT_KINK: Cell<bool> = const { Cell::new(false) };
     /// Whether a decision of this run hangs on rounding.
     pub(crate) static UNSTABLE: Cell<bool> = const { Cell::new(false) };
 }
@@ -279,7 +279,10 @@ impl H {
     pub fn abs(self) -> H {
         match self.decide(c(0.0)) {
             Some(Ordering::Less) => -self,
-            Some(Ordering::Equal) if !ONE_SIDED.get() => H { p: [0.0; 4], ..self },
+            Some(Ordering::Equal) => {
+                AT_KINK.set(true);
+                H { p: [0.0; 4], ..self }
+            }
             _ => self,
         }
     }
@@ -287,7 +290,7 @@ impl H {
         match self.decide(other) {
             Some(Ordering::Greater) => self,
             Some(Ordering::Less) => other,
-            Some(Ordering::Equal) => self.mean(other),
+            Some(Ordering::Equal) => self.at_tie(other),
             None => c(f64::NAN),
         }
     }
@@ -295,9 +298,13 @@ impl H {
         match self.decide(other) {
             Some(Ordering::Less) => self,
             Some(Ordering::Greater) => other,
-            Some(Ordering::Equal) => self.mean(other),
+            Some(Ordering::Equal) => self.at_tie(other),
             None => c(f64::NAN),
         }
+    }
+    fn at_tie(self, other: H) -> H {
+        AT_KINK.set(true);
+        self.mean(other)
     }
     pub fn clamp(self, low: H, high: H) -> H {
         self.max(low).min(high)
