@@ -7,7 +7,7 @@ use quote::ToTokens;
 use std::time::Instant;
 
 /// A module or `impl` under the attribute, of which only the generated code is shown.
-fn show_group(mut item: syn::Item) -> Result<(), Box<dyn std::error::Error>> {
+fn show_group(mut item: syn::Item, origin: &jac_core::Origin) -> Result<(), Box<dyn std::error::Error>> {
     let attributes = match &mut item {
         syn::Item::Mod(m) => &mut m.attrs,
         syn::Item::Impl(i) => &mut i.attrs,
@@ -18,7 +18,7 @@ fn show_group(mut item: syn::Item) -> Result<(), Box<dyn std::error::Error>> {
         syn::Meta::List(list) => list.tokens,
         _ => quote::quote!(),
     };
-    let compiled = jac_core::compile(options, item.to_token_stream());
+    let compiled = jac_core::compile_from(options, item.to_token_stream(), origin);
     for mistake in &compiled.diagnostics {
         println!("error: {}", mistake.text());
     }
@@ -51,12 +51,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{}", jac_core::emit::c::HEADER);
     }
     let path = arguments.first().ok_or("which file?")?;
+    // lines are not known here: the text of a function tells which it is
+    let origin = jac_core::Origin { file: path.into(), line: 0 };
     let file = syn::parse_file(&std::fs::read_to_string(path)?)?;
     for item in file.items {
         let mut function = match item {
             syn::Item::Fn(function) => function,
             group => {
-                show_group(group)?;
+                show_group(group, &origin)?;
                 continue;
             }
         };
@@ -70,7 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => quote::quote!(),
         };
         let start = Instant::now();
-        let compiled = jac_core::compile(attribute, function.to_token_stream());
+        let compiled = jac_core::compile_from(attribute, function.to_token_stream(), &origin);
         let time = start.elapsed();
         for mistake in &compiled.diagnostics {
             println!("error: {}", mistake.text());

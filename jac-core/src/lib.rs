@@ -39,4 +39,5 @@ pub mod simplify;
 pub mod sparse;
 pub mod unroll;
 
-pub use pipeline::{check, compile, to_c, Compiled, Stages};
+pub use front::Origin;
+pub use pipeline::{check, compile, compile_from, to_c, Compiled, Stages};

@@ -4,7 +4,7 @@ use crate::diag::{Diagnostic, Diagnostics, Refusal};
 use crate::diff::products::{self, Product};
 use crate::effort::Effort;
 use crate::emit;
-use crate::front::{self, Helpers, Loops};
+use crate::front::{self, Helpers, Home, Loops, Origin};
 use crate::interface::{Form, Interface, Normal, Request, Results, Step};
 use crate::ir::{self, Affine, At, Program, Tensor};
 use crate::kernel::{self, Signature};
@@ -98,7 +98,13 @@ impl Stages {
 /// The result holds the original tokens untouched, whatever happens.
 pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
     let (whole, span) = (item.clone(), item.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span()));
-    caught(span, || compile_item(attribute, item)).unwrap_or_else(|diagnostics| failed(whole, None, diagnostics))
+    caught(span, || compile_item(attribute, item, None)).unwrap_or_else(|diagnostics| failed(whole, None, diagnostics))
+}
+
+/// The same of an item that stands at `origin`: what it calls and names is looked for in the sources of its crate, too.
+pub fn compile_from(attribute: TokenStream, item: TokenStream, origin: &Origin) -> Compiled {
+    let (whole, span) = (item.clone(), item.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span()));
+    caught(span, || compile_item(attribute, item, Some(origin))).unwrap_or_else(|diagnostics| failed(whole, None, diagnostics))
 }
 
 /// A program as a function of C99.
@@ -132,20 +138,25 @@ pub fn check(arguments: TokenStream) -> TokenStream {
     }
 }
 
-fn compile_item(attribute: TokenStream, item: TokenStream) -> Compiled {
+fn compile_item(attribute: TokenStream, item: TokenStream, origin: Option<&Origin>) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     if let Some(span) = too_deep(&item) {
         let error = diagnostics.error(span, format!("the function nests deeper than {DEEPEST} brackets"));
         error.help("bind parts of it with `let`");
         return failed(item, None, diagnostics);
     }
+    let home = |name: &str| origin.map(|origin| Home::of(origin, name, &item));
     if let Ok(function) = syn::parse2::<syn::ItemFn>(item.clone()) {
-        return compile_function(attribute, item, &function, &Helpers::default());
+        let helpers = Helpers::at(home(&function.sig.ident.to_string()));
+        return compile_function(attribute, item, &function, &helpers);
     }
     // what does not parse at all is for rustc to say
     match syn::parse2::<syn::Item>(item.clone()) {
-        Ok(syn::Item::Mod(module)) if module.content.is_some() => compile_module(&attribute, module),
-        Ok(syn::Item::Impl(block)) => compile_impl(&attribute, block),
+        Ok(syn::Item::Mod(module)) if module.content.is_some() => {
+            let helpers = Helpers::at(home(&module.ident.to_string()));
+            compile_module(&attribute, module, helpers)
+        }
+        Ok(syn::Item::Impl(block)) => compile_impl(&attribute, block, Helpers::at(home(""))),
         Ok(other) => {
             let error = diagnostics.error(other.span(), "`#[jacobian]` on an item that is not a function");
             error.help("put it on a function, or on a `mod { … }` or `impl` around functions");
@@ -649,8 +660,7 @@ fn disagree(function: &syn::ItemFn, wrong: &Disagreement, diagnostics: &mut Diag
     error.help("this is a mistake of jac's, not yours: please report it with the function");
 }
 
-fn compile_module(attribute: &TokenStream, mut module: syn::ItemMod) -> Compiled {
-    let mut helpers = Helpers::default();
+fn compile_module(attribute: &TokenStream, mut module: syn::ItemMod, mut helpers: Helpers) -> Compiled {
     let items = module.content.take().map(|(_, items)| items).unwrap_or_default();
     for item in &items {
         match item {
@@ -669,8 +679,7 @@ fn compile_module(attribute: &TokenStream, mut module: syn::ItemMod) -> Compiled
     Compiled { tokens: quote!(#(#outer)* #vis mod #ident { #(#inner)* #content #generated }), diagnostics, stages: None }
 }
 
-fn compile_impl(attribute: &TokenStream, mut block: syn::ItemImpl) -> Compiled {
-    let mut helpers = Helpers::default();
+fn compile_impl(attribute: &TokenStream, mut block: syn::ItemImpl, mut helpers: Helpers) -> Compiled {
     helpers.associated = true;
     helpers.generics(&block.generics);
     let items: Vec<Result<syn::ItemFn, TokenStream>> = std::mem::take(&mut block.items)

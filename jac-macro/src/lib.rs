@@ -47,7 +47,23 @@ use proc_macro::TokenStream;
 /// - `crate = path`: where `jac-runtime` is, if it is renamed or re-exported.
 #[proc_macro_attribute]
 pub fn jacobian(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    jac_core::compile(attribute.into(), item.into()).tokens.into()
+    match origin() {
+        Some(origin) => jac_core::compile_from(attribute.into(), item.into(), &origin).tokens.into(),
+        None => jac_core::compile(attribute.into(), item.into()).tokens.into(),
+    }
+}
+
+/// Where the attribute stands, if the compiler says.
+#[cfg(names_files)]
+#[allow(clippy::incompatible_msrv)] // that is what the condition says
+fn origin() -> Option<jac_core::Origin> {
+    let span = proc_macro::Span::call_site();
+    Some(jac_core::Origin { file: span.local_file()?, line: span.line() })
+}
+
+#[cfg(not(names_files))]
+fn origin() -> Option<jac_core::Origin> {
+    None
 }
 
 /// Compares all functions that were generated for one with differences and with each other, at a point and around it:

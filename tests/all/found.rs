@@ -836,9 +836,9 @@ fn second_derivatives_of_what_is_smooth_are_right_at_the_kinks_of_its_parts() {
     near(square_of_softplus_hessian(0.0), 2.0 * (slope * slope + value * curvature));
     near(square_of_softplus_hvp(0.0, 3.0), 6.0 * (slope * slope + value * curvature));
     let ((zz, zw), (wz, ww)) = scaled_softplus_hessian(0.0, 3.0);
-    [(zz, 3.0 * curvature), (zw, -slope), (wz, -slope), (ww, 0.0)].map(|(found, expected)| near(found, expected));
+    [(zz, 3.0 * curvature), (zw, -slope), (wz, -slope), (ww, 0.0)].into_iter().for_each(|(found, expected)| near(found, expected));
     let h = square_of_the_larger_hessian([0.7, 0.7]);
-    [(h[0][0], 2.0), (h[0][1], -1.0), (h[1][0], -1.0), (h[1][1], 2.0)].map(|(found, expected)| near(found, expected));
+    [(h[0][0], 2.0), (h[0][1], -1.0), (h[1][0], -1.0), (h[1][1], 2.0)].into_iter().for_each(|(found, expected)| near(found, expected));
     let s = value + 1.0 + (-1.0_f64).exp().ln_1p();
     let one = 1.0 / (1.0 + (-1.0_f64).exp());
     let h = sum_of_softplus_hessian(&[1.0, 0.0]);

@@ -12,6 +12,7 @@ mod c;
 mod check;
 mod common;
 mod determinism;
+mod elsewhere;
 mod errors;
 mod found;
 #[path = "../fuzz/mod.rs"]

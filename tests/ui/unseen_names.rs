@@ -1,10 +1,16 @@
 use jac_runtime::jacobian;
 
-const g0: f64 = 9.81;
+// what a macro makes stands in no source
+macro_rules! made {
+    () => {
+        const g0: f64 = 9.81;
 
-fn square(x: f64) -> f64 {
-    x * x
+        fn square(x: f64) -> f64 {
+            x * x
+        }
+    };
 }
+made!();
 
 #[jacobian]
 fn f(height: f64) -> f64 {

@@ -10,7 +10,7 @@ use super::value::{Closure, Place, Truth, Value};
 use super::Loops;
 use crate::diag::{Diagnostic, Diagnostics, Reported};
 use crate::interface::{Interface, Param, ParamKind};
-use crate::ir::{self, Affine, Node, Program, Role};
+use crate::ir::{self, Affine, Map, Node, Program, Role};
 use proc_macro2::{Span, TokenTree};
 use quote::ToTokens;
 use std::rc::Rc;
@@ -44,6 +44,15 @@ pub(super) struct Reader<'a> {
     pub(super) types: Types,
     /// The functions beside this one.
     pub(super) helpers: &'a Helpers,
+    /// The functions and constants that were found elsewhere, by where and under which path they were looked for.
+    pub(super) found: Map<String, Option<Rc<Closure>>>,
+    pub(super) tables: Map<String, Value>,
+    /// The types of the annotated function's parameters that are constants here.
+    pub(super) declared: Vec<(syn::Ident, syn::Type)>,
+    /// What `use` inside the function that is read brings in.
+    pub(super) uses: Vec<(String, Vec<String>)>,
+    /// While a function is read that stands elsewhere: where it is called, and which it is.
+    pub(super) abroad: Option<(Span, String)>,
     /// What becomes of loops of known length.
     pub(super) kept: Loops,
     /// The constants from outside that were read.
@@ -100,6 +109,11 @@ pub(super) fn read(
         diagnostics,
         types,
         helpers,
+        found: Map::default(),
+        tables: Map::default(),
+        declared: Vec::new(),
+        uses: Vec::new(),
+        abroad: None,
         kept,
         constants: Vec::new(),
         modules: Vec::new(),
@@ -135,6 +149,7 @@ pub(super) fn read(
             ParamKind::Other => {
                 let ident = &param.ident;
                 reader.unread.push((ident.clone(), param.ty.to_token_stream().to_string()));
+                reader.declared.push((ident.clone(), param.ty.clone()));
                 Value::Opaque(Rc::new(syn::parse_quote!(#ident)))
             }
             kind => {
@@ -212,7 +227,14 @@ pub(super) fn read(
 
 impl Reader<'_> {
     pub(super) fn error(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
-        self.diagnostics.error(span, message)
+        match &self.abroad {
+            None => self.diagnostics.error(span, message),
+            Some((call, function)) => {
+                let error = self.diagnostics.error(*call, message);
+                error.note(format!("in {function}"));
+                error
+            }
+        }
     }
 
     pub(super) fn fail<T>(&mut self, span: Span, message: impl Into<String>, help: &str) -> Eval<T> {
@@ -294,6 +316,7 @@ impl Reader<'_> {
             for stmt in &block.stmts {
                 match stmt {
                     Stmt::Item(syn::Item::Fn(item)) => r.declare(item.sig.ident.to_string(), Value::Poison),
+                    Stmt::Item(syn::Item::Use(item)) => r.uses.extend(super::source::imported(item)),
                     Stmt::Item(syn::Item::Const(item)) => {
                         let value = r.expr(&item.expr)?;
                         let value = r.typed(value, &item.ty)?;
@@ -305,7 +328,7 @@ impl Reader<'_> {
             let seen: Vec<(String, usize)> = r.scope[items..].to_vec();
             for stmt in &block.stmts {
                 if let Stmt::Item(syn::Item::Fn(item)) = stmt {
-                    let closure = Closure { scope: seen.clone(), ..Closure::of(item) };
+                    let closure = Closure { scope: seen.clone(), home: r.types.home.clone(), ..Closure::of(item) };
                     if let Some(slot) = r.slot(&item.sig.ident.to_string()) {
                         r.slots[slot] = Value::Closure(Rc::new(closure));
                     }
@@ -527,8 +550,11 @@ impl Reader<'_> {
                     inputs,
                     output: closure_output(closure),
                     lengths: Vec::new(),
+                    types: self.types.floats.clone(),
                     body: (*closure.body).clone(),
                     scope,
+                    home: self.types.home.clone(),
+                    elsewhere: None,
                 })))
             }
             syn::Expr::Macro(m) => self.macro_call(&m.mac),

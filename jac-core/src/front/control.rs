@@ -522,6 +522,16 @@ impl Reader<'_> {
         }
         self.calls += 1;
         let outer = std::mem::replace(&mut self.scope, closure.scope.clone());
+        let floats = std::mem::replace(&mut self.types.floats, closure.types.clone());
+        // a closure sees what the function around it brings in
+        let own = if closure.elsewhere.is_some() { Vec::new() } else { self.uses.clone() };
+        let uses = std::mem::replace(&mut self.uses, own);
+        let home = closure.home.clone().or_else(|| self.helpers.home.clone());
+        let home = std::mem::replace(&mut self.types.home, home);
+        let abroad = self.abroad.clone();
+        if let (None, Some(name)) = (&abroad, &closure.elsewhere) {
+            self.abroad = Some((span, name.clone()));
+        }
         let value = self.body(|r| {
             r.argument_lengths(closure, &arguments);
             for (pattern, argument) in closure.inputs.iter().zip(arguments) {
@@ -535,7 +545,7 @@ impl Reader<'_> {
                 None => Ok(value),
             }
         });
-        self.scope = outer;
+        (self.scope, self.types.floats, self.types.home, self.abroad, self.uses) = (outer, floats, home, abroad, uses);
         self.calls -= 1;
         value
     }

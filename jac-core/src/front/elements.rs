@@ -97,6 +97,10 @@ impl Reader<'_> {
                 self.read_through(item)
             }
             (member, Value::Opaque(e)) => {
+                if let Some(private) = self.abroad.as_ref().and_then(|_| self.private_field(&e, member)) {
+                    let help = "pass the number as a parameter, or make the field visible here: `pub(crate)`";
+                    return self.fail(field.span(), private, help);
+                }
                 let e = receiver(&e);
                 Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e.#member))))
             }
@@ -171,6 +175,9 @@ impl Reader<'_> {
                     Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e[#at]))))
                 }
                 None => {
+                    if let Some(value @ (Value::Tensor(_) | Value::Array(_))) = self.declared_value(&e)? {
+                        return self.index(value, at, span);
+                    }
                     let help = "bind it with its type first: `let k: &[f64] = &…;`";
                     self.fail(span, "a position that is not known in a constant of unknown type", help)
                 }

@@ -23,6 +23,10 @@ const SYNTAX: &[(&str, &str)] = &[
     ("`Ok(…)` and `Some(…)` at the end, `?`, `unwrap`, `expect`", "the generated function returns the same wrapper"),
     ("closures, nested `fn`s, `move`", "written in where they are called; recursion that integers end is followed, other is an error"),
     ("functions, `const`s and methods beside the function", "under `#[jacobian]` on an inline `mod` or an `impl`"),
+    (
+        "functions, methods, `const`s, `static` tables and type aliases elsewhere in the crate",
+        "found in its sources, from Rust 1.88 on; `cfg` of which two variants are there, macros and other crates are not read",
+    ),
     ("`const`s from outside in capitals, fields, `self.field`, calls on them", "constants, evaluated on entry; the type comes from the use or from `let k: T = …`"),
     ("`&mut` to variables, `iter_mut`, `mem::swap`", "references are followed; pointing one elsewhere is an error"),
     ("`as` between integers and to the float type", "a cast that may change a run-time integer, and one of a float, is an error"),

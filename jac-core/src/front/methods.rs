@@ -127,6 +127,12 @@ const ITERATING: [&str; 13] = [
     "for_each",
 ];
 
+/// The methods of a list of floats that go through it.
+const LISTING: [&str; 7] = ["iter", "windows", "chunks", "chunks_exact", "first", "last", "dot"];
+
+/// What is called by its name alone and is the language's.
+const BUILT_IN: [&str; 4] = ["Ok", "Some", "Err", "Axis"];
+
 /// What can be applied to values.
 #[derive(Clone, Debug)]
 pub(super) enum Callable {
@@ -165,6 +171,10 @@ impl Reader<'_> {
                 }
                 _ => {}
             }
+            let is_variable = path.path.get_ident().is_some_and(|name| self.slot(&name.to_string()).is_some());
+            if let Some(f) = if is_variable { None } else { self.function_elsewhere(&path.path, e.span())? } {
+                return Ok(Callable::Closure(f));
+            }
         }
         match self.referent(e)? {
             Value::Closure(closure) => Ok(Callable::Closure(closure)),
@@ -192,6 +202,7 @@ impl Reader<'_> {
     fn is_float_type(&self, owner: &str) -> bool {
         matches!(owner, "f64" | "f32" | "Float" | "NumCast" | "FromPrimitive")
             || self.types.generic.as_ref().is_some_and(|g| g.ident == owner)
+            || self.types.floats.iter().any(|t| t == owner)
     }
 
     pub(super) fn call(&mut self, call: &syn::ExprCall, expected: Option<&syn::Type>) -> Eval {
@@ -208,6 +219,13 @@ impl Reader<'_> {
             [owner, name] if owner == "Self" || owner == "self" => self.helpers.functions.get(name).cloned(),
             _ => None,
         };
+        let is_known = closure.is_some()
+            || matches!(owner, "f64" | "f32" | "Float" | "linalg")
+            || BUILT_IN.contains(&name.as_str()) && owner.is_empty();
+        if !is_known && segments == [self.program.name.as_str()] {
+            return self.fail(call.func.span(), format!("`{name}` calls itself"), "recursive functions are not supported: write a loop");
+        }
+        let closure = if is_known { closure } else { self.function_elsewhere(&path.path, call.func.span())? };
         if let Some(closure) = closure {
             let arguments = self.arguments(&call.args)?;
             return self.call_closure(&closure, arguments, call.span());
@@ -282,10 +300,10 @@ impl Reader<'_> {
                     let help = format!("of `jac_runtime::linalg` it is `linalg::{name}(…)`, with the module");
                     return self.fail(span, format!("cannot see which function `{name}` is"), &help);
                 }
-                if segments == [self.program.name.as_str()] {
-                    return self.fail(span, format!("`{name}` calls itself"), "recursive functions are not supported: write a loop");
-                }
-                let help = "write it inside this function, or put both into a `mod` or `impl` under `#[jacobian]`";
+                let help = match &self.types.home {
+                    None => "write it inside this function, or put both into a `mod` or `impl` under `#[jacobian]`",
+                    Some(_) => "it is of another crate, or of a macro: write what it computes in a function of this crate",
+                };
                 self.fail(span, format!("cannot see the function `{}` from here", segments.join("::")), help)
             }
         }
@@ -314,6 +332,10 @@ impl Reader<'_> {
                 let whole: syn::Expr = syn::parse_quote!({ let converted: ::core::option::Option<#float> = #f(#e); converted.unwrap() });
                 found(self.opaque_float(&whole)?)
             }
+            (_, []) if self.types.floats.iter().any(|t| t == owner) => match self.float_named(name) {
+                Some(x) => self.float_constant(x, span).map(Value::Float),
+                None => self.fail(span, format!("no function named `{owner}::{name}`"), ""),
+            },
             (_, []) if generic => Ok(Value::Opaque(Rc::new(syn::Expr::Call(call.clone())))),
             (_, [_, ..]) => {
                 let receiver = arguments.remove(0);
@@ -328,7 +350,8 @@ impl Reader<'_> {
         let span = call.method.span();
         if let syn::Expr::Path(p) = &*call.receiver {
             if p.path.is_ident("self") {
-                if let Some(f) = self.helpers.functions.get(&name).cloned() {
+                let own = self.helpers.functions.get(&name).cloned();
+                if let Some(f) = own.or_else(|| self.method_elsewhere(&name)) {
                     let mut arguments = vec![self.expr(&call.receiver)?];
                     arguments.extend(self.arguments(&call.args)?);
                     return self.call_closure(&f, arguments, span);
@@ -345,6 +368,11 @@ impl Reader<'_> {
         if TRANSPARENT.contains(&name.as_str()) && call.args.is_empty() {
             return Ok(receiver);
         }
+        self.method_of(receiver, &name, call, span)
+    }
+
+    fn method_of(&mut self, receiver: Value, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
+        let name = name.to_owned();
         match receiver {
             Value::Opaque(e) => self.opaque_method(&e, &name, call, span),
             Value::Tensor(t) if ITERATING.contains(&name.as_str()) => match name.as_str() {
@@ -379,12 +407,23 @@ impl Reader<'_> {
 
     /// A method of a constant of unknown type: rustc calls it.
     fn opaque_method(&mut self, e: &syn::Expr, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
+        if ITERATING.contains(&name) || LISTING.contains(&name) {
+            if let Some(value @ (Value::Tensor(_) | Value::Array(_))) = self.declared_value(e)? {
+                return self.method_of(value, name, call, span);
+            }
+        }
         if matches!(name, "unwrap" | "expect") {
             let help = "generated code evaluates constants on entry: unwrap it before, and pass it as a parameter";
             return self.fail(span, "a constant that may not be there", help);
         }
         let arguments = self.arguments(&call.args)?;
         let constants: Option<Vec<syn::Expr>> = arguments.iter().map(|a| self.as_opaque(a)).collect();
+        if constants.is_none() || self.abroad.is_some() {
+            if let Some(f) = self.method_of_declared(e, name) {
+                let receiver = Value::Opaque(Rc::new(e.clone()));
+                return self.call_closure(&f, std::iter::once(receiver).chain(arguments).collect(), span);
+            }
+        }
         if let Some(arguments) = constants {
             let e = receiver(e);
             let method = &call.method;

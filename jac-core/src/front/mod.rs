@@ -29,6 +29,7 @@ mod patterns;
 mod places;
 mod results;
 mod signature;
+mod source;
 mod streams;
 mod types;
 mod value;
@@ -37,6 +38,7 @@ mod views;
 pub use attribute::Options;
 pub use helpers::Helpers;
 pub use language::language;
+pub use source::{Home, Origin};
 pub use types::{first_type as first_argument, strip as stripped};
 
 use crate::diag::Diagnostics;
@@ -69,7 +71,7 @@ pub fn read(attribute: TokenStream, item: &syn::ItemFn, helpers: &Helpers, loops
     let options = attribute::parse(attribute, diagnostics);
     let mut program = Program { name: item.sig.ident.to_string(), ..Program::default() };
     let mut lengths = lengths::Lengths::default();
-    let (mut interface, types) = signature::read(item, &options, helpers.generics.as_ref(), &mut program, &mut lengths, diagnostics);
+    let (mut interface, types) = signature::read(item, &options, helpers, &mut program, &mut lengths, diagnostics);
     interface.associated = helpers.associated;
     program.strict = interface.strict;
     if let Some(span) = options.strict {

@@ -2,10 +2,12 @@
 
 use super::body::{Eval, Reader, Stop};
 use super::integers::{Int, IntType};
-use super::value::{is_constant, Truth, Value};
+use super::source::{Found, Home, Space};
+use super::value::{is_constant, Closure, Truth, Value};
 use crate::diag::did_you_mean;
 use crate::ir::{Affine, Constant, Expr, Float};
 use proc_macro2::Span;
+use quote::ToTokens;
 use std::rc::Rc;
 use syn::spanned::Spanned;
 use syn::Lit;
@@ -86,6 +88,12 @@ impl Reader<'_> {
                 self.scope = outer;
                 return value;
             }
+            if let Some(whole) = self.used(&path.path) {
+                return self.path(&syn::ExprPath { path: whole, ..path.clone() });
+            }
+            if let (Some(value), false) = (self.constant_elsewhere(&path.path)?, name == "None") {
+                return Ok(value);
+            }
             if let Some(size) = self.types.named.get(name).filter(|size| self.types.items.contains_key(*size)) {
                 return Ok(Value::position(*size));
             }
@@ -101,6 +109,11 @@ impl Reader<'_> {
             }
         }
         let owner = segments.len().checked_sub(2).map_or("", |k| segments[k].as_str());
+        if !matches!(owner, "" | "consts" | "f64" | "f32") && IntType::named(owner).is_none() {
+            if let Some(value) = self.constant_elsewhere(&path.path)? {
+                return Ok(value);
+            }
+        }
         if let Some(value) = self.integer_constant(owner, last, path.span())? {
             return Ok(value);
         }
@@ -117,7 +130,15 @@ impl Reader<'_> {
             "MIN_POSITIVE" if float_type => f64::MIN_POSITIVE,
             _ => match FLOAT_CONSTANTS.iter().find(|(name, _)| owner == "consts" && *name == last) {
                 Some((_, x)) => *x,
-                None if is_constant(last) => return Ok(Value::Opaque(Rc::new(syn::Expr::Path(path.clone())))),
+                None if is_constant(last) && self.abroad.is_none() => return Ok(Value::Opaque(Rc::new(syn::Expr::Path(path.clone())))),
+                // what another place imports is not in scope here
+                None if is_constant(last) => match self.types.home.as_ref().and_then(|home| home.find(&path.path, Space::Value)) {
+                    Some(Found::External(names)) if names.len() > 1 => {
+                        let names = names.iter().map(|n| syn::Ident::new(n, path.span()));
+                        return Ok(Value::Opaque(Rc::new(syn::parse_quote!(::#(#names)::*))));
+                    }
+                    _ => return self.fail(path.span(), format!("cannot see `{}` from here", segments.join("::")), ""),
+                },
                 None => {
                     let help = "declare it inside the function, or pass it as a parameter";
                     return self.fail(path.span(), format!("cannot see `{}` from here", segments.join("::")), help);
@@ -126,6 +147,167 @@ impl Reader<'_> {
         };
         self.float_constant(value, path.span()).map(Value::Float)
     }
+}
+
+impl Reader<'_> {
+    /// A constant of the float type, under the name that traits of floats give its function.
+    pub(super) fn float_named(&self, name: &str) -> Option<f64> {
+        let single = self.program.float == Float::F32;
+        Some(match name {
+            "epsilon" | "default_epsilon" if single => f64::from(f32::EPSILON),
+            "epsilon" | "default_epsilon" => f64::EPSILON,
+            "max_value" if single => f64::from(f32::MAX),
+            "max_value" => f64::MAX,
+            "min_value" if single => f64::from(f32::MIN),
+            "min_value" => f64::MIN,
+            "min_positive_value" if single => f64::from(f32::MIN_POSITIVE),
+            "min_positive_value" => f64::MIN_POSITIVE,
+            _ => {
+                let upper = name.to_uppercase();
+                FLOAT_CONSTANTS.iter().find(|(known, _)| *known == upper)?.1
+            }
+        })
+    }
+
+    /// The path that a name stands for that a `use` inside the function brings in.
+    fn used(&self, path: &syn::Path) -> Option<syn::Path> {
+        let first = path.segments.first()?.ident.to_string();
+        let (_, whole) = self.uses.iter().rev().find(|(name, whole)| *name == first && whole.len() > 1)?;
+        let rest = path.segments.iter().skip(1).map(|s| s.ident.clone());
+        let all: Vec<syn::Ident> = whole.iter().map(|n| syn::Ident::new(n, first_span(path))).chain(rest).collect();
+        Some(syn::parse_quote!(#(#all)::*))
+    }
+
+    /// What tells a path in one place from the same path in another.
+    fn key(&self, path: &syn::Path) -> String {
+        let names: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
+        format!("{:?} {}", self.types.home, names.join("::"))
+    }
+
+    /// The function of the crate that a path leads to.
+    pub(super) fn function_elsewhere(&mut self, path: &syn::Path, span: Span) -> Eval<Option<Rc<Closure>>> {
+        let Some(home) = self.types.home.clone() else { return Ok(None) };
+        let whole = self.used(path);
+        let path = whole.as_ref().unwrap_or(path);
+        let key = self.key(path);
+        if let Some(known) = self.found.get(&key) {
+            return Ok(known.clone());
+        }
+        let found = match home.find(path, Space::Value) {
+            Some(Found::Function(f, types, home)) => Some(elsewhere(&f, types, home)),
+            Some(Found::Conditional) => {
+                let name = path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
+                let help = "write what it computes here, or give the variants different names";
+                return self.fail(span, format!("which function `{name}` is depends on a `cfg`"), help);
+            }
+            _ => None,
+        };
+        self.found.insert(key, found.clone());
+        Ok(found)
+    }
+
+    /// The method of `self` of that name, wherever it stands in the crate.
+    pub(super) fn method_elsewhere(&mut self, name: &str) -> Option<Rc<Closure>> {
+        let (ty, home) = self.types.home.as_ref()?.owner()?;
+        self.method_in(&home, &ty, name)
+    }
+
+    /// The method of a type, which is written at `home`.
+    pub(super) fn method_in(&mut self, home: &Home, ty: &syn::Type, name: &str) -> Option<Rc<Closure>> {
+        let key = format!("{home:?} {}.{name}", ty.to_token_stream());
+        if let Some(known) = self.found.get(&key) {
+            return known.clone();
+        }
+        let found = match home.associated(ty, name) {
+            Some(Found::Function(f, types, home)) => Some(elsewhere(&f, types, home)),
+            _ => None,
+        };
+        self.found.insert(key, found.clone());
+        found
+    }
+
+    /// The value of the constant of the crate that a path leads to.
+    fn constant_elsewhere(&mut self, path: &syn::Path) -> Eval<Option<Value>> {
+        let Some(home) = self.types.home.clone() else { return Ok(None) };
+        let key = self.key(path);
+        if let Some(known) = self.tables.get(&key) {
+            return Ok(Some(known.clone()));
+        }
+        match home.find(path, Space::Value) {
+            // what is more than numbers stays what it is, where it is in scope
+            Some(Found::Constant(_, value, _)) if self.abroad.is_none() && !is_plain(&value) => Ok(None),
+            Some(Found::Constant(ty, value, there)) => {
+                let name = path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
+                let what = format!("`{name}`, {}", there.describe());
+                let closure = Closure {
+                    inputs: Vec::new(),
+                    output: Some(ty),
+                    lengths: Vec::new(),
+                    types: Vec::new(),
+                    body: value,
+                    scope: Vec::new(),
+                    home: Some(there),
+                    elsewhere: Some(what),
+                };
+                let before = self.diagnostics.count();
+                match self.call_closure(&closure, Vec::new(), path.span()) {
+                    Ok(value) => {
+                        self.tables.insert(key, value.clone());
+                        Ok(Some(value))
+                    }
+                    Err(Stop::Reported) if self.abroad.is_none() => {
+                        while self.diagnostics.count() > before {
+                            self.diagnostics.retract();
+                        }
+                        Ok(None)
+                    }
+                    Err(stop) => Err(stop),
+                }
+            }
+            // an import of what is known by its own path
+            Some(Found::External(names)) if names.len() > 1 && path.segments.len() == 1 => {
+                let names = names.iter().map(|n| syn::Ident::new(n, path.span()));
+                let whole: syn::ExprPath = syn::parse_quote!(#(#names)::*);
+                let is_known = whole.path.segments.iter().rev().nth(1).is_some_and(|owner| owner.ident == "consts");
+                if is_known {
+                    self.path(&whole).map(Some)
+                } else {
+                    Ok(None)
+                }
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn first_span(path: &syn::Path) -> Span {
+    path.segments.first().map_or_else(Span::call_site, |s| s.ident.span())
+}
+
+/// Whether a constant is written as numbers, other constants, and lists of them.
+fn is_plain(e: &syn::Expr) -> bool {
+    match e {
+        syn::Expr::Lit(lit) => matches!(lit.lit, Lit::Float(_) | Lit::Int(_) | Lit::Bool(_)),
+        syn::Expr::Path(_) => true,
+        syn::Expr::Array(array) => array.elems.iter().all(is_plain),
+        syn::Expr::Tuple(tuple) => tuple.elems.iter().all(is_plain),
+        syn::Expr::Repeat(repeat) => is_plain(&repeat.expr),
+        syn::Expr::Paren(inner) => is_plain(&inner.expr),
+        syn::Expr::Group(inner) => is_plain(&inner.expr),
+        syn::Expr::Reference(inner) => is_plain(&inner.expr),
+        syn::Expr::Unary(unary) => is_plain(&unary.expr),
+        syn::Expr::Cast(cast) => is_plain(&cast.expr),
+        syn::Expr::Binary(binary) => is_plain(&binary.left) && is_plain(&binary.right),
+        _ => false,
+    }
+}
+
+/// A function that stands elsewhere in the crate, to be read where it is called.
+fn elsewhere(f: &syn::ItemFn, types: Vec<syn::Ident>, home: Home) -> Rc<Closure> {
+    let what = format!("`{}`, {}", f.sig.ident, home.describe());
+    let own = Closure::of(f);
+    let types = own.types.iter().cloned().chain(types).collect();
+    Rc::new(Closure { types, home: Some(home), elsewhere: Some(what), ..own })
 }
 
 /// `core::f64::consts`.

@@ -6,8 +6,9 @@
 
 use super::body::{Eval, Reader};
 use super::integers::Int;
+use super::source::Home;
 use super::types::{new_size, Seen};
-use super::value::{Truth, Value};
+use super::value::{Closure, Truth, Value};
 use crate::interface::{Param, ParamKind, Ty};
 use crate::ir::{self, Affine, Expr, Node, Role, SizeKind};
 use proc_macro2::{Span, TokenStream};
@@ -123,6 +124,59 @@ impl Reader<'_> {
             }
             Seen::Other => Ok(Value::Opaque(e)),
         }
+    }
+
+    /// The type that is declared for a constant from outside, and where that is written: of `self`, parameters and their fields.
+    fn declared_type(&self, e: &syn::Expr) -> Option<(syn::Type, Home)> {
+        let home = self.helpers.home.as_ref()?;
+        match e {
+            syn::Expr::Path(p) if p.path.is_ident("self") => home.owner(),
+            syn::Expr::Path(p) => {
+                let (_, ty) = self.declared.iter().find(|(name, _)| p.path.is_ident(name))?;
+                Some((ty.clone(), home.clone()))
+            }
+            syn::Expr::Field(f) => {
+                let (ty, home) = self.declared_type(&f.base)?;
+                let field = home.field(&ty, &f.member.to_token_stream().to_string())?;
+                Some((field.ty, field.home))
+            }
+            syn::Expr::Paren(p) => self.declared_type(&p.expr),
+            syn::Expr::Reference(r) => self.declared_type(&r.expr),
+            _ => None,
+        }
+    }
+
+    /// A constant from outside as the list or array that its declaration says it is.
+    pub(super) fn declared_value(&mut self, e: &syn::Expr) -> Eval<Option<Value>> {
+        let Some((ty, home)) = self.declared_type(e) else { return Ok(None) };
+        let outer = self.types.home.replace(home);
+        let seen = self.types.see(&ty);
+        self.types.home = outer;
+        let Seen::Float(layout @ (Ty::Array(_) | Ty::Slice | Ty::Nd(1..)), (float, _), _) = seen else { return Ok(None) };
+        if float != self.program.float {
+            return Ok(None);
+        }
+        let e = receiver(e);
+        let kind = self.constant(&parse_quote!(&#e), &parse_quote!(_), |r, name| {
+            let shape = r.types.shape(&mut r.program, &mut r.lengths, None, &layout);
+            ParamKind::Float(layout.clone(), r.program.tensor(name, shape, Role::Param), false)
+        });
+        self.param(&kind, e.span()).map(Some)
+    }
+
+    /// The method of that name of the type that is declared for a constant from outside.
+    pub(super) fn method_of_declared(&mut self, e: &syn::Expr, name: &str) -> Option<Rc<Closure>> {
+        let (ty, home) = self.declared_type(e)?;
+        self.method_in(&home, &ty, name)
+    }
+
+    /// If a field cannot be seen from the annotated function, that in words.
+    pub(super) fn private_field(&self, e: &syn::Expr, member: &syn::Member) -> Option<String> {
+        let (ty, home) = self.declared_type(e)?;
+        let name = member.to_token_stream().to_string();
+        let field = home.field(&ty, &name)?;
+        let is_seen = field.home.shows(&field.visibility, self.helpers.home.as_ref()?);
+        (!is_seen).then(|| format!("the field `{name}` of `{}` is private", super::types::strip(&ty).to_token_stream()))
     }
 
     /// An array whose type stands beside it.

@@ -1,8 +1,9 @@
 //! Operators and casts.
 
 use super::body::{Eval, Reader, Stop};
-use super::integers::IntType;
+use super::types::Seen;
 use super::value::{Truth, Value};
+use crate::interface::Ty;
 use crate::ir::{Constant, Expr};
 use crate::ops::{Op, Syntax};
 use proc_macro2::Span;
@@ -169,8 +170,9 @@ impl Reader<'_> {
             return self.fail(cast.ty.span(), "cannot cast to this type", "");
         };
         let name = ty.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
-        let same = self.program.float.name() == name;
-        let ty = IntType::named(&name);
+        let seen = self.types.see(&cast.ty);
+        let same = matches!(&seen, Seen::Float(Ty::Scalar, (float, _), _) if *float == self.program.float);
+        let ty = if let Seen::Integer(ty) = seen { Some(ty) } else { None };
         match (self.read_through(value)?, ty) {
             (Value::Opaque(e), _) => {
                 let ty = &cast.ty;

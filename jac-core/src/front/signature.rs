@@ -1,6 +1,7 @@
 //! The function's signature.
 
 use super::attribute::Options;
+use super::helpers::Helpers;
 use super::lengths::Lengths;
 use super::types::{first_type, new_size, strip, Seen, Types};
 use crate::diag::{did_you_mean, Diagnostics};
@@ -15,7 +16,7 @@ use syn::{FnArg, GenericParam, ReturnType, Type};
 pub fn read(
     item: &syn::ItemFn,
     options: &Options,
-    outer: Option<&syn::Generics>,
+    helpers: &Helpers,
     program: &mut Program,
     lengths: &mut Lengths,
     diagnostics: &mut Diagnostics,
@@ -31,8 +32,8 @@ pub fn read(
             diagnostics.error(span, format!("{what} has no Jacobian")).help("put the arithmetic in a plain `fn` and call that");
         }
     }
-    let mut reader = Reader { program, lengths, diagnostics, types: Types::default() };
-    for generics in outer.into_iter().chain([&sig.generics]) {
+    let mut reader = Reader { program, lengths, diagnostics, types: Types::at(helpers.home.clone()) };
+    for generics in helpers.generics.iter().chain([&sig.generics]) {
         for generic in &generics.params {
             match generic {
                 GenericParam::Const(c) => {

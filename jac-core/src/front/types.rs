@@ -3,6 +3,7 @@
 use super::attribute::AxisLength;
 use super::integers::IntType;
 use super::lengths::Lengths;
+use super::source::Home;
 use crate::interface::{Generic, Ty};
 use crate::ir::{Affine, Float, Program, Size, SizeKind, SizeVar};
 use proc_macro2::TokenStream;
@@ -19,6 +20,9 @@ pub(super) enum Seen {
     Other,
 }
 
+/// Names of types may stand for one another only so often.
+const MOST_ALIASES: usize = 16;
+
 /// What the types of a function have told so far.
 #[derive(Debug, Default)]
 pub(super) struct Types {
@@ -32,9 +36,20 @@ pub(super) struct Types {
     pub ndarray: Option<TokenStream>,
     /// The type parameter that stands for the float type.
     pub generic: Option<Generic>,
+    /// Where names of types are looked up.
+    pub home: Option<Home>,
+    /// The type parameters of the function that is read, if it is not the annotated one: they are the float type.
+    pub floats: Vec<syn::Ident>,
+    /// The names of types that were followed to here.
+    aliases: usize,
 }
 
 impl Types {
+    /// What is known before anything is seen, in a place.
+    pub fn at(home: Option<Home>) -> Types {
+        Types { home, ..Types::default() }
+    }
+
     /// The length that a const generic or item stands for.
     pub fn item_length(&mut self, program: &mut Program, tokens: &TokenStream) -> Affine {
         let name: String = tokens.to_string().chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
@@ -73,7 +88,7 @@ impl Types {
     pub fn see(&self, ty: &Type) -> Seen {
         match strip(ty) {
             Type::Array(array) => {
-                let length = array.len.to_token_stream();
+                let length = self.length(&array.len);
                 match self.see(&array.elem) {
                     Seen::Float(Ty::Scalar, float, _) => Seen::Float(Ty::Array(vec![length]), float, None),
                     Seen::Float(Ty::Array(mut lengths), float, _) => {
@@ -95,6 +110,9 @@ impl Types {
                         return Seen::Float(Ty::Scalar, (Float::F64, ident.to_token_stream()), None);
                     }
                 }
+                if path.path.get_ident().is_some_and(|ident| self.floats.contains(ident)) {
+                    return Seen::Float(Ty::Scalar, self.float.clone().unwrap_or((Float::F64, quote::quote!(f64))), None);
+                }
                 match name.as_str() {
                     "f64" => Seen::Float(Ty::Scalar, (Float::F64, path.to_token_stream()), None),
                     "f32" => Seen::Float(Ty::Scalar, (Float::F32, path.to_token_stream()), None),
@@ -103,10 +121,40 @@ impl Types {
                         Some(Seen::Float(Ty::Scalar, float, _)) => Seen::Float(Ty::Slice, float, None),
                         _ => Seen::Other,
                     },
-                    _ => IntType::named(&name).map_or_else(|| self.ndarray_type(&path.path, &name), Seen::Integer),
+                    _ => match IntType::named(&name).map_or_else(|| self.ndarray_type(&path.path, &name), Seen::Integer) {
+                        Seen::Other => self.aliased(&path.path),
+                        seen => seen,
+                    },
                 }
             }
             _ => Seen::Other,
+        }
+    }
+
+    /// What another name of a type stands for.
+    fn aliased(&self, path: &syn::Path) -> Seen {
+        let Some((ty, home)) = self.home.as_ref().and_then(|home| home.alias(path)) else { return Seen::Other };
+        // a name may stand for itself in another place only so often
+        if self.aliases == MOST_ALIASES {
+            return Seen::Other;
+        }
+        let there = Types {
+            home: Some(home),
+            generic: self.generic.clone(),
+            float: self.float.clone(),
+            floats: self.floats.clone(),
+            aliases: self.aliases + 1,
+            ..Types::default()
+        };
+        there.see(&ty)
+    }
+
+    /// A length as it is written, or the number that it is elsewhere in the crate.
+    fn length(&self, length: &syn::Expr) -> TokenStream {
+        let is_literal = matches!(length, syn::Expr::Lit(_));
+        match self.home.as_ref().filter(|_| !is_literal).and_then(|home| home.integer(length)) {
+            Some(n) if n >= 0 => proc_macro2::Literal::i64_unsuffixed(n).to_token_stream(),
+            _ => length.to_token_stream(),
         }
     }
 

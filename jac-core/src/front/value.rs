@@ -3,6 +3,7 @@
 use super::integers::{Int, IntType};
 use super::iterators::Iter;
 use super::methods::Callable;
+use super::source::Home;
 use crate::diag::Diagnostic;
 use crate::ir::{Affine, Expr, Index};
 use std::rc::Rc;
@@ -123,8 +124,14 @@ pub struct Closure {
     pub lengths: Vec<syn::Ident>,
     /// Its body.
     pub body: syn::Expr,
+    /// The type parameters of a function.
+    pub types: Vec<syn::Ident>,
     /// The variables it sees.
     pub scope: Vec<(String, usize)>,
+    /// Where its names are looked up, if not where the annotated function's are.
+    pub home: Option<Home>,
+    /// What a function is called that was found elsewhere.
+    pub elsewhere: Option<String>,
 }
 
 impl Closure {
@@ -146,7 +153,8 @@ impl Closure {
             syn::ReturnType::Default => None,
         };
         let lengths = item.sig.generics.const_params().map(|c| c.ident.clone()).collect();
-        Closure { inputs: inputs.collect(), output, lengths, body, scope: Vec::new() }
+        let types = item.sig.generics.type_params().map(|t| t.ident.clone()).collect();
+        Closure { inputs: inputs.collect(), output, lengths, body, types, scope: Vec::new(), home: None, elsewhere: None }
     }
 }
 
