@@ -114,7 +114,7 @@ impl Sources {
         let exact: Vec<&(Place, bool)> = found.iter().filter(|(_, same)| *same).collect();
         let likely: Vec<&Place> =
             if exact.is_empty() { found.iter().map(|(p, _)| p).collect() } else { exact.into_iter().map(|(p, _)| p).collect() };
-        let nth = if likely.len() > 1 { self.before() } else { 0 };
+        let nth = if likely.len() > 1 && !self.item.0.is_empty() { self.before() } else { 0 };
         likely.get(nth.min(likely.len().saturating_sub(1))).map_or(Place { module, owner: None }, |place| (*place).clone())
     }
 
@@ -133,7 +133,9 @@ impl Sources {
                 syn::Item::Fn(f) if f.sig.ident == name.as_str() => out.push((Place { module, owner: None }, inside(&f.block))),
                 syn::Item::Impl(block) => {
                     let owner = || Some(Rc::new(Owner { ty: (*block.self_ty).clone(), module }));
+                    let has_functions = block.items.iter().any(|item| matches!(item, syn::ImplItem::Fn(_)));
                     let is_whole = name.is_empty()
+                        && has_functions
                         && block.items.iter().all(|item| match item {
                             syn::ImplItem::Fn(f) => inside(&f.block),
                             _ => true,
