@@ -113,6 +113,15 @@ impl Step {
     }
 }
 
+/// What the elements along an axis of a matrix are of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// All results, one after the other.
+    Results,
+    /// All inputs that it is differentiated by.
+    Inputs,
+}
+
 /// A form of the derivative.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Form {
@@ -301,9 +310,15 @@ impl Form {
         self.option.is_none_or(given) && self.dense().is_none_or(|dense| dense.option.is_none_or(given))
     }
 
-    /// Whether it consists of blocks, of results by inputs or of inputs by inputs, that are parts of a matrix.
-    pub fn has_matrices(&self) -> bool {
-        matches!(self.steps, [Step::Jacobian] | [_, Step::Jacobian] | [Step::Jacobian, Step::Normal | Step::WeightedNormal])
+    /// The matrices that its blocks are parts of, by what the elements along their axes are of, and vectors, of one axis; none if
+    /// it has no blocks of results by inputs or of inputs by inputs.
+    pub fn matrices(&self) -> &'static [&'static [Side]] {
+        match self.steps {
+            [Step::Jacobian] => &[&[Side::Results, Side::Inputs]],
+            [_, Step::Jacobian] => &[&[Side::Inputs, Side::Inputs]],
+            [Step::Jacobian, Step::Normal | Step::WeightedNormal] => &[&[Side::Inputs, Side::Inputs], &[Side::Inputs]],
+            _ => &[],
+        }
     }
 
     /// Whether it is of a function with one scalar result.

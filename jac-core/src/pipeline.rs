@@ -97,14 +97,17 @@ impl Stages {
 ///
 /// The result holds the original tokens untouched, whatever happens.
 pub fn compile(attribute: TokenStream, item: TokenStream) -> Compiled {
-    let (whole, span) = (item.clone(), item.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span()));
-    caught(span, || compile_item(attribute, item, None)).unwrap_or_else(|diagnostics| failed(whole, None, diagnostics))
+    compile_at(attribute, item, None)
 }
 
 /// The same of an item that stands at `origin`: what it calls and names is looked for in the sources of its crate, too.
 pub fn compile_from(attribute: TokenStream, item: TokenStream, origin: &Origin) -> Compiled {
+    compile_at(attribute, item, Some(origin))
+}
+
+fn compile_at(attribute: TokenStream, item: TokenStream, origin: Option<&Origin>) -> Compiled {
     let (whole, span) = (item.clone(), item.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span()));
-    caught(span, || compile_item(attribute, item, Some(origin))).unwrap_or_else(|diagnostics| failed(whole, None, diagnostics))
+    caught(span, || compile_item(attribute, item, origin)).unwrap_or_else(|diagnostics| failed(whole, None, diagnostics))
 }
 
 /// A program as a function of C99.

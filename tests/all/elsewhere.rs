@@ -158,6 +158,21 @@ fn compiled(name: &str, files: &[(&str, &str)]) -> (Option<jac_core::Stages>, St
 }
 
 #[test]
+fn names_are_looked_up_as_rust_does() {
+    let (stages, errors) = compiled(
+        "names",
+        &[
+            ("src/lib.rs", "mod a;\nmod b { pub use crate::a::inner::*; pub use super::a::twice as double; }\n#[path = \"odd.rs\"]\nmod c;\n"),
+            ("src/a/mod.rs", "pub mod inner;\npub fn twice(x: f64) -> f64 { 2.0 * x }\nuse crate::b;\n#[jacobian]\nfn f(x: f64) -> f64 { b::double(x) + b::offset() + crate::c::third(x) + inner::chosen(x) }\n"),
+            ("src/a/inner.rs", "pub fn offset() -> f64 { K }\npub(crate) const K: f64 = { 1.0 + 0.5 };\nuse super::twice as chosen_too;\npub fn chosen(x: f64) -> f64 { use std::f64::consts::TAU; chosen_too(x) * TAU }\n"),
+            ("src/odd.rs", "type T = f64;\npub fn third(x: T) -> T { x / 3 as T }\n"),
+        ],
+    );
+    let text = stages.unwrap_or_else(|| panic!("{errors}")).primal.to_text();
+    assert_eq!(text, "fn f(x: []) wrt x -> y\nlet t1 = 2 * x\ny = t1 + 1.5 + x / 3 + t1 * 6.283185307179586\n");
+}
+
+#[test]
 fn what_cannot_be_read_elsewhere_is_said_at_the_call() {
     let error = |name: &str, item: &str, other: &str| {
         let lib = format!("mod other {{\n{other}\n}}\nuse other::*;\n#[jacobian]\n{item}\n");

@@ -394,9 +394,9 @@ fn call(program: &Program, float: &str, all: &[(&str, &str)], constant: bool) ->
     let (reads, all_given) = arguments(program, "jac");
     let f = path(program, "jac");
     // what is generated does not take what is set to a constant
-    let mut names = program.params.iter().filter(|p| !matches!(p.pass, Pass::Out | Pass::Field)).map(|p| p.name.as_str());
-    let named: Vec<(&str, &String)> = all_given.iter().map(|g| (names.next().expect("a name for each"), g)).collect();
-    let named: Vec<(&str, &String)> = named.into_iter().filter(|(name, _)| program.at.as_ref().is_none_or(|at| at.0 != *name)).collect();
+    let names = program.params.iter().filter(|p| !matches!(p.pass, Pass::Out | Pass::Field)).map(|p| p.name.as_str());
+    let is_taken = |(name, _): &(&str, &String)| program.at.as_ref().is_none_or(|at| at.0 != *name);
+    let named: Vec<(&str, &String)> = names.zip(&all_given).filter(is_taken).collect();
     let args = named.iter().map(|(_, g)| g.as_str()).collect::<Vec<_>>().join(", ");
     let mut arms = String::new();
     for &(asked, suffix) in all {

@@ -3,7 +3,7 @@
 
 use super::types::{place, Parts};
 use super::{attributes, local};
-use crate::interface::{Interface, Param, ParamKind, Request, Results, Step, Ty};
+use crate::interface::{Interface, Param, ParamKind, Request, Results, Side, Step, Ty};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::Type;
@@ -335,20 +335,21 @@ impl Check<'_> {
         }
         let mut flats: Vec<TokenStream> = parts().map(|(place, ty)| self.flat(&place, &ty)).collect();
         let matrices = flats.split_off(if request.form.value { self.interface.outputs.len() } else { 0 });
-        if !(self.interface.stack && request.form.has_matrices()) {
+        let axes = request.form.matrices();
+        if !self.interface.stack || axes.is_empty() {
             return quote!(#before ::core::option::Option::Some(::std::vec![#(#flats,)* #(#matrices),*]));
         }
         // as the blocks that they are made of
         let (x, rows, columns, parts) = (local("__x"), local("__rows"), local("__columns"), local("__parts"));
-        let counted = match request.form.steps {
-            [Step::Jacobian] => self.counted(&rows, &none),
-            _ => quote!(let #rows = #columns.clone();),
-        };
-        let rows = std::iter::once(quote!(&#rows)).chain(std::iter::repeat(quote!(&[1])));
-        let matrices = matrices
-            .iter()
-            .zip(rows)
-            .map(|(matrix, rows)| quote!(#parts.extend(#runtime::__private::unstacked(&#matrix, #rows, &#columns));));
+        let counted = axes.iter().any(|axes| axes[0] == Side::Results).then(|| self.counted(&rows, &none));
+        let matrices = matrices.iter().zip(axes).map(|(matrix, axes)| {
+            let rows = match axes {
+                [Side::Results, _] => quote!(&#rows),
+                [Side::Inputs, _] => quote!(&#columns),
+                _ => quote!(&[1]),
+            };
+            quote!(#parts.extend(#runtime::__private::unstacked(&#matrix, #rows, &#columns));)
+        });
         quote! {
             let #columns: ::std::vec::Vec<::core::primitive::usize> = #x.iter().map(|x| x.len()).collect();
             #counted

@@ -1,7 +1,7 @@
 //! The types of generated functions.
 
 use super::local;
-use crate::interface::{Form, Interface, Param, ParamKind, Request, Step, Ty};
+use crate::interface::{Form, Interface, Param, ParamKind, Request, Side, Step, Ty};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
@@ -32,17 +32,14 @@ impl Parts {
             Step::Sparse if interface.parts.is_empty() => vec![Parts::One(Ty::Slice)],
             Step::Sparse => vec![Parts::Tuple(interface.parts.iter().map(|rank| Parts::One(Ty::List(*rank))).collect())],
         });
-        if !interface.stack {
+        if !interface.stack || form.matrices().is_empty() {
             return groups;
         }
-        match form.steps {
-            [Step::Jacobian] => vec![Parts::One(stacked(&[&interface.outputs, &inputs]))],
-            [_, Step::Jacobian] => vec![Parts::One(stacked(&[&inputs, &inputs]))],
-            [Step::Jacobian, Step::Normal | Step::WeightedNormal] => {
-                vec![Parts::One(stacked(&[&inputs, &inputs])), Parts::One(stacked(&[&inputs]))]
-            }
-            _ => groups,
-        }
+        let side = |side: &Side| match side {
+            Side::Results => interface.outputs.as_slice(),
+            Side::Inputs => &inputs,
+        };
+        form.matrices().iter().map(|axes| Parts::One(stacked(&axes.iter().map(side).collect::<Vec<_>>()))).collect()
     }
 
     /// What a function returns: the value, if that is asked for, and the derivative.

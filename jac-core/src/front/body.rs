@@ -47,8 +47,6 @@ pub(super) struct Reader<'a> {
     /// The functions and constants that were found elsewhere, by where and under which path they were looked for.
     pub(super) found: Map<String, Option<Rc<Closure>>>,
     pub(super) tables: Map<String, Value>,
-    /// The types of the annotated function's parameters that are constants here.
-    pub(super) declared: Vec<(syn::Ident, syn::Type)>,
     /// What `use` inside the function that is read brings in.
     pub(super) uses: Vec<(String, Vec<String>)>,
     /// While a function is read that stands elsewhere: where it is called, and which it is.
@@ -80,7 +78,7 @@ pub(super) struct Reader<'a> {
     /// The type that the function or closure around returns, where it is written.
     pub(super) returned: Option<syn::Type>,
     /// The parameters of other types, which are constants here.
-    pub(super) unread: Vec<(syn::Ident, String)>,
+    pub(super) unread: Vec<(syn::Ident, syn::Type)>,
     /// Where `None` stands first.
     pub(super) nothing: Option<Span>,
     /// The variables before this one stay when a scope ends.
@@ -111,7 +109,6 @@ pub(super) fn read(
         helpers,
         found: Map::default(),
         tables: Map::default(),
-        declared: Vec::new(),
         uses: Vec::new(),
         abroad: None,
         kept,
@@ -148,8 +145,7 @@ pub(super) fn read(
         let value = match &param.kind {
             ParamKind::Other => {
                 let ident = &param.ident;
-                reader.unread.push((ident.clone(), param.ty.to_token_stream().to_string()));
-                reader.declared.push((ident.clone(), param.ty.clone()));
+                reader.unread.push((ident.clone(), param.ty.clone()));
                 Value::Opaque(Rc::new(syn::parse_quote!(#ident)))
             }
             kind => {

@@ -118,24 +118,17 @@ impl Reader<'_> {
             return Ok(value);
         }
         let float_type = matches!(owner, "f64" | "f32");
-        let single = self.program.float == Float::F32;
-        let value = match last {
-            "EPSILON" if float_type && single => f64::from(f32::EPSILON),
-            "MAX" if float_type && single => f64::from(f32::MAX),
-            "MIN" if float_type && single => f64::from(f32::MIN),
-            "MIN_POSITIVE" if float_type && single => f64::from(f32::MIN_POSITIVE),
-            "EPSILON" if float_type => f64::EPSILON,
-            "MAX" if float_type => f64::MAX,
-            "MIN" if float_type => f64::MIN,
-            "MIN_POSITIVE" if float_type => f64::MIN_POSITIVE,
-            _ => match FLOAT_CONSTANTS.iter().find(|(name, _)| owner == "consts" && *name == last) {
+        let limit = if float_type { self.float_limit(last) } else { None };
+        let value = match limit {
+            Some(x) => x,
+            None => match FLOAT_CONSTANTS.iter().find(|(name, _)| owner == "consts" && *name == last) {
                 Some((_, x)) => *x,
                 None if is_constant(last) && self.abroad.is_none() => return Ok(Value::Opaque(Rc::new(syn::Expr::Path(path.clone())))),
                 // what another place imports is not in scope here
                 None if is_constant(last) => match self.types.home.as_ref().and_then(|home| home.find(&path.path, Space::Value)) {
                     Some(Found::External(names)) if names.len() > 1 => {
-                        let names = names.iter().map(|n| syn::Ident::new(n, path.span()));
-                        return Ok(Value::Opaque(Rc::new(syn::parse_quote!(::#(#names)::*))));
+                        let whole = path_of(&names, path.span());
+                        return Ok(Value::Opaque(Rc::new(syn::parse_quote!(::#whole))));
                     }
                     _ => return self.fail(path.span(), format!("cannot see `{}` from here", segments.join("::")), ""),
                 },
@@ -152,30 +145,37 @@ impl Reader<'_> {
 impl Reader<'_> {
     /// A constant of the float type, under the name that traits of floats give its function.
     pub(super) fn float_named(&self, name: &str) -> Option<f64> {
-        let single = self.program.float == Float::F32;
-        Some(match name {
-            "epsilon" | "default_epsilon" if single => f64::from(f32::EPSILON),
-            "epsilon" | "default_epsilon" => f64::EPSILON,
-            "max_value" if single => f64::from(f32::MAX),
-            "max_value" => f64::MAX,
-            "min_value" if single => f64::from(f32::MIN),
-            "min_value" => f64::MIN,
-            "min_positive_value" if single => f64::from(f32::MIN_POSITIVE),
-            "min_positive_value" => f64::MIN_POSITIVE,
+        match name {
+            "epsilon" | "default_epsilon" => self.float_limit("EPSILON"),
+            "max_value" => self.float_limit("MAX"),
+            "min_value" => self.float_limit("MIN"),
+            "min_positive_value" => self.float_limit("MIN_POSITIVE"),
             _ => {
                 let upper = name.to_uppercase();
-                FLOAT_CONSTANTS.iter().find(|(known, _)| *known == upper)?.1
+                FLOAT_CONSTANTS.iter().find(|(known, _)| *known == upper).map(|(_, x)| *x)
             }
-        })
+        }
+    }
+
+    /// A constant of the float type itself.
+    fn float_limit(&self, name: &str) -> Option<f64> {
+        let [double, single] = match name {
+            "EPSILON" => [f64::EPSILON, f64::from(f32::EPSILON)],
+            "MAX" => [f64::MAX, f64::from(f32::MAX)],
+            "MIN" => [f64::MIN, f64::from(f32::MIN)],
+            "MIN_POSITIVE" => [f64::MIN_POSITIVE, f64::from(f32::MIN_POSITIVE)],
+            _ => return None,
+        };
+        Some(if self.program.float == Float::F32 { single } else { double })
     }
 
     /// The path that a name stands for that a `use` inside the function brings in.
     fn used(&self, path: &syn::Path) -> Option<syn::Path> {
         let first = path.segments.first()?.ident.to_string();
         let (_, whole) = self.uses.iter().rev().find(|(name, whole)| *name == first && whole.len() > 1)?;
-        let rest = path.segments.iter().skip(1).map(|s| s.ident.clone());
-        let all: Vec<syn::Ident> = whole.iter().map(|n| syn::Ident::new(n, first_span(path))).chain(rest).collect();
-        Some(syn::parse_quote!(#(#all)::*))
+        let whole = path_of(whole, path.segments.first()?.ident.span());
+        let rest = path.segments.iter().skip(1).map(|s| &s.ident);
+        Some(syn::parse_quote!(#whole #(::#rest)*))
     }
 
     /// What tells a path in one place from the same path in another.
@@ -266,22 +266,21 @@ impl Reader<'_> {
             }
             // an import of what is known by its own path
             Some(Found::External(names)) if names.len() > 1 && path.segments.len() == 1 => {
-                let names = names.iter().map(|n| syn::Ident::new(n, path.span()));
-                let whole: syn::ExprPath = syn::parse_quote!(#(#names)::*);
-                let is_known = whole.path.segments.iter().rev().nth(1).is_some_and(|owner| owner.ident == "consts");
-                if is_known {
-                    self.path(&whole).map(Some)
-                } else {
-                    Ok(None)
+                if names[names.len() - 2] != "consts" {
+                    return Ok(None);
                 }
+                let whole = path_of(&names, path.span());
+                self.path(&syn::parse_quote!(#whole)).map(Some)
             }
             _ => Ok(None),
         }
     }
 }
 
-fn first_span(path: &syn::Path) -> Span {
-    path.segments.first().map_or_else(Span::call_site, |s| s.ident.span())
+/// The path of these names.
+fn path_of(names: &[String], span: Span) -> syn::Path {
+    let names = names.iter().map(|n| syn::Ident::new(n, span));
+    syn::parse_quote!(#(#names)::*)
 }
 
 /// Whether a constant is written as numbers, other constants, and lists of them.

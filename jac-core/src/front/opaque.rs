@@ -132,7 +132,7 @@ impl Reader<'_> {
         match e {
             syn::Expr::Path(p) if p.path.is_ident("self") => home.owner(),
             syn::Expr::Path(p) => {
-                let (_, ty) = self.declared.iter().find(|(name, _)| p.path.is_ident(name))?;
+                let (_, ty) = self.unread.iter().find(|(name, _)| p.path.is_ident(name))?;
                 Some((ty.clone(), home.clone()))
             }
             syn::Expr::Field(f) => {

@@ -9,6 +9,7 @@ use super::value::{Elements, Place, Stream, Tensor, Truth, Value};
 use crate::ir::{Affine, Expr, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::spanned::Spanned;
 
 /// What a loop or an adapter goes through.
@@ -61,7 +62,7 @@ impl Reader<'_> {
             Value::Option(Truth::Known(there), value) => Ok(Source::Known(Iter::of(there.then_some(*value)))),
             Value::Opaque(e) => match self.unread.iter().find(|(name, _)| matches!(&*e, syn::Expr::Path(p) if p.path.is_ident(name))) {
                 Some((name, ty)) => {
-                    let message = format!("cannot go through `{name}`, whose type `{ty}` is not read");
+                    let message = format!("cannot go through `{name}`, whose type `{}` is not read", ty.to_token_stream());
                     self.fail(span, message, "pass the numbers as `&[f64]`, `&[f64; N]` or an ndarray")
                 }
                 None => {

@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 
 /// Results of more elements than this are stored one by one, where they are computed, instead of
 /// written as literals: moving them costs more than computing them.
-const LARGEST_LITERAL: usize = 64;
+pub const LARGEST_LITERAL: usize = 64;
 
 /// A term as loops: for each of `loops`, where the guards hold, `t[at] += value`.
 struct Nest {
@@ -182,7 +182,8 @@ pub fn definitions(program: &mut Program, tree: &mut Tree, definitions: &[Defini
             }
             _ => waiting.make(program, tree, definition),
         }
-        match &without_structure(program, definition.body.clone()) {
+        let without = without_structure(program, &definition.body);
+        match without.as_ref().unwrap_or(&definition.body) {
             Body::Elements(es) if literal => tree.item(0, Item::Literal(tensor, es.clone())),
             Body::Elements(es) => {
                 tree.item(0, Item::Allocate(tensor));
@@ -214,15 +215,12 @@ pub fn definitions(program: &mut Program, tree: &mut Tree, definitions: &[Defini
     }
 }
 
-/// Elements with branches in the place of conditions that lengths decide.
-fn without_structure(program: &mut Program, body: Body) -> Body {
-    let Body::Elements(es) = &body else { return body };
+/// Elements with branches in the place of conditions that lengths decide, if there are some.
+fn without_structure(program: &mut Program, body: &Body) -> Option<Body> {
+    let Body::Elements(es) = body else { return None };
     let is_structure = |e: &Expr| matches!(program.arena[*e], Node::Bracket(_) | Node::Delta(..));
-    if !program.arena.reachable(es.iter().copied()).iter().any(is_structure) {
-        return body;
-    }
-    let es = es.clone();
-    Body::Elements(es.into_iter().map(|e| total(program, e)).collect())
+    let has_structure = program.arena.reachable(es.iter().copied()).iter().any(is_structure);
+    has_structure.then(|| Body::Elements(es.iter().map(|e| total(program, *e)).collect()))
 }
 
 fn reads(program: &Program, definition: &Definition, tensor: Tensor) -> bool {

@@ -3,8 +3,9 @@
 //! What stores into a block stores into the matrix instead, at the block's place in it. A block that is made as a whole, or read
 //! again, stays what it is and is copied at the end.
 
+use super::loops::LARGEST_LITERAL;
 use super::{Plan, Stmt};
-use crate::interface::{Form, Step};
+use crate::interface::{Form, Side};
 use crate::ir::{affines, lengths, positions, Affine, Expr, Map, Node, Program, Role, Set, Tensor};
 
 /// A matrix of blocks, or without rows a vector of them.
@@ -18,26 +19,21 @@ pub struct Matrix {
     name: &'static str,
 }
 
-/// The matrices that the results of a form become, behind `values` of the function: none if it has no blocks of inputs by inputs
-/// or results by inputs.
+/// The matrices that the results of a form become, behind `values` of the function.
 pub fn matrices(form: &Form, program: &Program, values: usize) -> Vec<Matrix> {
     let columns: Vec<Vec<Affine>> = program.wrt.iter().map(|x| program.info(*x).shape.clone()).collect();
-    let matrix = |rows: Vec<Vec<Affine>>, name: &'static str| Matrix { rows, columns: columns.clone(), name };
-    match form.steps {
-        [Step::Jacobian] => {
-            let first_blocks: Vec<Tensor> = program.results().skip(values).step_by(columns.len()).collect();
-            let own = |block: &Tensor| {
-                let shape = &program.info(*block).shape;
-                shape[..shape.len() - columns[0].len()].to_vec()
-            };
-            vec![matrix(first_blocks.iter().map(own).collect(), form.names[0])]
-        }
-        [_, Step::Jacobian] => vec![matrix(columns.clone(), form.names[0])],
-        [Step::Jacobian, Step::Normal | Step::WeightedNormal] => {
-            vec![matrix(columns.clone(), form.names[0]), matrix(Vec::new(), form.names[1])]
-        }
+    // of the first block of each row
+    let own = |block: Tensor| {
+        let shape = &program.info(block).shape;
+        shape[..shape.len() - columns[0].len()].to_vec()
+    };
+    let rows = |axes: &[Side]| match axes {
+        [Side::Results, _] => program.results().skip(values).step_by(columns.len()).map(own).collect(),
+        [Side::Inputs, _] => columns.clone(),
         _ => Vec::new(),
-    }
+    };
+    let all = form.matrices().iter().zip(form.names);
+    all.map(|(axes, name)| Matrix { rows: rows(axes), columns: columns.clone(), name }).collect()
 }
 
 impl Matrix {
@@ -116,16 +112,13 @@ pub fn stack(plan: &mut Plan, values: usize, matrices: &[Matrix]) {
     plan.program.blocks.clear();
 }
 
-/// A matrix of fewer elements may be written as a literal, as what is made of literals is.
-const LARGEST_LITERAL: usize = 64;
-
 /// Fills a matrix; `others` are results besides.
 fn fill(plan: &mut Plan, matrix: &Matrix, all: Tensor, blocks: &[Tensor], others: &[Tensor]) {
     let kept = kept(plan, blocks, others);
     let of = |t: &Tensor| blocks.iter().position(|b| b == t && !kept.contains(t));
     let program = &mut plan.program;
     if let Some(elements) = elements(program, &plan.body, matrix, blocks, &kept) {
-        without(&mut plan.body, &|t| of(&t).is_some());
+        plan.body.retain(|s| !matches!(s, Stmt::Literal(t, _) | Stmt::Scalar(t, _) if of(t).is_some()));
         plan.body.push(Stmt::Literal(all, elements));
         return;
     }
@@ -189,11 +182,6 @@ fn elements(program: &mut Program, body: &[Stmt], matrix: &Matrix, blocks: &[Ten
         }
     }
     Some(elements)
-}
-
-/// Leaves out what gives the elements of tensors.
-fn without(body: &mut Vec<Stmt>, is_out: &dyn Fn(Tensor) -> bool) {
-    body.retain(|s| !matches!(s, Stmt::Literal(t, _) | Stmt::Scalar(t, _) if is_out(*t)));
 }
 
 /// The statements with what is stored into blocks stored into a matrix: `of` says into which, and which of its blocks it is.

@@ -174,9 +174,9 @@ impl Sub for Rounded {
     }
 }
 
-/// What is lost of a result below the normal numbers, unless it is 0 as what it is made of is.
-fn vanished(result: f64, of: f64) -> f64 {
-    if result.abs() < f64::MIN_POSITIVE && of != 0.0 {
+/// What is lost of a result below the normal numbers, unless a factor of it is 0.
+fn vanished(result: f64, is_zero: bool) -> f64 {
+    if result.abs() < f64::MIN_POSITIVE && !is_zero {
         f64::from_bits(1)
     } else {
         0.0
@@ -192,7 +192,7 @@ impl Mul for Rounded {
         let small = |x: f64| x.fract() == 0.0 && x.abs() < 1e7;
         let exact = product == 0.0 || self.value.abs() == 1.0 || b.value.abs() == 1.0 || small(self.value) && small(b.value);
         let own = if exact { 0.0 } else { UNIT * product.abs() };
-        Rounded::with(product, errors, own + vanished(product, if b.value == 0.0 { 0.0 } else { self.value }))
+        Rounded::with(product, errors, own + vanished(product, self.value == 0.0 || b.value == 0.0))
     }
 }
 
@@ -202,7 +202,7 @@ impl Div for Rounded {
     fn div(self, b: Rounded) -> Rounded {
         let quotient = self.value / b.value;
         let errors = carried(b.value.recip(), self.error) + carried(quotient / b.value, b.error);
-        Rounded::with(quotient, errors, UNIT * quotient.abs() + vanished(quotient, self.value))
+        Rounded::with(quotient, errors, UNIT * quotient.abs() + vanished(quotient, self.value == 0.0))
     }
 }
 

@@ -40,6 +40,11 @@ impl Condition {
         }
     }
 
+    /// Whether lengths and integers alone decide it, and no position.
+    pub fn is_of_lengths(&self) -> bool {
+        self.leaves().iter().all(|(a, _)| a.indices().next().is_none())
+    }
+
     /// The condition in the IR; that of an order has none.
     pub fn to_expr(&self, arena: &mut Arena) -> Option<Expr> {
         let zero = Affine::default();

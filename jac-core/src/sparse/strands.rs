@@ -156,8 +156,7 @@ pub fn solve(program: &mut Program, term: &mut Term, axes: &[Index], at: &mut [O
     let mut conditions: Vec<Condition> = Vec::new();
     let decided = decided(program, term);
     // what numbers or other lengths decide may be read nowhere, and then be anywhere
-    let is_of_lengths = |c: &Condition| c.leaves().iter().all(|(a, _)| a.indices().next().is_none());
-    let is_read = term.guards.is_empty() && !decided.iter().any(|(_, c)| is_of_lengths(c));
+    let is_read = term.guards.is_empty() && !decided.iter().any(|(_, c)| c.is_of_lengths());
     for (guard, condition) in decided {
         match condition {
             Condition::Zero(difference) => term.deltas.push((difference, Affine::default())),

@@ -70,10 +70,10 @@ fn nest(
     let (summing, looping): (Vec<Index>, Vec<Index>) = sums.into_iter().partition(|i| !at.iter().any(|a| is_indexed(i, a)));
     let own = |c: &Condition| c.leaves().iter().any(|(a, _)| summing.iter().any(|i| is_indexed(i, a)));
     // in a matrix of known lengths others do not decide what is there
-    let is_of_lengths = |c: &Condition| matrix.is_fixed() && c.leaves().iter().all(|(a, _)| a.indices().next().is_none());
+    let is_fixed = matrix.is_fixed();
     let mut lengths = Vec::new();
     for (guard, c) in decided {
-        if is_of_lengths(&c) {
+        if is_fixed && c.is_of_lengths() {
             lengths.push(c);
         } else if own(&c) {
             term.guards.push(guard);

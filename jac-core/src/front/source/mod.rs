@@ -92,7 +92,7 @@ impl Sources {
     fn read(&self) -> Option<(Modules, Place)> {
         for (root, names) in modules::roots(&self.origin.file) {
             let Some(modules) = Modules::of(&root) else { continue };
-            let is_file = |m: &Module| same_file(&modules.file(*m), &self.origin.file);
+            let is_file = |m: &Module| modules::same_file(&modules.file(*m), &self.origin.file);
             let down = names.iter().try_fold(0, |m, name| modules.child(m, name)).filter(is_file);
             let module = down.or_else(|| {
                 // another path than the names tell
@@ -163,10 +163,6 @@ impl Sources {
             }
         }
     }
-}
-
-fn same_file(a: &std::path::Path, b: &std::path::Path) -> bool {
-    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Tokens without the spaces between them.

@@ -134,6 +134,11 @@ pub fn is_conditional(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|a| a.path().is_ident("cfg"))
 }
 
+/// Whether two paths are of one file.
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
 /// The root of the crate that a file belongs to, and the names of the modules from there to the file as its path tells them.
 pub fn roots(file: &Path) -> Vec<(PathBuf, Vec<String>)> {
     let Some(package) = file.ancestors().skip(1).find(|dir| dir.join("Cargo.toml").is_file()) else {
@@ -149,9 +154,8 @@ pub fn roots(file: &Path) -> Vec<(PathBuf, Vec<String>)> {
     let mut candidates = vec![package.join("src/lib.rs"), package.join("src/main.rs")];
     candidates.extend(targets(package));
     candidates.extend(["src/bin", "examples", "tests", "benches"].into_iter().flat_map(listed));
-    let same = |a: &Path, b: &Path| a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
     candidates.retain(|path| path.is_file());
-    if let Some(root) = candidates.iter().find(|root| same(root, file)) {
+    if let Some(root) = candidates.iter().find(|root| same_file(root, file)) {
         return vec![(root.clone(), Vec::new())];
     }
     let names = |root: &PathBuf| {

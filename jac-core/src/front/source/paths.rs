@@ -353,22 +353,19 @@ impl Search<'_> {
         found.or_else(|| self.inherited(&[order, all].concat(), &identity, name))
     }
 
-    fn impls(&mut self, m: Module, identity: &(Option<Module>, String)) -> Vec<syn::ItemImpl> {
-        let items = self.modules.items(m);
-        let mut found = Vec::new();
-        for item in items.iter() {
-            if let syn::Item::Impl(block) = item {
-                if !is_test(&block.attrs) && self.identity(&block.self_ty, m).as_ref() == Some(identity) {
-                    found.push(block.clone());
-                }
-            }
-        }
-        found
+    /// The `impl`s of a type among the items of a module.
+    fn impls<'i>(&mut self, items: &'i [syn::Item], m: Module, identity: &(Option<Module>, String)) -> Vec<&'i syn::ItemImpl> {
+        let blocks = items.iter().filter_map(|item| match item {
+            syn::Item::Impl(block) if !is_test(&block.attrs) => Some(block),
+            _ => None,
+        });
+        blocks.filter(|block| self.identity(&block.self_ty, m).as_ref() == Some(identity)).collect()
     }
 
     fn associated_in(&mut self, order: &[Module], identity: &(Option<Module>, String), name: &str) -> Option<Found> {
         for m in order {
-            for block in self.impls(*m, identity) {
+            let items = self.modules.items(*m);
+            for block in self.impls(&items, *m, identity) {
                 let home = || self.home.moved(*m, Some(Rc::new(Owner { ty: (*block.self_ty).clone(), module: *m })));
                 let types = || block.generics.type_params().map(|t| t.ident.clone()).collect();
                 for item in &block.items {
@@ -391,7 +388,8 @@ impl Search<'_> {
     /// What the traits of a type say for all types.
     fn inherited(&mut self, order: &[Module], identity: &(Option<Module>, String), name: &str) -> Option<Found> {
         for m in order {
-            for block in self.impls(*m, identity) {
+            let items = self.modules.items(*m);
+            for block in self.impls(&items, *m, identity) {
                 let Some((path, _)) = &block.trait_ else { continue };
                 let names: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
                 let Some(Found::Trait(of, home)) = self.resolve(*m, None, &names, Space::Type) else { continue };
