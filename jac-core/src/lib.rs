@@ -38,6 +38,7 @@ pub mod selfcheck;
 pub mod simplify;
 pub mod sparse;
 pub mod unroll;
+pub mod windows;
 
 pub use front::Origin;
 pub use pipeline::{check, compile, compile_from, to_c, Compiled, Stages};

@@ -12,7 +12,7 @@ use crate::lower;
 use crate::selfcheck::{Disagreement, Selfcheck};
 use crate::simplify::{self, Report};
 use crate::sparse::{self, Layout};
-use crate::{diff, rounds, unroll};
+use crate::{diff, rounds, unroll, windows};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
 use std::time::{Duration, Instant};
@@ -241,6 +241,7 @@ fn compile_read(
     }
     let as_read = primal.clone();
     primal.find_all_symmetric();
+    windows::narrow(&mut primal);
     rounds::share(&mut primal);
     verified(&primal);
     let effort = read.interface.effort;

@@ -400,6 +400,14 @@ impl Program {
         self.definitions.iter().find(|d| d.tensor == t)
     }
 
+    /// The positions at which expressions read a tensor.
+    pub fn accesses(&self, roots: impl IntoIterator<Item = Expr>, tensor: Tensor) -> impl Iterator<Item = Vec<Affine>> + '_ {
+        self.arena.reachable(roots).into_iter().filter_map(move |e| match &self.arena[e] {
+            Node::Access(t, at) if *t == tensor => Some(at.clone()),
+            _ => None,
+        })
+    }
+
     /// What the program returns: outputs and blocks.
     pub fn results(&self) -> impl Iterator<Item = Tensor> + '_ {
         self.outputs.iter().copied().chain(self.blocks.iter().map(|b| b.tensor))

@@ -24,7 +24,7 @@ impl Reach {
     }
 }
 
-/// The states that are zero at first, and in each round reach a position more along an axis.
+/// The states that are zero beyond some position at first, and in each round reach one more along an axis.
 pub fn reached(program: &Program) -> Map<Tensor, Reach> {
     let mut found = Map::default();
     for unit in units(&program.definitions) {
@@ -77,16 +77,20 @@ impl Loop<'_> {
     /// Where a state is other than zero along an axis.
     fn of(&mut self, definition: &Definition, axis: usize) -> Where {
         let Body::Recurrence { indices, parts: [first, next], .. } = &definition.body else { return Where::Everywhere };
-        let (arena, own) = (&self.program.arena, indices[axis]);
-        if !arena.is(*first, 0) {
-            return Where::Everywhere;
-        }
+        let after = self.of_value(*next, indices[axis], false);
+        let before = self.of_value(*first, indices[axis], true);
+        self.wider(&before, &after)
+    }
+
+    /// Where a value is, before all rounds (`is_first`) or after one.
+    fn of_value(&mut self, value: Expr, own: Index, is_first: bool) -> Where {
+        let arena = &self.program.arena;
         let mut found: Map<Expr, Where> = Map::default();
-        for e in arena.reachable([*next]) {
+        for e in arena.reachable([value]) {
             let now = match &arena[e] {
                 Node::Const(c) if c.is_zero() => Where::Nowhere,
-                Node::Delta(a, b) => self.at(own, a, b),
-                Node::Bracket(c) => arena.equal_positions(*c).map_or(Where::Everywhere, |(a, b)| self.at(own, &a, &b)),
+                Node::Delta(a, b) => self.at(own, a, b, is_first),
+                Node::Bracket(c) => arena.equal_positions(*c).map_or(Where::Everywhere, |(a, b)| self.at(own, &a, &b, is_first)),
                 Node::Access(t, at) => self.read(own, *t, at),
                 Node::Sum(_, body) | Node::Named(_, body) => found[body].clone(),
                 Node::Apply(Op::Mul, args) => self.tighter(&found[&args[0]], &found[&args[1]]),
@@ -98,12 +102,15 @@ impl Loop<'_> {
             };
             found.insert(e, now);
         }
-        found.swap_remove(next).unwrap_or(Where::Everywhere)
+        found.swap_remove(&value).unwrap_or(Where::Everywhere)
     }
 
     /// Where two positions are equal.
-    fn at(&mut self, own: Index, a: &Affine, b: &Affine) -> Where {
+    fn at(&mut self, own: Index, a: &Affine, b: &Affine, is_first: bool) -> Where {
         let Some(position) = a.plus(b, -1).solve_for(Symbol::Index(own)) else { return Where::Everywhere };
+        if let (true, Some(sign), false) = (is_first, self.sign, position.is_indexed()) {
+            return Where::UpTo(position.plus(&Affine::from(sign), 1));
+        }
         let sign = position.coefficient(Symbol::Index(self.over));
         let rest = position.plus(&Affine::from(self.over), -sign);
         if sign.abs() != 1 || rest.is_indexed() || *self.sign.get_or_insert(sign) != sign {
@@ -179,6 +186,10 @@ mod tests {
         assert_eq!(found(own), [("d".into(), 1, 1, 0)]);
         let two = "first d[k: 2, j: n] = 0\nnext d[k: 2, j: n] = delta(i, j) * x[i] + delta(i-1, j) * [0 < float(i)] + a * d[i, 0, j]\n";
         assert_eq!(found(two), [("d".into(), 2, 1, 0)]);
+        let start = "first d[j: n] = delta(0, j) * x[0]\nnext d[j: n] = delta(i+1, j) * x[i] + a * d[i, j]\n";
+        assert_eq!(found(start), [("d".into(), 1, 1, 1)]);
+        // what is there at first may be further than the first round
+        assert_eq!(found(&start.replace("delta(0, j)", "delta(3, j)")), [("d".into(), 1, 1, 4)]);
         let backward = "first d[j: n] = 0\nnext d[j: n] = delta(-i+n-1, j) * x[i] + select(a < 0, d[i, j], 0)\n";
         assert_eq!(found(backward), [("d".into(), 1, -1, i64::MAX)]);
         // what another state passes on is there a round later, what it is after the round at once

@@ -2,7 +2,6 @@
 //!
 //! They are written in the loop, so that the states need not be held at all rounds to be read behind it.
 
-use super::loops::accesses;
 use crate::ir::{placed, Affine, Body, Definition, Expr, Index, Node, Program, Set, Symbol, Tensor};
 
 /// A result of which a round of a loop writes a row.
@@ -52,7 +51,7 @@ fn position(program: &Program, over: Index, index: Index, e: Expr, states: &Set<
     let (now, after) = (Affine::from(over), Affine::from(over).after());
     let backward = rounds.plus(&after, -1);
     let is_of_round = |at: &Affine| {
-        states.iter().flat_map(|t| accesses(program, [e], *t)).all(|read| {
+        states.iter().flat_map(|t| program.accesses([e], *t)).all(|read| {
             let read = read[0].substitute(|s| (s == Symbol::Index(index)).then(|| at.clone()));
             read == now || read == after
         })

@@ -227,14 +227,6 @@ fn reads(program: &Program, definition: &Definition, tensor: Tensor) -> bool {
     definition.body.reads(&program.arena).contains(&tensor)
 }
 
-/// The positions at which expressions read a tensor.
-pub fn accesses(program: &Program, roots: impl IntoIterator<Item = Expr>, tensor: Tensor) -> impl Iterator<Item = Vec<Affine>> + '_ {
-    program.arena.reachable(roots).into_iter().filter_map(move |e| match &program.arena[e] {
-        Node::Access(t, at) if *t == tensor => Some(at.clone()),
-        _ => None,
-    })
-}
-
 /// The state of the same loop that a state takes the value of after a round, if it does nothing else.
 pub fn copied(program: &Program, definition: &Definition) -> Option<Tensor> {
     let Body::Recurrence { over, indices, parts: [_, next] } = &definition.body else { return None };
@@ -296,7 +288,7 @@ pub fn recurrences(
     let mut moved: Set<Tensor> = Set::default();
     // what reads nothing of this round comes first, then what reads that
     let after = Affine::from(over).after();
-    let reads_after = |program: &Program, e: Expr, t: Tensor| accesses(program, [e], t).any(|at| at[0] == after);
+    let reads_after = |program: &Program, e: Expr, t: Tensor| program.accesses([e], t).any(|at| at[0] == after);
     let mut level: Map<Tensor, usize> = Map::default();
     for (tensor, _, [_, next]) in states() {
         let read = level.iter().filter(|(t, _)| reads_after(program, next, **t)).map(|(_, k)| k + 1).max();
@@ -613,7 +605,7 @@ impl Fused {
         for definition in std::mem::take(&mut self.deferred).into_iter().rev() {
             let tensor = definition.tensor;
             let needed = |others: &[Definition]| others.iter().any(|d| reads(program, d, tensor));
-            let in_nest = |n: &Nest| accesses(program, n.guards.iter().copied().chain([n.value]), tensor).next().is_some();
+            let in_nest = |n: &Nest| program.accesses(n.guards.iter().copied().chain([n.value]), tensor).next().is_some();
             let here = self.nests.iter().any(|(_, n, _)| in_nest(n));
             if !here && !needed(&made) {
                 left.deferred.insert(0, definition);
@@ -664,10 +656,10 @@ impl Fused {
         let Body::Each(indices, e) = &definition.body else { return false };
         let mut own: Option<Vec<Index>> = None;
         for (_, nest, _) in &self.nests {
-            if nest.guards.iter().any(|c| accesses(program, [*c], definition.tensor).next().is_some()) {
+            if nest.guards.iter().any(|c| program.accesses([*c], definition.tensor).next().is_some()) {
                 return false;
             }
-            for at in accesses(program, [nest.value], definition.tensor) {
+            for at in program.accesses([nest.value], definition.tensor) {
                 let plain: Option<Vec<Index>> = at.iter().map(Affine::as_index).collect();
                 let outer = plain.filter(|at| nest.loops.starts_with(at) && own.as_ref().is_none_or(|own| own == at));
                 match outer {

@@ -139,7 +139,7 @@ fn held(program: &Program, over: Index, run: &[Definition], followers: &Set<Tens
     let (inside, outside): (Vec<&Definition>, Vec<&Definition>) = others.partition(|d| run.iter().any(|r| r.tensor == d.tensor));
     let at = |ds: &[&Definition], place: &Affine| {
         let roots = ds.iter().flat_map(|d| d.body.roots().iter().copied());
-        loops::accesses(program, roots, tensor).all(|at| at[0] == *place)
+        program.accesses(roots, tensor).all(|at| at[0] == *place)
     };
     let (now, after) = (Affine::from(over), Affine::from(over).after());
     let is_result = program.results().any(|t| t == tensor);
