@@ -7,6 +7,7 @@ use crate::ir::{Size, Tensor};
 use crate::ops::Loss;
 use crate::sparse::Order;
 use proc_macro2::{Span, TokenStream};
+use quote::quote;
 use std::collections::BTreeMap;
 
 /// The shape of a Rust type of floats.
@@ -20,6 +21,8 @@ pub enum Ty {
     Nd(usize),
     /// A slice or `Vec`.
     Slice,
+    /// A vector, matrix or point of nalgebra.
+    Matrix(Matrix),
     /// A part of the entries of a sparse form, which generated code stores into as an array of the given rank.
     List(usize),
 }
@@ -32,7 +35,26 @@ impl Ty {
             Ty::Array(lengths) => lengths.len(),
             Ty::Nd(rank) | Ty::List(rank) => *rank,
             Ty::Slice => 1,
+            Ty::Matrix(matrix) => matrix.lengths.len(),
         }
+    }
+}
+
+/// A vector, matrix or point of nalgebra. In memory its columns follow one another.
+#[derive(Clone, Debug)]
+pub struct Matrix {
+    /// The path of nalgebra.
+    pub library: TokenStream,
+    /// The length of a vector, or the numbers of rows and columns; none is known only at run time.
+    pub lengths: Vec<Option<TokenStream>>,
+    /// Whether it is a point.
+    pub is_point: bool,
+}
+
+impl Matrix {
+    /// Whether all lengths are in its type.
+    pub fn is_fixed(&self) -> bool {
+        self.lengths.iter().all(Option::is_some)
     }
 }
 
@@ -69,8 +91,54 @@ pub struct Param {
 pub struct Generic {
     /// Its name.
     pub ident: syn::Ident,
-    /// The trait that it is bounded by: `Float` of num-traits.
-    pub bound: syn::Path,
+    /// How numbers become values of it.
+    pub numbers: Numbers,
+    /// Whether a value is copied where it is read; else it is cloned.
+    pub is_copy: bool,
+}
+
+/// How numbers become values of a type parameter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Numbers {
+    /// `T::from(x).unwrap()`, by `NumCast` of num-traits.
+    Cast,
+    /// `T::from_f64(x).unwrap()`, by `FromPrimitive` of num-traits.
+    Primitive,
+    /// By `From<f64>`.
+    From,
+    /// By a function of a trait of the user's, which takes an `f64` and returns a value.
+    Own(syn::Ident),
+}
+
+impl Generic {
+    /// The value that an `f64` becomes.
+    pub fn number(&self, x: &TokenStream) -> TokenStream {
+        let float = &self.ident;
+        match &self.numbers {
+            Numbers::Cast => quote!(#float::from(#x).unwrap()),
+            Numbers::Primitive => quote!(#float::from_f64(#x).unwrap()),
+            Numbers::From => quote!(<#float as ::core::convert::From<::core::primitive::f64>>::from(#x)),
+            Numbers::Own(function) => quote!(#float::#function(#x)),
+        }
+    }
+
+    /// The number 0.
+    pub fn zero(&self) -> TokenStream {
+        let float = &self.ident;
+        match &self.numbers {
+            Numbers::Own(_) => self.number(&quote!(0.0)),
+            _ => quote!(#float::zero()),
+        }
+    }
+
+    /// The number 1.
+    pub fn one(&self) -> TokenStream {
+        let float = &self.ident;
+        match &self.numbers {
+            Numbers::Own(_) => self.number(&quote!(1.0)),
+            _ => quote!(#float::one()),
+        }
+    }
 }
 
 /// A `Result` or `Option` around the results.
@@ -431,6 +499,8 @@ pub struct Interface {
     pub tuple: bool,
     /// What stands around them.
     pub wrapper: Option<Wrapper>,
+    /// Whether only the function itself says if there is a result: generated code calls it first.
+    pub asks: bool,
     /// The parameters to differentiate by.
     pub wrt: Vec<Tensor>,
     /// The floating-point type, as the user writes it.
@@ -492,6 +562,12 @@ impl Interface {
         let mut all = self.clone();
         self.at.iter().for_each(|at| all.params.insert(at.place, at.param.clone()));
         all
+    }
+
+    /// Whether a parameter, result or constant is of nalgebra.
+    pub fn has_matrices(&self) -> bool {
+        let is_matrix = |p: &Param| matches!(&p.kind, ParamKind::Float(Ty::Matrix(_), ..));
+        self.inputs().any(is_matrix) || self.outputs.iter().any(|y| matches!(y, Ty::Matrix(_)))
     }
 
     /// Parameters and constants: what the program reads.

@@ -652,7 +652,7 @@ impl<'a> Emitter<'a> {
 
     /// Whether products of matrices are those of a library, which sums in an order of its own.
     fn has_products(&self) -> bool {
-        self.interface.generic.is_none() && !self.interface.strict
+        self.interface.generic.is_none() && !self.interface.strict && !self.interface.has_matrices()
     }
 }
 

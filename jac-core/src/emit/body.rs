@@ -17,6 +17,10 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], kernel: &
     let tys: Vec<Ty> = groups.iter().flat_map(Parts::tys).collect();
     let mut printer = Printer::new(interface, request, kernel, kernel.results().zip(tys).collect());
     let mut out = printer.imports();
+    if interface.asks {
+        let (made, call) = super::strict::call(interface, kernel, true);
+        out.extend(quote!({ #made let _ = #call?; }));
+    }
     out.extend(printer.constants());
     out.extend(printer.lengths());
     out.extend(printer.slices());
@@ -24,8 +28,13 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], kernel: &
     let in_place = kernel.results().any(|b| kernel.info(b).home == Home::Returned);
     if in_place {
         let places = groups.iter().enumerate().flat_map(|(k, parts)| parts.places(&place(&quote!(#all), k, groups.len() > 1)));
-        printer.places = kernel.results().zip(places.collect::<Vec<_>>()).collect();
-        let zeros = printer.results(&groups, &|b| printer.repeated(b, &printer.zero()));
+        let zeros = printer.results(&groups, &|b| printer.begun(b));
+        let numbers = |b: Buffer| printer.tys.get(&b).map(super::matrices::numbers).unwrap_or_default();
+        let places = kernel.results().zip(places).map(|(b, place)| {
+            let numbers = numbers(b);
+            (b, quote!(#place #numbers))
+        });
+        printer.places = places.collect();
         let ty = groups_type(interface, request.form, interface.computes_value(request));
         out.extend(quote!(let mut #all: #ty = #zeros;));
     }
@@ -78,6 +87,8 @@ pub(super) struct Printer<'a> {
     pub copies: Map<Buffer, Ident>,
     /// The parameters that are read through a slice of another name.
     pub slices: Map<Buffer, Ident>,
+    /// The numbers of the parameters that are of nalgebra.
+    pub numbers: Map<Buffer, Ident>,
     /// The library's arrays behind slices: parameters that products of matrices read, results, and what products make.
     pub arrays: Map<Buffer, Ident>,
     /// The matrices that are factored.
@@ -145,6 +156,7 @@ impl<'a> Printer<'a> {
             destinations: Map::default(),
             copies: Map::default(),
             slices: Map::default(),
+            numbers: Map::default(),
             arrays: Map::default(),
             factors: Map::default(),
             assigned,
@@ -227,40 +239,33 @@ impl<'a> Printer<'a> {
         }
         let arrays = || {
             self.interface.inputs().filter_map(|p| match &p.kind {
-                ParamKind::Float(ty @ (Ty::Nd(_) | Ty::Slice), tensor, _) => Some((&p.ident, *tensor, matches!(ty, Ty::Slice))),
+                ParamKind::Float(ty @ (Ty::Nd(_) | Ty::Slice), tensor, _) => Some((&p.ident, *tensor, ty)),
+                ParamKind::Float(ty @ Ty::Matrix(matrix), tensor, _) if !matrix.is_fixed() => Some((&p.ident, *tensor, ty)),
                 _ => None,
             })
         };
-        let length = |ident: &Ident, axis: usize, slice: bool| {
-            let axis = Literal::usize_unsuffixed(axis);
-            if slice {
-                quote!(#ident.len())
-            } else {
-                quote!(#ident.shape()[#axis])
-            }
-        };
         let mut read: Vec<(Tensor, usize)> = Vec::new();
-        for (ident, t, slice) in arrays() {
+        for (ident, t, ty) in arrays() {
             for (axis, n) in self.kernel.program.info(t).shape.iter().enumerate() {
                 let Some(size) = n.as_size() else { continue };
                 if source.contains_key(&size) || self.interface.items.contains_key(&size) {
                     continue;
                 }
                 let name = self.size(size);
-                let value = length(ident, axis, slice);
+                let value = super::types::length(ident, ty, axis);
                 out.extend(quote!(let #name = #value;));
                 source.insert(size, format!("axis {axis} of `{ident}`"));
                 read.push((t, axis));
             }
         }
-        for (ident, t, slice) in arrays() {
+        for (ident, t, ty) in arrays() {
             for (axis, n) in self.kernel.program.info(t).shape.iter().enumerate() {
                 if read.contains(&(t, axis)) {
                     continue;
                 }
                 let expected = self.count(n);
                 let runtime = &self.interface.runtime;
-                let value = length(ident, axis, slice);
+                let value = super::types::length(ident, ty, axis);
                 let axis = Literal::usize_unsuffixed(axis);
                 let function = self.kernel.program.name.as_str();
                 let param = ident.to_string();
@@ -416,8 +421,7 @@ impl<'a> Printer<'a> {
 /// The number 0 of the function's float type.
 pub(super) fn zero(interface: &Interface, float: Float) -> TokenStream {
     if let Some(generic) = &interface.generic {
-        let ident = &generic.ident;
-        return quote!(#ident::zero());
+        return generic.zero();
     }
     match float {
         Float::F64 => quote!(0.0_f64),

@@ -3,7 +3,7 @@
 
 use super::types::{place, Parts};
 use super::{attributes, local};
-use crate::interface::{Interface, Param, ParamKind, Request, Results, Side, Step, Ty};
+use crate::interface::{Interface, Numbers, Param, ParamKind, Request, Results, Side, Step, Ty};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::Type;
@@ -25,7 +25,15 @@ pub fn function(interface: &Interface, associated: bool, body: Option<&TokenStre
         quote!(#ident: #ty)
     });
     let params = receiver.chain(params);
-    let body = body.cloned().unwrap_or_else(|| Check { interface, associated }.body());
+    let body = body.cloned().unwrap_or_else(|| match &interface.generic {
+        _ if interface.has_matrices() => {
+            quote!(::core::panic!("`check!` of a function of nalgebra's types: call it by a function of arrays"))
+        }
+        Some(generic) if generic.numbers != Numbers::Cast => {
+            quote!(::core::panic!("`check!` of a function over a type that is no `num_traits::Float`: call it by a function over `f64`"))
+        }
+        _ => Check { interface, associated }.body(),
+    });
     quote! {
         #[doc(hidden)]
         #(#attributes)*
@@ -160,6 +168,7 @@ impl Check<'_> {
             (Ty::Scalar | Ty::Array(_), false) => quote!(#ident),
             (Ty::Nd(_) | Ty::List(_), _) => quote!(#ident.to_owned()),
             (Ty::Slice, _) => quote!(#ident.to_vec()),
+            (Ty::Matrix(_), _) => quote!(#ident.clone_owned()),
         };
         let elements = elements(ty(p), &quote!(#name), true);
         let fill = numbers.as_ref().map(|(from, k)| {

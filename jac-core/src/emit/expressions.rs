@@ -2,7 +2,7 @@
 
 use super::body::Printer;
 use super::local;
-use crate::interface::ParamKind;
+use crate::interface::{Numbers, ParamKind};
 use crate::ir::{Affine, Float, Size, SizeKind, Symbol};
 use crate::kernel::{Home, Local, Value};
 use crate::ops::{Op, Syntax};
@@ -92,7 +92,8 @@ impl Printer<'_> {
             };
             let factor = self.number(c.abs() as f64, ATOM);
             let converted = match &self.interface.generic {
-                Some(_) => quote!(#float::from(#name).unwrap()),
+                Some(generic) if generic.numbers == Numbers::Cast => generic.number(&name),
+                Some(generic) => generic.number(&quote!(#name as ::core::primitive::f64)),
                 None => quote!(#name as #float),
             };
             let term = if c.abs() == 1 { converted } else { quote!(#factor * (#converted)) };
@@ -126,12 +127,13 @@ impl Printer<'_> {
         };
         let float = self.interface.float.clone();
         let magnitude = match text.parse::<Literal>() {
-            Ok(literal) if self.interface.generic.is_some() => match x {
-                0.0 => quote!(#float::zero()),
-                1.0 => quote!(#float::one()),
-                _ => quote!(#float::from(#literal).unwrap()),
+            Ok(literal) => match &self.interface.generic {
+                Some(generic) if x == 0.0 => generic.zero(),
+                Some(generic) if x == 1.0 => generic.one(),
+                Some(generic) => generic.number(&quote!(#literal)),
+                None if finite => quote!(#literal),
+                None => quote!(<#float>::INFINITY),
             },
-            Ok(literal) if finite => quote!(#literal),
             _ => quote!(<#float>::INFINITY),
         };
         match (negative, strength > PREFIX) {
@@ -192,7 +194,7 @@ impl Printer<'_> {
             Value::Integer(a) => self.integer(a, strength),
             Value::Local(local) => {
                 let name = self.variable(*local);
-                quote!(#name)
+                self.copied(quote!(#name))
             }
             Value::Read(b, at) => {
                 let (element, info) = (self.element(*b, at), self.kernel.info(*b));
@@ -200,9 +202,26 @@ impl Printer<'_> {
                     return quote!(#element());
                 }
                 let behind_reference = info.home == Home::Input && at.is_empty() && self.is_reference(*b);
+                if !self.is_copy() {
+                    return self.copied(parenthesise(element, if behind_reference { PREFIX } else { ATOM }, ATOM));
+                }
                 parenthesise(element, if behind_reference { PREFIX } else { ATOM }, strength)
             }
             Value::Apply(op, args) => self.operation(*op, args, strength),
+        }
+    }
+
+    /// Whether values of the float type are copied where they are read.
+    fn is_copy(&self) -> bool {
+        self.interface.generic.as_ref().is_none_or(|generic| generic.is_copy)
+    }
+
+    /// What is read, cloned if that does not copy it.
+    fn copied(&self, tokens: TokenStream) -> TokenStream {
+        if self.is_copy() {
+            tokens
+        } else {
+            quote!(#tokens.clone())
         }
     }
 

@@ -7,8 +7,8 @@ use super::body::Printer;
 use super::expressions::WEAKEST;
 use super::local;
 use super::types::{array, block_type, Parts};
-use crate::interface::{Interface, ParamKind, Request, Ty};
-use crate::ir::{lengths, Affine};
+use crate::interface::{Interface, Matrix, ParamKind, Request, Ty};
+use crate::ir::{lengths, positions, Affine};
 use crate::kernel::{each_statement, Buffer, Home, Init, Layout, Stmt};
 use crate::ops::Intrinsic;
 use proc_macro2::{Ident, TokenStream};
@@ -27,6 +27,9 @@ impl Printer<'_> {
         }
         if let Some(slice) = self.slices.get(&b) {
             return quote!(#slice);
+        }
+        if let Some(numbers) = self.numbers.get(&b) {
+            return quote!(#numbers);
         }
         match self.param(b) {
             Some((ident, true)) => quote!(*#ident),
@@ -66,10 +69,11 @@ impl Printer<'_> {
         for (b, (place, held)) in self.kernel.results().zip(places) {
             let info = self.kernel.info(b);
             let value = if held == Held::Referred { quote!(*#place) } else { place.clone() };
+            let numbers = self.tys.get(&b).map(super::matrices::numbers).unwrap_or_default();
             match (&info.home, info.layout) {
                 (Home::Memory, Layout::Flat) => _ = self.destinations.insert(b, place),
-                (Home::Memory, _) if held == Held::Referred => _ = self.places.insert(b, quote!((#value))),
-                (Home::Memory, _) => _ = self.places.insert(b, value),
+                (Home::Memory, _) if held == Held::Referred => _ = self.places.insert(b, quote!((#value) #numbers)),
+                (Home::Memory, _) => _ = self.places.insert(b, quote!(#value #numbers)),
                 _ => assigned.push((b, value, held == Held::Viewed)),
             }
         }
@@ -108,6 +112,9 @@ impl Printer<'_> {
     /// A result as a part of what is returned.
     pub(super) fn returned(&self, b: Buffer) -> TokenStream {
         let name = self.name(b);
+        if let Some(Ty::Matrix(matrix)) = self.tys.get(&b) {
+            return self.made(b, matrix, &name);
+        }
         let Some(Ty::Nd(rank @ 1..)) = self.tys.get(&b) else { return name };
         let again = self.kernel.results().filter(|u| *u == b).count() > 1;
         let clone = again.then(|| quote!(.clone()));
@@ -116,6 +123,26 @@ impl Printer<'_> {
         }
         let (class, shape) = (array(self.interface, *rank), self.nd_shape(b));
         quote!(#class::from_shape_vec(#shape, #name #clone).unwrap())
+    }
+
+    /// A value of nalgebra that is made of a buffer's numbers.
+    fn made(&self, b: Buffer, matrix: &Matrix, numbers: &TokenStream) -> TokenStream {
+        let again = !matrix.is_fixed() && self.kernel.results().filter(|u| *u == b).count() > 1;
+        let clone = again.then(|| quote!(.clone()));
+        let shape: Vec<TokenStream> = match matrix.is_fixed() {
+            true => matrix.lengths.iter().flatten().cloned().collect(),
+            false => self.kernel.info(b).shape.iter().map(|n| self.count(n)).collect(),
+        };
+        super::matrices::made(matrix, &self.interface.float, &quote!(#numbers #clone), &shape)
+    }
+
+    /// What a result begins as that is written in place.
+    pub(super) fn begun(&self, b: Buffer) -> TokenStream {
+        let zeros = self.repeated(b, &self.zero());
+        match self.tys.get(&b) {
+            Some(Ty::Matrix(matrix)) => self.made(b, matrix, &zeros),
+            _ => zeros,
+        }
     }
 
     /// The lengths of a buffer as ndarray takes them.
@@ -132,13 +159,18 @@ impl Printer<'_> {
     /// The lengths of a nested buffer.
     fn array_lengths(&self, b: Buffer) -> Vec<TokenStream> {
         let length = |n: &Affine| n.as_size().and_then(|size| self.interface.items.get(&size).cloned());
-        self.kernel.info(b).shape.iter().map(|n| length(n).unwrap_or_else(|| self.affine(n))).collect()
+        let info = self.kernel.info(b);
+        let mut lengths: Vec<TokenStream> = info.shape.iter().map(|n| length(n).unwrap_or_else(|| self.affine(n))).collect();
+        if info.layout == Layout::Columns {
+            lengths.reverse();
+        }
+        lengths
     }
 
     /// A number or a nested buffer that is the same everywhere.
     pub(super) fn repeated(&self, b: Buffer, value: &TokenStream) -> TokenStream {
         match self.kernel.info(b).layout {
-            Layout::Nested => repeated(&Ty::Array(self.array_lengths(b)), value.clone()),
+            Layout::Nested | Layout::Columns => repeated(&Ty::Array(self.array_lengths(b)), value.clone()),
             _ => value.clone(),
         }
     }
@@ -146,8 +178,8 @@ impl Printer<'_> {
     /// The type of a local variable that holds a buffer.
     fn local_type(&self, b: Buffer) -> TokenStream {
         let ty = match self.kernel.info(b).layout {
-            Layout::Nested => Ty::Array(self.array_lengths(b)),
-            Layout::Flat => Ty::Slice,
+            Layout::Nested | Layout::Columns => Ty::Array(self.array_lengths(b)),
+            Layout::Flat | Layout::Moved => Ty::Slice,
             Layout::Scalar | Layout::Library => Ty::Scalar,
         };
         block_type(self.interface, &ty)
@@ -164,6 +196,26 @@ impl Printer<'_> {
         });
         let mut out = TokenStream::new();
         for p in self.interface.inputs() {
+            if let ParamKind::Float(ty @ Ty::Matrix(matrix), t, _) = &p.kind {
+                let (b, ident) = (Buffer::from(*t), &p.ident);
+                if !self.read.contains(&b) {
+                    continue;
+                }
+                let stem = ident.to_string();
+                let own = self.fresh_name(&format!("__{}_numbers", stem.trim_start_matches("r#").trim_start_matches("__")));
+                let numbers = super::matrices::numbers(ty);
+                out.extend(match (matrix.is_fixed(), matrix.lengths.len()) {
+                    (true, _) => quote!(let #own = &#ident #numbers;),
+                    (false, 1) => quote!(let #own = #ident.as_slice();),
+                    // row by row
+                    (false, _) => {
+                        let transposed = self.fresh_name(&format!("{own}_transposed"));
+                        quote!(let #transposed = #ident.transpose(); let #own = #transposed.as_slice();)
+                    }
+                });
+                self.numbers.insert(b, own);
+                continue;
+            }
             let ParamKind::Float(Ty::Nd(1..), t, _) = &p.kind else { continue };
             let (b, ident) = (Buffer::from(*t), &p.ident);
             let is_factor = factors.contains(&b);
@@ -261,6 +313,12 @@ impl Printer<'_> {
         let info = self.kernel.info(b);
         match info.layout {
             Layout::Flat => quote!(::std::vec![#(#values),*]),
+            Layout::Columns => {
+                let shape = lengths(&info.shape);
+                let columns: Vec<TokenStream> =
+                    positions(&[shape[1], shape[0]]).map(|at| values[at[1] * shape[1] + at[0]].clone()).collect();
+                nest(&columns, &[shape[1], shape[0]])
+            }
             _ => nest(values, &lengths(&info.shape)),
         }
     }
@@ -473,7 +531,11 @@ impl Printer<'_> {
         match self.kernel.info(b).layout {
             Layout::Scalar => name,
             Layout::Nested => quote!(#name #([#positions])*),
-            Layout::Flat => {
+            Layout::Columns => {
+                let reversed = positions.rev();
+                quote!(#name #([#reversed])*)
+            }
+            Layout::Flat | Layout::Moved => {
                 let at = self.flat(b, at);
                 quote!(#name[#at])
             }

@@ -11,6 +11,7 @@ pub mod c;
 pub mod check;
 mod expressions;
 pub mod lanes;
+mod matrices;
 mod memory;
 pub mod pattern;
 mod strict;
@@ -71,6 +72,9 @@ impl<'a> Function<'a> {
             Ty::Array(_) => Layout::Nested,
             Ty::Nd(_) | Ty::List(_) => Layout::Library,
             Ty::Slice => Layout::Flat,
+            Ty::Matrix(m) if !m.is_fixed() => Layout::Moved,
+            Ty::Matrix(m) if m.lengths.len() == 1 => Layout::Nested,
+            Ty::Matrix(_) => Layout::Columns,
         };
         let inputs = self.interface.inputs().filter_map(|p| match &p.kind {
             ParamKind::Float(ty, t, _) => Some((*t, layout(ty))),

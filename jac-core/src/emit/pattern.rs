@@ -50,7 +50,12 @@ pub fn stub(interface: &Interface, form: &Form, body: &TokenStream) -> TokenStre
         ParamKind::Float(ty, t, _) if interface.wrt.contains(t) => Some(ty),
         _ => None,
     });
-    let is_known = interface.fixed || types.chain(&interface.outputs).all(|ty| matches!(ty, Ty::Scalar | Ty::Array(_)));
+    let is_known = interface.fixed
+        || types.chain(&interface.outputs).all(|ty| match ty {
+            Ty::Scalar | Ty::Array(_) => true,
+            Ty::Matrix(matrix) => matrix.is_fixed(),
+            _ => false,
+        });
     signature(interface, form, [is_known, !is_known], &[quote!(#[doc(hidden)])], body)
 }
 
@@ -313,10 +318,9 @@ impl<'a> Writer<'a> {
                 let message = format!("`{}`: `{ident}` is used as a length or position and must not be negative", self.program.name);
                 Some(quote!(<::core::primitive::usize as ::core::convert::TryFrom<_>>::try_from(#value).expect(#message)))
             }
-            ParamKind::Float(ty @ (Ty::Nd(_) | Ty::Slice), tensor, _) => {
+            ParamKind::Float(ty @ (Ty::Nd(_) | Ty::Slice | Ty::Matrix(_)), tensor, _) => {
                 let axis = self.program.info(*tensor).shape.iter().position(|n| n.as_size() == Some(s))?;
-                let (ident, axis) = (&p.ident, Literal::usize_unsuffixed(axis));
-                Some(if matches!(ty, Ty::Slice) { quote!(#ident.len()) } else { quote!(#ident.shape()[#axis]) })
+                Some(super::types::length(&p.ident, ty, axis))
             }
             _ => None,
         })

@@ -7,7 +7,7 @@
 use super::memory::repeated;
 use super::types::{place, tuple, Parts};
 use super::{body, local, memory};
-use crate::interface::{Interface, ParamKind, Request};
+use crate::interface::{Interface, ParamKind, Request, Ty};
 use crate::kernel::Kernel;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
@@ -19,7 +19,7 @@ pub fn body(interface: &Interface, request: Request, memory: &[Ident], kernel: &
     let derivative = body::body(&bare, request, memory, kernel);
     let (parts, value) = (local("__parts"), local("__value"));
     let value = quote!(#value);
-    let (made, call) = call(interface, kernel);
+    let (made, call) = call(interface, kernel, false);
     let returned = returned(interface, &value);
     let failed = interface.wrapper.is_some().then(|| quote!(?));
     let groups = request.form.names.len();
@@ -62,11 +62,13 @@ fn written(interface: &Interface, request: Request, place: &Ident, value: &Token
     quote!(let #all = #value; #views #(#assigned)*)
 }
 
-/// The call of the function, and the out-parameters that are made for it.
-fn call(interface: &Interface, kernel: &Kernel<'_>) -> (TokenStream, TokenStream) {
+/// The call of the function, and the out-parameters that are made for it. If it `keeps` the arguments, it gets clones.
+pub(super) fn call(interface: &Interface, kernel: &Kernel<'_>, keeps: bool) -> (TokenStream, TokenStream) {
     let own = interface.item.sig.inputs.iter().filter(|input| matches!(input, syn::FnArg::Typed(_))).count();
     let mut made = TokenStream::new();
-    let mut arguments: Vec<TokenStream> = interface.receiver.iter().map(|_| quote!(self)).collect();
+    let owned = |r: &syn::Receiver| !matches!(r.kind, syn::ReceiverKind::Reference(..));
+    let receiver = |r: &syn::Receiver| if keeps && owned(r) { quote!(self.clone()) } else { quote!(self) };
+    let mut arguments: Vec<TokenStream> = interface.receiver.iter().map(receiver).collect();
     for (k, param) in interface.params.iter().take(own).enumerate() {
         let ident = &param.ident;
         arguments.push(match &param.kind {
@@ -76,6 +78,8 @@ fn call(interface: &Interface, kernel: &Kernel<'_>) -> (TokenStream, TokenStream
                 made.extend(quote!(let mut #out = #zeros;));
                 quote!(&mut #out)
             }
+            ParamKind::Truth(..) | ParamKind::Integer(..) | ParamKind::Float(Ty::Scalar | Ty::Array(_), ..) => quote!(#ident),
+            _ if keeps && !matches!(param.ty, syn::Type::Reference(_)) => quote!(#ident.clone()),
             _ => quote!(#ident),
         });
     }

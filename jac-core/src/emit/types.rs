@@ -1,7 +1,7 @@
 //! The types of generated functions.
 
 use super::local;
-use crate::interface::{Form, Interface, Param, ParamKind, Request, Side, Step, Ty};
+use crate::interface::{Form, Interface, Matrix, Param, ParamKind, Request, Side, Step, Ty};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
@@ -246,6 +246,22 @@ fn differentiated(interface: &Interface) -> Vec<Ty> {
 
 /// The shape law: the axes of the output, then those of the input.
 fn block_ty(y: &Ty, x: &Ty) -> Ty {
+    if let (Ty::Matrix(matrix), _) | (_, Ty::Matrix(matrix)) = (y, x) {
+        let lengths = |ty: &Ty| match ty {
+            Ty::Scalar => Vec::new(),
+            Ty::Array(lengths) => lengths.iter().cloned().map(Some).collect(),
+            Ty::Matrix(matrix) => matrix.lengths.clone(),
+            Ty::Slice | Ty::Nd(_) | Ty::List(_) => vec![None; ty.rank()],
+        };
+        let all = [lengths(y), lengths(x)].concat();
+        let fixed: Option<Vec<TokenStream>> = all.iter().cloned().collect();
+        return match (all.len(), fixed) {
+            (1 | 2, Some(_)) => Ty::Matrix(Matrix { lengths: all, is_point: false, ..matrix.clone() }),
+            (1 | 2, None) => Ty::Matrix(Matrix { lengths: vec![None; all.len()], is_point: false, ..matrix.clone() }),
+            (_, Some(lengths)) => Ty::Array(lengths),
+            (rank, None) => Ty::Nd(rank),
+        };
+    }
     let array = |ty: &Ty| if matches!(ty, Ty::Slice) { Ty::Nd(1) } else { ty.clone() };
     let (y, x) = (&array(y), &array(x));
     match (y, x) {
@@ -277,6 +293,7 @@ fn total(tys: &[Ty]) -> Option<TokenStream> {
     let count = |ty: &Ty| match ty {
         Ty::Scalar => Some(1),
         Ty::Array(lengths) => lengths.iter().map(number).product(),
+        Ty::Matrix(matrix) => matrix.lengths.iter().map(|n| number(n.as_ref()?)).product(),
         _ => None,
     };
     let total = Literal::usize_unsuffixed(tys.iter().map(count).sum::<Option<usize>>()?);
@@ -315,6 +332,21 @@ pub(super) fn block_type(interface: &Interface, ty: &Ty) -> TokenStream {
         Ty::Nd(rank) => {
             let class = array(interface, *rank);
             quote!(#class<#float>)
+        }
+        Ty::Matrix(matrix) => super::matrices::class(matrix, &float),
+    }
+}
+
+/// The length of a parameter along an axis, when the function runs.
+pub(super) fn length(ident: &proc_macro2::Ident, ty: &Ty, axis: usize) -> TokenStream {
+    match ty {
+        Ty::Slice => quote!(#ident.len()),
+        Ty::Matrix(matrix) if matrix.lengths.len() == 1 => quote!(#ident.len()),
+        Ty::Matrix(_) if axis == 0 => quote!(#ident.nrows()),
+        Ty::Matrix(_) => quote!(#ident.ncols()),
+        _ => {
+            let axis = Literal::usize_unsuffixed(axis);
+            quote!(#ident.shape()[#axis])
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::body::{Eval, Reader, Stop};
 use super::limits::MOST_ELEMENTS;
-use super::value::{Elements, Slice, Tensor, Truth, Value};
+use super::value::{Elements, Library, Slice, Tensor, Truth, Value};
 use crate::ir::{lengths, positions, Affine, Expr, Index, Node, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
@@ -51,7 +51,7 @@ impl Reader<'_> {
         let t = match &t.elements {
             Elements::List(es) if es.iter().all(|e| self.is_closed(&[], *e)) => {
                 let tensor = self.define_elements("__t", t.shape.clone(), es.clone());
-                self.whole(tensor, t.ndarray)
+                self.whole(tensor, t.library)
             }
             _ => t.clone(),
         };
@@ -61,9 +61,9 @@ impl Reader<'_> {
         (indices, body)
     }
 
-    pub(super) fn tensor(&mut self, indices: Vec<Index>, body: Expr, ndarray: bool) -> Tensor {
+    pub(super) fn tensor(&mut self, indices: Vec<Index>, body: Expr, library: Library) -> Tensor {
         let shape = indices.iter().map(|i| self.program.length(*i).clone()).collect();
-        Tensor { shape, elements: Elements::Each(indices, body), ndarray }
+        Tensor { shape, elements: Elements::Each(indices, body), library }
     }
 
     /// Whether no index but the given ones is free in `body`.
@@ -81,7 +81,7 @@ impl Reader<'_> {
             Elements::Each(indices, body) if self.computes(*body) && self.is_closed(indices, *body) => {
                 let (indices, body) = (indices.clone(), *body);
                 let tensor = self.program.define("__t", indices, body);
-                self.whole(tensor, t.ndarray)
+                self.whole(tensor, t.library)
             }
             _ => t,
         }
@@ -100,16 +100,16 @@ impl Reader<'_> {
     }
 
     /// A reduction: a definition of its own, unless it depends on an index around it.
-    pub(super) fn reduction(&mut self, indices: Vec<Index>, body: Expr, ndarray: bool) -> Value {
+    pub(super) fn reduction(&mut self, indices: Vec<Index>, body: Expr, library: Library) -> Value {
         if !self.is_closed(&indices, body) {
-            return if indices.is_empty() { Value::Float(body) } else { Value::Tensor(self.tensor(indices, body, ndarray)) };
+            return if indices.is_empty() { Value::Float(body) } else { Value::Tensor(self.tensor(indices, body, library)) };
         }
         let scalar = indices.is_empty();
         let tensor = self.program.define("__t", indices, body);
         if scalar {
             Value::Float(self.program.arena.insert(Node::Access(tensor, Vec::new())))
         } else {
-            Value::Tensor(self.whole(tensor, ndarray))
+            Value::Tensor(self.whole(tensor, library))
         }
     }
 
@@ -124,14 +124,14 @@ impl Reader<'_> {
     pub(super) fn map(&mut self, value: Value, span: Span, f: &mut dyn FnMut(&mut Self, Expr) -> Eval<Expr>) -> Eval {
         match value {
             Value::Float(e) => f(self, e).map(Value::Float),
-            Value::Tensor(Tensor { shape, elements: Elements::List(es), ndarray }) => {
+            Value::Tensor(Tensor { shape, elements: Elements::List(es), library }) => {
                 let es = es.into_iter().map(|e| f(self, e)).collect::<Eval<_>>()?;
-                Ok(Value::Tensor(Tensor { shape, elements: Elements::List(es), ndarray }))
+                Ok(Value::Tensor(Tensor { shape, elements: Elements::List(es), library }))
             }
             Value::Tensor(t) => {
                 let (indices, body) = self.each(&t);
                 let body = self.without_effect(span, |r| f(r, body))?;
-                Ok(Value::Tensor(self.tensor(indices, body, t.ndarray)))
+                Ok(Value::Tensor(self.tensor(indices, body, t.library)))
             }
             Value::Poison => Err(Stop::Reported),
             other => self.fail(span, format!("expected a float or an ndarray, found {}", other.kind()), ""),
@@ -148,13 +148,13 @@ impl Reader<'_> {
             (Value::Float(s), b) => return self.map(b, span, &mut |r, e| Ok(r.folded(op, vec![s, e]))),
             (a, _) => return self.fail(span, format!("cannot apply `{}` to {}", op.name(), a.kind()), ""),
         };
-        if !(a.ndarray && b.ndarray) {
+        if a.library != b.library || a.library == Library::Core {
             return self.fail(span, "fixed arrays have no arithmetic", "write a loop, or use ndarray");
         }
         if let (Elements::List(x), Elements::List(y)) = (&a.elements, &b.elements) {
             if a.shape == b.shape {
                 let es = x.iter().zip(y).map(|(x, y)| self.folded(op, vec![*x, *y])).collect();
-                return Ok(Value::Tensor(Tensor { shape: a.shape, elements: Elements::List(es), ndarray: true }));
+                return Ok(Value::Tensor(Tensor { shape: a.shape, elements: Elements::List(es), library: a.library }));
             }
         }
         let rank = a.shape.len().max(b.shape.len());
@@ -179,7 +179,7 @@ impl Reader<'_> {
         };
         let (x, y) = (operand(self, &a), operand(self, &b));
         let body = self.folded(op, vec![x, y]);
-        Ok(Value::Tensor(self.tensor(indices, body, true)))
+        Ok(Value::Tensor(self.tensor(indices, body, a.library)))
     }
 
     fn common_length(&mut self, m: &Affine, n: &Affine, span: Span) -> Eval<Affine> {
@@ -222,7 +222,7 @@ impl Reader<'_> {
         let at: Vec<Affine> = indices.iter().map(|i| Affine::from(*i)).collect();
         let y = self.element(&b, &at);
         let body = self.program.arena.apply(Op::Select, vec![c, x, y]);
-        Ok(Value::Tensor(self.tensor(indices, body, a.ndarray)))
+        Ok(Value::Tensor(self.tensor(indices, body, a.library)))
     }
 
     // ---- index patterns ----
@@ -310,10 +310,10 @@ impl Reader<'_> {
                     self.element(&t, &at)
                 })
                 .collect();
-            return Ok(Value::Tensor(Tensor { shape, elements: Elements::List(es), ndarray: t.ndarray }));
+            return Ok(Value::Tensor(Tensor { shape, elements: Elements::List(es), library: t.library }));
         }
         let body = self.element(&t, &at);
-        Ok(Value::Tensor(self.tensor(indices, body, t.ndarray)))
+        Ok(Value::Tensor(self.tensor(indices, body, t.library)))
     }
 
     /// The tensor with its axes in another order: axis `k` of the result is axis `order[k]`.
@@ -325,7 +325,7 @@ impl Reader<'_> {
             at[*k] = Affine::from(*i);
         }
         let body = self.element(t, &at);
-        self.tensor(indices, body, t.ndarray)
+        self.tensor(indices, body, t.library)
     }
 
     /// The main diagonal of a matrix.
@@ -334,7 +334,7 @@ impl Reader<'_> {
         self.equal_lengths(&m, &n, span)?;
         let i = self.program.index(m);
         let body = self.element(t, &[Affine::from(i), Affine::from(i)]);
-        Ok(Value::Tensor(self.tensor(vec![i], body, t.ndarray)))
+        Ok(Value::Tensor(self.tensor(vec![i], body, t.library)))
     }
 
     // ---- reductions ----
@@ -345,6 +345,7 @@ impl Reader<'_> {
             return self.fail(span, format!("`dot` of arrays of rank {p} and {q}"), "both have rank 1 or 2");
         }
         self.equal_lengths(&a.shape[p - 1], &b.shape[0], span)?;
+        let library = a.library;
         let (a, b) = (self.settled(a), self.settled(b));
         let k = self.program.index(a.shape[p - 1].clone());
         let rows = self.program.axes(&a.shape[..p - 1]);
@@ -357,7 +358,7 @@ impl Reader<'_> {
         let product = self.program.arena.apply(Op::Mul, vec![x, y]);
         let body = self.program.sum_over(k, product);
         let indices = rows.into_iter().chain(columns).collect();
-        Ok(self.reduction(indices, body, true))
+        Ok(self.reduction(indices, body, library))
     }
 
     /// The sum over one axis, or over all.
@@ -376,7 +377,7 @@ impl Reader<'_> {
         for i in over.into_iter().rev() {
             body = self.program.sum_over(i, body);
         }
-        Ok(self.reduction(indices, body, t.ndarray))
+        Ok(self.reduction(indices, body, t.library))
     }
 
     /// `e₀ ∘ e₁ ∘ …`, or `empty` without elements.
@@ -440,7 +441,7 @@ impl Reader<'_> {
                 let flat = known_at.iter().zip(&shape).fold(0, |flat, (a, n)| flat * n + *a as usize);
                 es[flat] = e;
                 let shape = shape.iter().map(|n| Affine::from(*n as i64)).collect();
-                return Ok(Tensor { shape, elements: Elements::List(es), ndarray: t.ndarray });
+                return Ok(Tensor { shape, elements: Elements::List(es), library: t.library });
             }
         }
         let (indices, body) = self.each(&t);
@@ -455,7 +456,7 @@ impl Reader<'_> {
         }
         let Some(here) = here else { return Ok(Tensor { elements: Elements::Each(Vec::new(), e), ..t }) };
         let body = self.program.arena.apply(Op::Select, vec![here, e, body]);
-        Ok(self.tensor(indices, body, t.ndarray))
+        Ok(self.tensor(indices, body, t.library))
     }
 
     pub(super) fn listed(&mut self, t: &Tensor, shape: &[usize]) -> Vec<Expr> {
@@ -479,13 +480,13 @@ impl Reader<'_> {
         if count != es.len() as i64 {
             return self.fail(span, "the rows have different lengths", "");
         }
-        Ok(Value::Tensor(Tensor { shape, elements: Elements::List(es), ndarray: true }))
+        Ok(Value::Tensor(Tensor { shape, elements: Elements::List(es), library: Library::Ndarray }))
     }
 
     /// An ndarray with the same element everywhere.
     pub(super) fn filled(&mut self, shape: &[Affine], e: Expr) -> Tensor {
         let indices = self.program.axes(shape);
-        self.tensor(indices, e, true)
+        self.tensor(indices, e, Library::Ndarray)
     }
 
     /// The identity matrix.
@@ -496,6 +497,6 @@ impl Reader<'_> {
         let equal = self.program.arena.apply(Op::Eq, args);
         let (one, zero) = (self.program.arena.constant(1), self.program.arena.constant(0));
         let body = self.program.arena.apply(Op::Select, vec![equal, one, zero]);
-        self.tensor(indices, body, true)
+        self.tensor(indices, body, Library::Ndarray)
     }
 }

@@ -81,6 +81,8 @@ pub(super) struct Reader<'a> {
     pub(super) unread: Vec<(syn::Ident, syn::Type)>,
     /// Where `None` stands first.
     pub(super) nothing: Option<Span>,
+    /// Whether constants are read that are there only if the function has a result.
+    pub(super) asks: bool,
     /// The variables before this one stay when a scope ends.
     pub(super) pinned: usize,
     /// The work done so far.
@@ -126,6 +128,7 @@ pub(super) fn read(
         expected: None,
         returned: None,
         nothing: None,
+        asks: false,
         unread: Vec::new(),
         pinned: 0,
         work: 0,
@@ -178,9 +181,13 @@ pub(super) fn read(
     let span = interface.item.block.stmts.last().map_or_else(|| interface.item.sig.ident.span(), Spanned::span);
     let value = match value {
         Value::Option(Truth::Known(true), inner) if interface.wrapper.is_some() => *inner,
+        Value::Option(Truth::Open(_), inner) if interface.wrapper.is_some() => {
+            interface.asks = true;
+            *inner
+        }
         Value::Option(..) if interface.wrapper.is_some() => {
             let span = reader.nothing.unwrap_or(span);
-            reader.error(span, "nothing as a result").help("check the arguments before the call: `Some(…)` at the end is fine");
+            reader.error(span, "nothing as a result, whatever the arguments are").help("return `Ok(…)` or `Some(…)` somewhere");
             return None;
         }
         _ if interface.wrapper.is_some() => {
@@ -211,6 +218,13 @@ pub(super) fn read(
             let error = reader.error(ident.span(), format!("`{ident}` is read, or not filled, before all of it is assigned"));
             error.help("assign every element; equal lengths get one name: `#[jacobian(shape(x = [n], y = [n]))]`");
         }
+    }
+    interface.asks |= reader.asks && interface.wrapper.is_some();
+    let name = &interface.item.sig.ident;
+    if let (true, Some(param)) = (interface.asks && interface.receiver.is_none(), interface.params.iter().find(|p| p.ident == *name)) {
+        let error =
+            reader.error(param.ident.span(), format!("a parameter with the name of the function, `{name}`, which may return nothing"));
+        error.help("give it another name: the function is called, and says whether there is a result");
     }
     interface.constants = std::mem::take(&mut reader.constants);
     interface.modules = std::mem::take(&mut reader.modules);
@@ -456,13 +470,7 @@ impl Reader<'_> {
                 self.expected = expected;
                 self.block(&block.block)
             }
-            syn::Expr::Try(e) => match self.referent(&e.expr)? {
-                Value::Option(Truth::Known(false), _) => {
-                    self.fail(e.question_token.span(), "nothing as a result", "check for errors outside the function")
-                }
-                Value::Option(_, inner) => Ok(*inner),
-                other => self.fail(e.question_token.span(), format!("`?` on {}", other.kind()), "check for errors outside the function"),
-            },
+            syn::Expr::Try(e) => self.tried(e),
             syn::Expr::Match(m) => {
                 let value = self.expr(&m.expr)?;
                 self.match_value(&value, &m.arms, expected.as_ref(), m.span())
@@ -566,6 +574,22 @@ impl Reader<'_> {
         }
     }
 
+    /// `e?`: where there is no value, the function or closure around returns.
+    fn tried(&mut self, e: &syn::ExprTry) -> Eval {
+        match self.referent(&e.expr)? {
+            Value::Option(there, inner) => self.decide(there, |_| Ok(*inner), |r| r.jump(Target::Return, Value::none())),
+            // the function itself is called before, and has said that it is there
+            Value::Opaque(e) => {
+                self.asks |= self.abroad.is_none();
+                let is_option = matches!(&self.returned, Some(ty) if is_named(ty, "Option"));
+                let some: syn::Path =
+                    if is_option { syn::parse_quote!(::core::option::Option::Some) } else { syn::parse_quote!(::core::result::Result::Ok) };
+                Ok(Value::Opaque(Rc::new(syn::parse_quote!(match #e { #some(there) => there, _ => ::core::unreachable!() }))))
+            }
+            other => self.fail(e.question_token.span(), format!("`?` on {}", other.kind()), "check for errors outside the function"),
+        }
+    }
+
     /// An expression, and where it is a mutable reference, what that refers to.
     pub(super) fn referent(&mut self, e: &syn::Expr) -> Eval {
         let value = self.expr(e)?;
@@ -590,6 +614,11 @@ impl Reader<'_> {
             other => self.fail(e.span(), format!("expected an integer, found {}", other.kind()), ""),
         }
     }
+}
+
+/// Whether a type has this last name.
+fn is_named(ty: &syn::Type, name: &str) -> bool {
+    matches!(strip(ty), syn::Type::Path(p) if p.path.segments.last().is_some_and(|s| s.ident == name))
 }
 
 /// Whether an expression makes a value that no variable holds.

@@ -8,7 +8,7 @@
 use super::body::{Eval, Reader};
 use super::control::{unchanged, Target};
 use super::integers::Int;
-use super::value::{Elements, Stream, Tensor, Value};
+use super::value::{Elements, Library, Stream, Tensor, Value};
 use crate::ir::{self, Affine, Body, Definition, Expr, Facts, Index, Node, Role, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
@@ -145,7 +145,7 @@ impl<'b> Reader<'b> {
                 let at = std::iter::once(time).chain(axes.iter().copied()).map(Affine::from).collect();
                 let before = self.program.arena.insert(Node::Access(tensor, at));
                 states.push(State::of(tensor, axes.clone(), before, init));
-                Ok(Value::Tensor(Tensor { shape: t.shape, elements: Elements::Each(axes, before), ndarray: t.ndarray }))
+                Ok(Value::Tensor(Tensor { shape: t.shape, elements: Elements::Each(axes, before), library: t.library }))
             }
             Value::Array(items) => {
                 Ok(Value::Array(items.into_iter().map(|v| self.placeholder(v, stream, states, span)).collect::<Eval<_>>()?))
@@ -364,7 +364,7 @@ impl<'b> Reader<'b> {
         let time = stream.indices[0];
         let index = self.program.index(self.program.length(time).clone());
         let body = self.program.arena.substitute(*item, &|s| (s == Symbol::Index(time)).then(|| Affine::from(index)));
-        Value::Tensor(self.tensor(vec![index], body, false))
+        Value::Tensor(self.tensor(vec![index], body, Library::Core))
     }
 
     /// The value of a variable after the loop.
@@ -383,7 +383,7 @@ impl<'b> Reader<'b> {
                     Symbol::Index(i) => from.iter().position(|j| *j == i).map(|k| Affine::from(axes[k])),
                     Symbol::Bound(_) | Symbol::Size(_) => None,
                 });
-                Value::Tensor(Tensor { shape: t.shape.clone(), elements: Elements::Each(axes, e), ndarray: t.ndarray })
+                Value::Tensor(Tensor { shape: t.shape.clone(), elements: Elements::Each(axes, e), library: t.library })
             }
             _ => {
                 *next += 1;

@@ -287,6 +287,13 @@ impl Reader<'_> {
             (Value::Int(a), Value::Int(b)) if a.at == b.at && a.ty.is_none_or(|ty| b.ty.is_none_or(|other| ty == other)) => {
                 Ok(Value::Int(super::integers::Int { ty: a.ty.or(b.ty), cast: a.cast || b.cast, ..a }))
             }
+            (Value::Whole(a), Value::Whole(b)) => Ok(Value::Whole(self.program.arena.apply(Op::Select, vec![c, a, b]))),
+            (a @ (Value::Whole(_) | Value::Int(_)), b @ (Value::Whole(_) | Value::Int(_)))
+                if self.is_any_number(&a) && self.is_any_number(&b) =>
+            {
+                let sides = [self.whole_number(a)?, self.whole_number(b)?];
+                Ok(Value::Whole(self.program.arena.apply(Op::Select, vec![c, sides[0], sides[1]])))
+            }
             (Value::Opaque(a), Value::Opaque(b)) => {
                 let (a, b) = (self.opaque_float(&a)?, self.opaque_float(&b)?);
                 self.branch_value(c, Value::Float(a), Value::Float(b))
@@ -309,6 +316,20 @@ impl Reader<'_> {
                 };
                 self.fail(self.here, format!("the arms of a branch leave {} and {}", a.kind(), b.kind()), help)
             }
+        }
+    }
+
+    /// Whether a value is an integer that is a float as well.
+    fn is_any_number(&self, value: &Value) -> bool {
+        !matches!(value, Value::Int(a) if a.cast)
+    }
+
+    /// An integer as the float that it is.
+    fn whole_number(&mut self, value: Value) -> Eval<Expr> {
+        match value {
+            Value::Int(a) => self.integer_as_float(&a, self.here),
+            Value::Whole(e) => Ok(e),
+            other => self.fail(self.here, format!("expected an integer, found {}", other.kind()), ""),
         }
     }
 
@@ -611,7 +632,8 @@ pub(super) fn unchanged(a: &Value, b: &Value) -> bool {
         (Value::Closure(a), Value::Closure(b)) => Rc::ptr_eq(a, b),
         (Value::Option(s, a), Value::Option(t, b)) => s == t && unchanged(a, b),
         (Value::Iter(a), Value::Iter(b)) => a.same(b),
-        (Value::Opaque(a), Value::Opaque(b)) => Rc::ptr_eq(a, b),
+        (Value::Opaque(a), Value::Opaque(b)) | (Value::Word(a), Value::Word(b)) => Rc::ptr_eq(a, b) || a == b,
+        (Value::Whole(a), Value::Whole(b)) => a == b,
         (Value::Reference(a), Value::Reference(b)) => a == b,
         (Value::Range(a, b, _), Value::Range(c, d, _)) => (a, b) == (c, d),
         (Value::Slices(a), Value::Slices(b)) => a == b,

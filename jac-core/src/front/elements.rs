@@ -4,7 +4,7 @@ use super::body::{Eval, Reader, Stop};
 use super::integers::IntType;
 use super::opaque::receiver;
 use super::streams::Source;
-use super::value::{Closure, Elements, Slice, Tensor, Value};
+use super::value::{Closure, Elements, Library, Slice, Tensor, Value};
 use crate::ir::Affine;
 use proc_macro2::Span;
 use quote::ToTokens;
@@ -38,7 +38,7 @@ impl Reader<'_> {
             Source::Open(stream) => {
                 let item = self.without_effect(self.here, |r| r.call_closure(f, vec![*stream.item], r.here))?;
                 let item = self.float(item, self.here)?;
-                Ok(Value::Tensor(self.tensor(stream.indices, item, false)))
+                Ok(Value::Tensor(self.tensor(stream.indices, item, Library::Core)))
             }
         }
     }
@@ -86,7 +86,7 @@ impl Reader<'_> {
         };
         indices.insert(0, self.program.index(length.clone()));
         shape.insert(0, length);
-        Ok(Value::Tensor(Tensor { shape, elements: Elements::Each(indices, body), ndarray: false }))
+        Ok(Value::Tensor(Tensor { shape, elements: Elements::Each(indices, body), library: Library::Core }))
     }
 
     pub(super) fn field(&mut self, field: &syn::ExprField) -> Eval {
@@ -103,6 +103,9 @@ impl Reader<'_> {
                 }
                 let e = receiver(&e);
                 Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e.#member))))
+            }
+            (syn::Member::Named(name), Value::Tensor(t)) if t.library == Library::Nalgebra => {
+                self.matrix_field(t, &name.to_string(), field.span())
             }
             (_, Value::Poison) => Err(Stop::Reported),
             (_, other) => {
@@ -155,7 +158,8 @@ impl Reader<'_> {
                 self.element_of(item, rest, span)
             }
             Value::Tensor(t) => {
-                let slices: Vec<Slice> = at.iter().cloned().map(Slice::At).collect();
+                let at = if t.library == Library::Nalgebra { self.matrix_positions(&t, at, span)? } else { at.to_vec() };
+                let slices: Vec<Slice> = at.into_iter().map(Slice::At).collect();
                 self.slice(t, &slices, span)
             }
             Value::Reference(place) => {
@@ -191,13 +195,13 @@ impl Reader<'_> {
                     _ => self.fail(span, "this range is not inside the array", ""),
                 }
             }
-            (Value::Tensor(t), Value::Range(from, to, _)) if !t.ndarray => {
+            (Value::Tensor(t), Value::Range(from, to, _)) if t.library == Library::Core => {
                 self.slice(t, &[Slice::Range(from.clone(), to.clone(), 1)], span)
             }
             (Value::Generator(_), _) => self.unknown_length(span),
             (Value::Tensor(t), at) => {
                 let at = self.positions(at, span)?;
-                if t.ndarray && at.len() != t.shape.len() {
+                if t.library == Library::Ndarray && at.len() != t.shape.len() {
                     return self.fail(
                         span,
                         format!("{} positions for an array of rank {}", at.len(), t.shape.len()),

@@ -40,7 +40,7 @@ impl IntType {
         TYPES[0]
     }
 
-    fn least(self) -> i128 {
+    pub(super) fn least(self) -> i128 {
         if self.signed {
             -(1 << (self.bits - 1).min(126))
         } else {
@@ -48,7 +48,7 @@ impl IntType {
         }
     }
 
-    fn largest(self) -> i128 {
+    pub(super) fn largest(self) -> i128 {
         let bits = if self.signed { self.bits - 1 } else { self.bits };
         (1 << bits.min(126)) - 1
     }
@@ -220,6 +220,20 @@ impl Reader<'_> {
                 }));
             }
             (Value::Int(a), Value::Int(b)) => (a, b),
+            (a @ Value::Opaque(_), b) | (a, b @ Value::Opaque(_)) => {
+                let Some((x, y)) = self.as_opaque(&a).zip(self.as_opaque(&b)) else {
+                    return self.fail(span, format!("bit operations on {} and {} are not supported", a.kind(), b.kind()), "");
+                };
+                let symbol = match op {
+                    BinOp::BitAndAssign(_) => syn::parse_quote!(&),
+                    BinOp::BitOrAssign(_) => syn::parse_quote!(|),
+                    BinOp::BitXorAssign(_) => syn::parse_quote!(^),
+                    BinOp::ShlAssign(_) => syn::parse_quote!(<<),
+                    BinOp::ShrAssign(_) => syn::parse_quote!(>>),
+                    op => *op,
+                };
+                return Ok(Value::Opaque(std::rc::Rc::new(syn::parse_quote!((#x #symbol #y)))));
+            }
             (a, b) => return self.fail(span, format!("bit operations on {} and {} are not supported", a.kind(), b.kind()), ""),
         };
         let (Some(x), Some(y)) = (a.known(), b.known()) else {

@@ -1,7 +1,7 @@
 //! Calls of `linalg::inv` and its kin.
 
 use super::body::{Eval, Reader};
-use super::value::{Elements, Tensor, Value};
+use super::value::{Elements, Library, Tensor, Value};
 use crate::ir::{self, Affine, Map, Node};
 use crate::ops::{Intrinsic, Op, MOST_ROWS};
 use proc_macro2::Span;
@@ -34,7 +34,7 @@ impl Reader<'_> {
         let mut tensors = Vec::new();
         for argument in arguments {
             match self.as_tensor(argument, span)? {
-                Value::Tensor(t) if t.ndarray => tensors.push(t),
+                Value::Tensor(t) if t.library == Library::Ndarray => tensors.push(t),
                 other => return self.fail(span, format!("expected an ndarray, found {}", other.kind()), ""),
             }
         }
@@ -68,14 +68,14 @@ impl Reader<'_> {
             let made = self.program.arena.intrinsic(f, &elements, &[], n as usize);
             return Ok(match made.as_slice() {
                 [e] if f.entry().result.is_empty() => Value::Float(*e),
-                _ => Value::Tensor(Tensor { shape: vec![Affine::from(n); 2], elements: Elements::List(made), ndarray: true }),
+                _ => Value::Tensor(Tensor { shape: vec![Affine::from(n); 2], elements: Elements::List(made), library: Library::Ndarray }),
             });
         }
         let arguments = tensors.iter().map(|t| self.stored(t, span)).collect::<Eval<Vec<ir::Tensor>>>()?;
         let tensor = self.program.intrinsic("__t", f, arguments);
         Ok(match f.entry().result {
             [] => Value::Float(self.program.arena.insert(Node::Access(tensor, Vec::new()))),
-            _ => Value::Tensor(self.whole(tensor, true)),
+            _ => Value::Tensor(self.whole(tensor, Library::Ndarray)),
         })
     }
 

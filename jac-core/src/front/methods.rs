@@ -6,9 +6,11 @@ use super::integers::IntType;
 use super::iterators::Iter;
 use super::linalg;
 use super::opaque::receiver;
-use super::value::{Closure, Slice, Stream, Tensor, Truth, Value};
+use super::types::Seen;
+use super::value::{Closure, Library, Slice, Stream, Tensor, Truth, Value};
 use super::views::CHANGING;
 use crate::diag::did_you_mean;
+use crate::interface::{Generic, Numbers, Ty};
 use crate::ir::{self, Affine, Expr};
 use crate::ops::{Op, Syntax, SYNONYMS};
 use proc_macro2::Span;
@@ -199,8 +201,9 @@ impl Reader<'_> {
     }
 
     /// Whether a path's owner is the float type.
-    fn is_float_type(&self, owner: &str) -> bool {
-        matches!(owner, "f64" | "f32" | "Float" | "NumCast" | "FromPrimitive")
+    pub(super) fn is_float_type(&self, owner: &str) -> bool {
+        matches!(owner, "f64" | "f32" | "NumCast" | "FromPrimitive" | "SupersetOf" | "SubsetOf")
+            || super::floats::known(owner).is_some()
             || self.types.generic.as_ref().is_some_and(|g| g.ident == owner)
             || self.types.floats.iter().any(|t| t == owner)
     }
@@ -231,7 +234,8 @@ impl Reader<'_> {
             return self.call_closure(&closure, arguments, call.span());
         }
         if matches!(owner, "" | "Result") && name == "Err" {
-            return self.fail(call.span(), "an error as a result", "check the arguments before the call: `Ok(…)` at the end is fine");
+            // what it says is for the function itself to say
+            return Ok(Value::none());
         }
         let mut arguments = self.arguments(&call.args)?;
         let span = call.func.span();
@@ -245,10 +249,33 @@ impl Reader<'_> {
             }
             return self.float_function(owner, &name, arguments, call, span);
         }
+        // between float types
+        if self.types.generic.is_some() && matches!(name.as_str(), "convert" | "convert_ref") && arguments.len() == 1 {
+            return match arguments.remove(0) {
+                Value::Int(a) => self.integer_as_float(&a, span).map(Value::Float),
+                Value::Opaque(e) => Ok(Value::Opaque(Rc::new(converted(self.types.generic.as_ref(), &e)))),
+                value => Ok(value),
+            };
+        }
         if owner == "linalg" && linalg::is_function(&name) {
             return self.linalg(&name, arguments, path);
         }
+        if let Some(ty) = self.matrix_owner(&path.path, expected) {
+            return self.matrix_function(&ty, &name, arguments, call);
+        }
         match (owner, name.as_str(), arguments.as_slice()) {
+            ("Unit" | "UnitVector2" | "UnitVector3", "new_normalize", [Value::Tensor(t)]) if t.library == Library::Nalgebra => {
+                let t = t.clone();
+                let as_method: syn::ExprMethodCall = syn::parse_quote!(v.normalize());
+                self.matrix_method(t, "normalize", &as_method, span)
+            }
+            ("Unit" | "UnitVector2" | "UnitVector3", "new_unchecked", [Value::Tensor(t)]) if t.library == Library::Nalgebra => {
+                Ok(Value::Tensor(t.clone()))
+            }
+            (_, "distance", [a @ Value::Tensor(t), b @ Value::Tensor(_)]) if t.library == Library::Nalgebra => {
+                let (a, b) = (a.clone(), b.clone());
+                self.distance(a, b, span)
+            }
             ("" | "Result" | "Option", "Ok" | "Some", [_]) => Ok(Value::some(arguments.remove(0))),
             ("mem", "swap", [Value::Reference(a), Value::Reference(b)]) => {
                 let (a, b) = (a.clone(), b.clone());
@@ -309,6 +336,25 @@ impl Reader<'_> {
         }
     }
 
+    /// The type of nalgebra that a function is of: by its own path, another name of it, or what is expected.
+    fn matrix_owner(&self, path: &syn::Path, expected: Option<&syn::Type>) -> Option<crate::interface::Matrix> {
+        let mut owner = path.clone();
+        owner.segments.pop();
+        owner.segments.pop_punct();
+        if owner.segments.is_empty() {
+            return None;
+        }
+        let of = |ty: &syn::Type| match self.types.see(ty) {
+            Seen::Float(Ty::Matrix(m), ..) => Some(m),
+            _ => None,
+        };
+        let ty: syn::Type = syn::parse_quote!(#owner);
+        of(&ty).or_else(|| self.types.matrix(&owner)).or_else(|| {
+            let is_bare = matches!(owner.segments.last()?.ident.to_string().as_str(), "SVector" | "SMatrix" | "OVector" | "OMatrix");
+            of(expected.filter(|_| is_bare)?)
+        })
+    }
+
     /// A function of the float type: `f64::from(n)`, `T::zero()`, `f64::max(a, b)`.
     fn float_function(&mut self, owner: &str, name: &str, mut arguments: Vec<Value>, call: &syn::ExprCall, span: Span) -> Eval {
         let generic = !matches!(owner, "f64" | "f32");
@@ -323,13 +369,20 @@ impl Reader<'_> {
                 Ok(Value::Opaque(Rc::new(syn::parse_quote!(#f(#e)))))
             }
             // `NumCast` and `FromPrimitive` return options
+            (_, [_, ..]) if generic && self.item_of_float(name).is_some() => {
+                let f = self.item_of_float(name).expect("it was found");
+                self.call_closure(&f, arguments, span)
+            }
             (_, [Value::Int(a)]) if generic && name.starts_with("from") => found(self.integer_as_float(&a.clone(), span)?),
             (_, [Value::Float(e)]) if generic && name.starts_with("from") => found(*e),
             // converted where the generated function begins: its type may be any that has a conversion
             (_, [Value::Opaque(e)]) if generic && name.starts_with("from") => {
                 // of a trait's function alone, rustc would not know for which type
                 let (f, float) = (&call.func, self.float_type());
-                let whole: syn::Expr = syn::parse_quote!({ let converted: ::core::option::Option<#float> = #f(#e); converted.unwrap() });
+                let whole: syn::Expr = match &self.types.generic {
+                    Some(Generic { numbers: Numbers::From, .. }) => syn::parse_quote!(#f(#e)),
+                    _ => syn::parse_quote!({ let converted: ::core::option::Option<#float> = #f(#e); converted.unwrap() }),
+                };
                 found(self.opaque_float(&whole)?)
             }
             (_, []) if self.types.floats.iter().any(|t| t == owner) => match self.float_named(name) {
@@ -374,7 +427,28 @@ impl Reader<'_> {
     fn method_of(&mut self, receiver: Value, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
         let name = name.to_owned();
         match receiver {
-            Value::Opaque(e) => self.opaque_method(&e, &name, call, span),
+            Value::Opaque(e) | Value::Word(e) => self.opaque_method(&e, &name, call, span),
+            Value::Whole(e) => {
+                let mut arguments = Vec::new();
+                for argument in self.arguments(&call.args)? {
+                    arguments.push(match argument {
+                        Value::Int(a) if name != "pow" => Value::Float(self.integer_as_float(&a, span)?),
+                        Value::Whole(e) => Value::Float(e),
+                        other => other,
+                    });
+                }
+                let (method, rounds) = match name.as_str() {
+                    "pow" => ("powi", false),
+                    "div_euclid" => ("div_euclid", true),
+                    other => (other, false),
+                };
+                match self.float_method(Value::Float(e), method, arguments, span)? {
+                    Value::Float(e) if rounds => Ok(Value::Whole(self.folded(Op::Trunc, vec![e]))),
+                    Value::Float(e) => Ok(Value::Whole(e)),
+                    other => Ok(other),
+                }
+            }
+            Value::Tensor(t) if t.library == Library::Nalgebra => self.matrix_method(t, &name, call, span),
             Value::Tensor(t) if ITERATING.contains(&name.as_str()) => match name.as_str() {
                 "rows" | "outer_iter" | "columns" | "axis_iter" | "lanes" => self.outer_method(t, &name, call, span),
                 _ => self.iterator_method(Value::Tensor(t), &name, call, span).map(|v| v.unwrap_or(Value::Poison)),
@@ -411,10 +485,6 @@ impl Reader<'_> {
             if let Some(value @ (Value::Tensor(_) | Value::Array(_))) = self.declared_value(e)? {
                 return self.method_of(value, name, call, span);
             }
-        }
-        if matches!(name, "unwrap" | "expect") {
-            let help = "generated code evaluates constants on entry: unwrap it before, and pass it as a parameter";
-            return self.fail(span, "a constant that may not be there", help);
         }
         let arguments = self.arguments(&call.args)?;
         let constants: Option<Vec<syn::Expr>> = arguments.iter().map(|a| self.as_opaque(a)).collect();
@@ -469,7 +539,7 @@ impl Reader<'_> {
 
     /// A method of `f64`, applied to a float, an integer or every element of an array.
     fn float_method(&mut self, receiver: Value, name: &str, arguments: Vec<Value>, span: Span) -> Eval {
-        let receiver = match self.read_through(receiver)? {
+        let receiver = match self.read_through(receiver)?.definite() {
             Value::Opaque(e) => Value::Float(self.opaque_float(&e)?),
             receiver => receiver,
         };
@@ -491,6 +561,9 @@ impl Reader<'_> {
             if UNSUPPORTED.contains(&name) || !matches!(receiver, Value::Float(_)) {
                 return self.no_method(name, receiver.kind(), known.iter().map(|(n, _)| *n), span);
             }
+            if let Some(f) = self.item_of_float(name) {
+                return self.call_closure(&f, std::iter::once(receiver).chain(arguments).collect(), span);
+            }
             // rustc does not know it either, unless a trait of the user's has it
             let error = self.error(span, format!("no method named `{name}` for a float"));
             error.help("jac knows the methods of `f64` only").defer();
@@ -501,7 +574,7 @@ impl Reader<'_> {
         }
         let mut rest: Vec<Expr> = Vec::new();
         for argument in arguments {
-            rest.push(match self.read_through(argument)? {
+            rest.push(match self.read_through(argument)?.definite() {
                 Value::Opaque(e) if name == "powi" => {
                     let n = self.opaque_integer(&e)?;
                     self.program.arena.integer(n)
@@ -522,6 +595,13 @@ impl Reader<'_> {
                 None => r.synonym(name, &args),
             })
         })
+    }
+
+    /// The function of a trait of the crate's own that the float type has.
+    fn item_of_float(&mut self, name: &str) -> Option<Rc<Closure>> {
+        let home = self.types.home.clone()?;
+        let float = syn::Ident::new(self.program.float.name(), Span::call_site());
+        self.method_in(&home, &syn::parse_quote!(#float), name)
     }
 
     /// `is_nan` and its kin.
@@ -632,12 +712,12 @@ impl Reader<'_> {
                     return Ok(value);
                 }
                 let unary = methods();
-                if t.ndarray && unary.iter().any(|(n, _)| *n == name) {
+                if t.library == Library::Ndarray && unary.iter().any(|(n, _)| *n == name) {
                     let arguments = self.arguments(&call.args)?;
                     return self.float_method(Value::Tensor(t), name, arguments, span);
                 }
                 let known = ARRAY_METHODS.into_iter().chain(unary.iter().map(|(n, _)| *n));
-                let kind = if t.ndarray { "an ndarray of this rank" } else { "a slice" };
+                let kind = if t.library == Library::Ndarray { "an ndarray of this rank" } else { "a slice" };
                 self.no_method(name, kind, known, span)
             }
         }
@@ -674,7 +754,7 @@ impl Reader<'_> {
         Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(item), pending: Vec::new() }))
     }
 
-    fn mean(&mut self, t: &Tensor, axis: Option<usize>, span: Span) -> Eval {
+    pub(super) fn mean(&mut self, t: &Tensor, axis: Option<usize>, span: Span) -> Eval {
         let sum = self.sum(t, axis, span)?;
         let count = self.count(t, axis);
         let mean = self.map(sum, span, &mut |r, e| Ok(r.folded(Op::Div, vec![e, count])))?;
@@ -695,6 +775,7 @@ impl Reader<'_> {
                 let at = self.integer(&length)?;
                 self.repeated(value, at, length.span())
             }
+            "vector" | "dvector" | "matrix" | "dmatrix" | "point" => self.matrix_macro(mac),
             "array" | "vec" => {
                 let items = Punctuated::<syn::Expr, Token![,]>::parse_terminated.parse2(mac.tokens.clone());
                 let items = self.parsed(items)?;
@@ -747,7 +828,7 @@ impl Reader<'_> {
         }
     }
 
-    fn parsed<T>(&mut self, result: syn::Result<T>) -> Eval<T> {
+    pub(super) fn parsed<T>(&mut self, result: syn::Result<T>) -> Eval<T> {
         result.map_err(|e| {
             self.error(e.span(), e.to_string());
             Stop::Reported
@@ -773,6 +854,14 @@ impl Reader<'_> {
             syn::Expr::Path(p) if p.path.segments.last().is_some_and(|s| s.ident == "NewAxis") => Ok(Slice::New),
             e => Ok(Slice::At(self.integer(e)?)),
         }
+    }
+}
+
+/// A constant of type `f64` in the float type.
+fn converted(generic: Option<&crate::interface::Generic>, e: &syn::Expr) -> syn::Expr {
+    match generic {
+        Some(generic) => syn::parse2(generic.number(&quote::quote!(#e))).unwrap_or_else(|_| e.clone()),
+        None => e.clone(),
     }
 }
 

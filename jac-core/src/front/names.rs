@@ -32,7 +32,7 @@ impl Reader<'_> {
                 Err(_) => self.fail(l.span(), "this integer is too large", ""),
             },
             Lit::Bool(l) => Ok(Value::Truth(Truth::Known(l.value))),
-            other => self.fail(other.span(), "this literal is no number", ""),
+            other => Ok(Value::Word(Rc::new(syn::Expr::Lit(syn::ExprLit { attrs: Vec::new(), lit: other.clone() })))),
         }
     }
 
@@ -102,6 +102,9 @@ impl Reader<'_> {
                 return Ok(Value::none());
             }
             if !is_constant(name) {
+                if let Some(f) = self.function_elsewhere(&path.path, path.span())? {
+                    return Ok(Value::Closure(f));
+                }
                 let known: Vec<&str> = self.scope.iter().map(|(n, _)| n.as_str()).collect();
                 let near = did_you_mean(name, known).map(|n| format!("a variable with a similar name exists: `{n}`"));
                 let help = near.unwrap_or_else(|| "pass it as a parameter, or write it in capitals if it is a constant".into());
@@ -116,6 +119,14 @@ impl Reader<'_> {
         }
         if let Some(value) = self.integer_constant(owner, last, path.span())? {
             return Ok(value);
+        }
+        if self.is_float_type(owner) {
+            if let Some(value) = self.float_constant_elsewhere(last, path.span())? {
+                return Ok(value);
+            }
+        }
+        if let Some(variant) = self.variant(path) {
+            return Ok(variant);
         }
         let float_type = matches!(owner, "f64" | "f32");
         let limit = if float_type { self.float_limit(last) } else { None };
@@ -133,6 +144,9 @@ impl Reader<'_> {
                     _ => return self.fail(path.span(), format!("cannot see `{}` from here", segments.join("::")), ""),
                 },
                 None => {
+                    if let Some(f) = self.function_elsewhere(&path.path, path.span())? {
+                        return Ok(Value::Closure(f));
+                    }
                     let help = "declare it inside the function, or pass it as a parameter";
                     return self.fail(path.span(), format!("cannot see `{}` from here", segments.join("::")), help);
                 }
@@ -226,14 +240,36 @@ impl Reader<'_> {
         found
     }
 
+    /// The variant of an enum of the crate's own that a path names, if it holds nothing.
+    fn variant(&self, path: &syn::ExprPath) -> Option<Value> {
+        let (variant, owner) = path.path.segments.last().zip(path.path.segments.len().checked_sub(2))?;
+        let names: Vec<String> = path.path.segments.iter().take(owner + 1).map(|s| s.ident.to_string()).collect();
+        let ty = path_of(&names, path.span());
+        let Found::Type(item, _) = self.types.home.as_ref()?.find(&ty, Space::Type)? else { return None };
+        let syn::Item::Enum(item) = &*item else { return None };
+        let is = |v: &syn::Variant| v.ident == variant.ident && matches!(v.fields, syn::Fields::Unit);
+        item.variants.iter().any(is).then(|| Value::Word(Rc::new(syn::Expr::Path(path.clone()))))
+    }
+
+    /// The constant of a trait of the crate's own that the float type has.
+    fn float_constant_elsewhere(&mut self, name: &str, span: Span) -> Eval<Option<Value>> {
+        let (float, name) = (syn::Ident::new(self.program.float.name(), span), syn::Ident::new(name, span));
+        self.constant_found(&syn::parse_quote!(#float::#name), |home| home.associated(&syn::parse_quote!(#float), &name.to_string()))
+    }
+
     /// The value of the constant of the crate that a path leads to.
     fn constant_elsewhere(&mut self, path: &syn::Path) -> Eval<Option<Value>> {
+        self.constant_found(path, |home| home.find(path, Space::Value))
+    }
+
+    /// The value of the constant that is found for a path.
+    fn constant_found(&mut self, path: &syn::Path, find: impl FnOnce(&Home) -> Option<Found>) -> Eval<Option<Value>> {
         let Some(home) = self.types.home.clone() else { return Ok(None) };
         let key = self.key(path);
         if let Some(known) = self.tables.get(&key) {
             return Ok(Some(known.clone()));
         }
-        match home.find(path, Space::Value) {
+        match find(&home) {
             // what is more than numbers stays what it is, where it is in scope
             Some(Found::Constant(_, value, _)) if self.abroad.is_none() && !is_plain(&value) => Ok(None),
             Some(Found::Constant(ty, value, there)) => {

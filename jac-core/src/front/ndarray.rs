@@ -3,7 +3,7 @@
 use super::body::{Eval, Reader};
 use super::methods::Callable;
 use super::streams::Source;
-use super::value::{Elements, Slice, Stream, Tensor, Value};
+use super::value::{Elements, Library, Slice, Stream, Tensor, Value};
 use crate::ir::{Affine, Expr, Index, Node};
 use crate::ops::Op;
 use proc_macro2::Span;
@@ -24,13 +24,13 @@ impl Reader<'_> {
                 let indices = self.program.axes(&[n.clone(), n]);
                 let value = self.element(&v, &[Affine::from(indices[0])]);
                 let body = self.where_equal(Affine::from(indices[0]), Affine::from(indices[1]), value);
-                Ok(Value::Tensor(self.tensor(indices, body, true)))
+                Ok(Value::Tensor(self.tensor(indices, body, Library::Ndarray)))
             }
             ("from_iter" | "from_vec", first, None) => match self.settled_source(first, span)? {
                 Source::Open(stream) => {
                     let item = self.read_through(*stream.item)?;
                     let e = self.float(item, span)?;
-                    Ok(Value::Tensor(self.tensor(stream.indices, e, true)))
+                    Ok(Value::Tensor(self.tensor(stream.indices, e, Library::Ndarray)))
                 }
                 Source::Known(iter) => {
                     let items = self.collected(iter, span)?;
@@ -50,7 +50,7 @@ impl Reader<'_> {
                 let part = self.folded(Op::Mul, vec![i, width]);
                 let part = self.folded(Op::Div, vec![part, last]);
                 let body = self.folded(Op::Add, vec![from, part]);
-                Ok(Value::Tensor(self.tensor(vec![index], body, true)))
+                Ok(Value::Tensor(self.tensor(vec![index], body, Library::Ndarray)))
             }
             ("from_shape_fn", shape, Some(_)) => {
                 let lengths = self.positions(&shape, span)?;
@@ -60,7 +60,7 @@ impl Reader<'_> {
                 let at = if at.len() == 1 { at } else { vec![Value::Tuple(at)] };
                 let value = self.invoke(&f, at, span)?;
                 let body = self.float(value, span)?;
-                Ok(Value::Tensor(self.tensor(indices, body, true)))
+                Ok(Value::Tensor(self.tensor(indices, body, Library::Ndarray)))
             }
             ("eye", shape, None) => match self.positions(&shape, span)?.as_slice() {
                 [n] => Ok(Value::Tensor(self.identity(n))),
@@ -150,7 +150,7 @@ impl Reader<'_> {
             });
         }
         let body = body.expect("there is a part");
-        Ok(Value::Tensor(self.tensor(indices, body, true)))
+        Ok(Value::Tensor(self.tensor(indices, body, Library::Ndarray)))
     }
 
     /// A method of an ndarray that is none of the index patterns; `None` if there is none of this name.
@@ -173,7 +173,7 @@ impl Reader<'_> {
                 let lane = self.slice(t.clone(), &slices, span)?;
                 let value = self.without_effect(span, |r| r.invoke(&f, vec![lane], span))?;
                 let body = self.float(value, span)?;
-                Value::Tensor(self.tensor(indices, body, true))
+                Value::Tensor(self.tensor(indices, body, Library::Ndarray))
             }
             ("var" | "std", 1) => {
                 let less = self.expr(&call.args[0])?;
@@ -247,7 +247,7 @@ impl Reader<'_> {
             let from: Vec<usize> = from.iter().map(|n| *n as usize).collect();
             let es = self.listed(t, &from);
             let shape = to.into_iter().map(Affine::from).collect();
-            return Ok(Value::Tensor(Tensor { shape, elements: Elements::List(es), ndarray: true }));
+            return Ok(Value::Tensor(Tensor { shape, elements: Elements::List(es), library: Library::Ndarray }));
         }
         // from one axis, the position is linear where the inner lengths are known
         if let ([_], Some(inner)) = (t.shape.as_slice(), known(self, shape.get(1..).unwrap_or_default())) {
@@ -259,7 +259,7 @@ impl Reader<'_> {
             let rows = shape.iter().skip(1).filter_map(Affine::known).product::<i64>();
             self.equal_lengths(&shape[0].times(rows), &t.shape[0].clone(), span)?;
             let body = self.element(t, &[at]);
-            return Ok(Value::Tensor(self.tensor(indices, body, true)));
+            return Ok(Value::Tensor(self.tensor(indices, body, Library::Ndarray)));
         }
         self.fail(span, "reshaping needs known lengths", "fix them: `#[jacobian(shape(m = [2, 3]))]`")
     }
@@ -296,7 +296,7 @@ impl Reader<'_> {
                 let item = (*stream.item).clone();
                 let value = self.without_effect(span, |r| call(r, &f, item))?;
                 let body = self.float(value, span)?;
-                Ok(Value::Tensor(self.tensor(stream.indices, body, true)))
+                Ok(Value::Tensor(self.tensor(stream.indices, body, Library::Ndarray)))
             }
             _ => self.fail(span, format!("`Zip` has no `{name}` here"), "`and`, `for_each` and `map_collect` are supported"),
         }

@@ -8,7 +8,7 @@ use super::body::{Eval, Reader};
 use super::integers::Int;
 use super::source::Home;
 use super::types::{new_size, Seen};
-use super::value::{Closure, Truth, Value};
+use super::value::{Closure, Library, Truth, Value};
 use crate::interface::{Param, ParamKind, Ty};
 use crate::ir::{self, Affine, Expr, Node, Role, SizeKind};
 use proc_macro2::{Span, TokenStream};
@@ -21,7 +21,7 @@ impl Reader<'_> {
     /// The Rust that an argument is, if it is a constant.
     pub(super) fn as_opaque(&mut self, value: &Value) -> Option<syn::Expr> {
         match value {
-            Value::Opaque(e) => Some((**e).clone()),
+            Value::Opaque(e) | Value::Word(e) => Some((**e).clone()),
             Value::Int(a) => {
                 let k = a.known()?;
                 let literal = proc_macro2::Literal::i64_unsuffixed(k.abs());
@@ -76,6 +76,10 @@ impl Reader<'_> {
         Ok(match other {
             Value::Int(int) => Value::Int(Int { at: self.opaque_integer(&e)?, ty: int.ty, cast: false }),
             Value::Truth(_) => Value::Truth(self.opaque_truth(&e)?),
+            Value::Tensor(t) if t.library == Library::Nalgebra => match self.declared_value(&e)? {
+                Some(value) => value,
+                None => Value::Float(self.opaque_float(&e)?),
+            },
             Value::Float(_) | Value::Tensor(_) => Value::Float(self.opaque_float(&e)?),
             _ => Value::Opaque(e),
         })
@@ -83,6 +87,7 @@ impl Reader<'_> {
 
     /// A value whose type stands beside it: a constant of unknown type gets it.
     pub(super) fn typed(&mut self, value: Value, ty: &syn::Type) -> Eval {
+        let value = if matches!(self.types.see(ty), Seen::Float(Ty::Scalar, ..)) { value.definite() } else { value };
         let e = match value {
             Value::Opaque(e) => e,
             Value::Generator(f) => match super::types::strip(ty) {
@@ -152,7 +157,7 @@ impl Reader<'_> {
         let outer = self.types.home.replace(home);
         let seen = self.types.see(&ty);
         self.types.home = outer;
-        let Seen::Float(layout @ (Ty::Array(_) | Ty::Slice | Ty::Nd(1..)), (float, _), _) = seen else { return Ok(None) };
+        let Seen::Float(layout @ (Ty::Array(_) | Ty::Slice | Ty::Nd(1..) | Ty::Matrix(_)), (float, _), _) = seen else { return Ok(None) };
         if float != self.program.float {
             return Ok(None);
         }

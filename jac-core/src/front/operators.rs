@@ -1,8 +1,9 @@
 //! Operators and casts.
 
 use super::body::{Eval, Reader, Stop};
+use super::integers::IntType;
 use super::types::Seen;
-use super::value::{Truth, Value};
+use super::value::{Library, Truth, Value};
 use crate::interface::Ty;
 use crate::ir::{Constant, Expr};
 use crate::ops::{Op, Syntax};
@@ -30,6 +31,7 @@ impl Reader<'_> {
                 Ok(Value::Truth(self.not(truth)))
             }
             (UnOp::Neg(_), Value::Int(a)) => self.negated(&a, unary.span()),
+            (UnOp::Neg(_), Value::Whole(e)) => Ok(Value::Whole(self.folded(Op::Neg, vec![e]))),
             (UnOp::Not(_), Value::Int(a)) => self.complement(&a, unary.span()),
             (UnOp::Neg(_), value) => self.elementwise(Op::Neg, value, unary.span()),
             (UnOp::Not(_), Value::Truth(t)) => Ok(Value::Truth(self.not(t))),
@@ -97,7 +99,7 @@ impl Reader<'_> {
 
     /// Applies a binary operator to values of any kind.
     pub(super) fn apply(&mut self, op: Op, a: Value, b: Value, span: Span) -> Eval {
-        let (a, b) = match (self.read_through(a)?, self.read_through(b)?) {
+        let (a, b) = match (self.read_through(a)?.definite(), self.read_through(b)?.definite()) {
             (Value::Opaque(x), Value::Opaque(y)) => match op.entry().syntax {
                 // both types are unknown: rustc computes it
                 Syntax::Infix(symbol, _) if !op.entry().truth => {
@@ -111,6 +113,9 @@ impl Reader<'_> {
                 }
                 _ => (Value::Opaque(x), Value::Opaque(y)),
             },
+            (Value::Opaque(x), Value::Word(y)) | (Value::Word(y), Value::Opaque(x)) if op == Op::Eq => {
+                return self.opaque_truth(&syn::parse_quote!((#x == #y))).map(Value::Truth);
+            }
             (Value::Opaque(x), b) => (self.like(x, &b)?, b),
             (a, Value::Opaque(y)) => {
                 let y = self.like(y, &a)?;
@@ -119,7 +124,17 @@ impl Reader<'_> {
             both => both,
         };
         match (a, b) {
+            (Value::Word(x), Value::Word(y)) if op == Op::Eq => Ok(Value::Truth(Truth::Known(same_word(&x, &y)))),
             (Value::Int(a), Value::Int(b)) => self.integer_op(op, &a, &b, span),
+            (Value::Whole(a), Value::Whole(b)) => self.whole_op(op, a, b, span),
+            (Value::Whole(a), Value::Int(b)) => {
+                let b = self.integer_as_float(&b, span)?;
+                self.whole_op(op, a, b, span)
+            }
+            (Value::Int(a), Value::Whole(b)) => {
+                let a = self.integer_as_float(&a, span)?;
+                self.whole_op(op, a, b, span)
+            }
             (Value::Truth(a), Value::Truth(b)) if matches!(op, Op::And | Op::Or) => Ok(Value::Truth(self.both(op, a, b))),
             (Value::Truth(a), Value::Truth(b)) if op == Op::Eq => {
                 let (not_a, not_b) = (self.not(a), self.not(b));
@@ -134,6 +149,9 @@ impl Reader<'_> {
                 }))
             }
             (Value::Float(a), Value::Float(b)) => Ok(Value::Float(self.folded(op, vec![a, b]))),
+            (Value::Tensor(a), Value::Tensor(b)) if op == Op::Mul && [&a, &b].iter().all(|t| t.library == Library::Nalgebra) => {
+                self.matrix_product(a, b, span)
+            }
             (a @ (Value::Tensor(_) | Value::Float(_)), b @ (Value::Tensor(_) | Value::Float(_))) if !op.entry().truth => {
                 self.broadcast(op, a, b, span)
             }
@@ -150,6 +168,33 @@ impl Reader<'_> {
                 self.fail(span, format!("cannot apply `{name}` to {} and {}", a.kind(), b.kind()), help)
             }
         }
+    }
+
+    /// An operator on integers that depend on floats.
+    fn whole_op(&mut self, op: Op, a: Expr, b: Expr, span: Span) -> Eval {
+        let value = self.folded(op, vec![a, b]);
+        match op {
+            Op::Add | Op::Sub | Op::Mul | Op::Rem => Ok(Value::Whole(value)),
+            Op::Div => Ok(Value::Whole(self.folded(Op::Trunc, vec![value]))),
+            _ if op.entry().truth => Ok(Value::Truth(match self.program.arena.as_const(value) {
+                Some(c) => Truth::Known(!c.is_zero()),
+                None => Truth::Open(value),
+            })),
+            _ => self.fail(span, format!("cannot apply `{}` to an integer that depends on floats", op.name()), ""),
+        }
+    }
+
+    /// A float cast to an integer: as Rust does, towards zero, and not beyond the largest. The derivative is 0.
+    fn whole_of_float(&mut self, e: Expr, ty: IntType) -> Value {
+        let mut value = self.folded(Op::Trunc, vec![e]);
+        // of 64 bits no float is near the largest that is not beyond all use
+        for (op, bound) in [(Op::Max, ty.least()), (Op::Min, ty.largest())] {
+            if bound.abs() < 1 << 53 {
+                let bound = self.program.arena.constant(bound as i64);
+                value = self.folded(op, vec![value, bound]);
+            }
+        }
+        Value::Whole(value)
     }
 
     /// Applies an operator to scalars; constants are folded in the function's float type where
@@ -185,13 +230,24 @@ impl Reader<'_> {
             (Value::Float(e), None) if same => Ok(Value::Float(e)),
             (Value::Float(e), Some(ty)) => match self.program.arena.as_const(e).map(Constant::to_f64) {
                 Some(x) => self.cast_float(x, ty, cast.span()),
-                None => self.fail(cast.ty.span(), format!("cannot cast a float to `{name}`"), "a cast to another type has no derivative"),
+                None => Ok(self.whole_of_float(e, ty)),
             },
+            (Value::Whole(e), Some(ty)) => Ok(self.whole_of_float(e, ty)),
+            (Value::Whole(e), None) if same => Ok(Value::Float(e)),
             (Value::Float(_), None) => {
                 self.fail(cast.ty.span(), format!("cannot cast a float to `{name}`"), "a cast to another type has no derivative")
             }
             (other, _) => self.fail(cast.ty.span(), format!("cannot cast {} to `{name}`", other.kind()), ""),
         }
+    }
+}
+
+/// Whether two literals, or two variants of one enum, are the same.
+fn same_word(a: &syn::Expr, b: &syn::Expr) -> bool {
+    match (a, b) {
+        (syn::Expr::Path(a), syn::Expr::Path(b)) => a.path.segments.last().map(|s| &s.ident) == b.path.segments.last().map(|s| &s.ident),
+        (syn::Expr::Lit(a), syn::Expr::Lit(b)) => a.lit == b.lit,
+        _ => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::body::{Eval, Reader};
 use super::opaque::receiver;
-use super::value::{is_constant, Truth, Value};
+use super::value::{is_constant, Library, Truth, Value};
 use crate::ops::Op;
 use proc_macro2::Span;
 use std::rc::Rc;
@@ -37,6 +37,7 @@ impl Reader<'_> {
             }
             Pat::TupleStruct(p) => match value {
                 Value::Option(_, inner) if p.elems.len() == 1 => self.bind(&p.elems[0], *inner),
+                Value::Opaque(e) => self.bind_parts(pattern, &e),
                 other => self.fail(pattern.span(), format!("this pattern does not match {}", other.kind()), ""),
             },
             Pat::Tuple(_) | Pat::Slice(_) => {
@@ -44,6 +45,10 @@ impl Reader<'_> {
                     self.bind(p, item)?;
                 }
                 Ok(())
+            }
+            Pat::Struct(p) if p.path.segments.len() > 1 && matches!(value, Value::Opaque(_)) => {
+                let Value::Opaque(e) = value else { return Ok(()) };
+                self.bind_parts(pattern, &e)
             }
             Pat::Struct(p) => {
                 let Value::Opaque(e) = value else {
@@ -57,9 +62,25 @@ impl Reader<'_> {
                 Ok(())
             }
             Pat::Or(p) if p.cases.iter().all(|p| !binds(p)) => Ok(()),
+            Pat::Or(_) if matches!(value, Value::Opaque(_)) => {
+                let Value::Opaque(e) = value else { return Ok(()) };
+                self.bind_parts(pattern, &e)
+            }
             Pat::Or(p) => self.fail(p.span(), "names in an `|` pattern are not supported", "write an arm for each alternative"),
             other => self.fail(other.span(), "this pattern is not supported", "bind names, tuples and arrays of names"),
         }
+    }
+
+    /// Binds the names of a pattern of a variant: rustc takes the constant apart.
+    fn bind_parts(&mut self, pattern: &Pat, e: &syn::Expr) -> Eval<()> {
+        let e = receiver(e);
+        let mut names = Vec::new();
+        named(pattern, &mut names);
+        for name in names {
+            let part = syn::parse_quote!((*match &#e { #pattern => #name, _ => ::core::unreachable!() }));
+            self.declare(name.to_string(), Value::Opaque(Rc::new(part)));
+        }
+        Ok(())
     }
 
     /// The parts of a tuple or array with the patterns that stand for them.
@@ -85,7 +106,7 @@ impl Reader<'_> {
                 };
                 (0..elems.len()).map(part).collect()
             }
-            Value::Tensor(t) if !t.ndarray => self.rows(&t, pattern.span())?,
+            Value::Tensor(t) if t.library == Library::Core => self.rows(&t, pattern.span())?,
             other => return self.fail(pattern.span(), format!("this pattern does not match {}", other.kind()), ""),
         };
         let rest = |p: &Pat| {
@@ -113,6 +134,22 @@ impl Reader<'_> {
     /// Whether a value matches a pattern.
     pub(super) fn matches(&mut self, pattern: &Pat, value: &Value) -> Eval<Truth> {
         match pattern {
+            Pat::Path(p) if matches!(value, Value::Word(_)) => {
+                self.equal(value.clone(), Value::Word(Rc::new(syn::Expr::Path(p.clone()))), p.span())
+            }
+            // a variant that is imported, and no name
+            Pat::Ident(p) if matches!(value, Value::Word(_)) && p.subpat.is_none() && is_capital(&p.ident) => {
+                self.equal(value.clone(), Value::Word(Rc::new(syn::parse_quote!(#p))), p.span())
+            }
+            Pat::Ident(p) if matches!(value, Value::Opaque(_)) && p.subpat.is_none() && is_capital(&p.ident) && p.ident != "None" => {
+                let Value::Opaque(e) = value else { return Ok(Truth::Known(false)) };
+                self.opaque_truth(&syn::parse_quote!(::core::matches!(#e, #pattern)))
+            }
+            Pat::TupleStruct(_) | Pat::Struct(_) | Pat::Or(_) if matches!(value, Value::Opaque(_)) && binds(pattern) => {
+                let Value::Opaque(e) = value else { return Ok(Truth::Known(false)) };
+                let e = receiver(e);
+                self.opaque_truth(&syn::parse_quote!(::core::matches!(&#e, #pattern)))
+            }
             // rustc knows the type
             Pat::Path(_) | Pat::TupleStruct(_) | Pat::Struct(_) | Pat::Or(_) | Pat::Lit(_) | Pat::Range(_)
                 if matches!(value, Value::Opaque(_)) && !binds(pattern) =>
@@ -222,6 +259,32 @@ impl Reader<'_> {
 fn names_constant(p: &syn::PatIdent) -> bool {
     let name = p.ident.to_string();
     p.subpat.is_none() && name.len() > 1 && is_constant(&name)
+}
+
+/// Whether a name begins as types, variants and constants do.
+fn is_capital(name: &syn::Ident) -> bool {
+    name.to_string().starts_with(char::is_uppercase)
+}
+
+/// The names that a pattern binds.
+fn named(pattern: &Pat, out: &mut Vec<syn::Ident>) {
+    match pattern {
+        Pat::Ident(p) if !is_capital(&p.ident) => {
+            out.push(p.ident.clone());
+            if let Some((_, inner)) = &p.subpat {
+                named(inner, out);
+            }
+        }
+        Pat::Paren(p) => named(&p.pat, out),
+        Pat::Reference(p) => named(&p.pat, out),
+        Pat::Tuple(syn::PatTuple { elems, .. })
+        | Pat::Slice(syn::PatSlice { elems, .. })
+        | Pat::TupleStruct(syn::PatTupleStruct { elems, .. }) => elems.iter().for_each(|p| named(p, out)),
+        Pat::Struct(p) => p.fields.iter().for_each(|f| named(&f.pat, out)),
+        // the same names in each
+        Pat::Or(p) => p.cases.iter().take(1).for_each(|p| named(p, out)),
+        _ => {}
+    }
 }
 
 /// Whether a pattern binds a name.

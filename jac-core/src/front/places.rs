@@ -2,7 +2,7 @@
 
 use super::body::{Eval, Reader, Stop};
 use super::limits::sees_variables;
-use super::value::{Place, Value};
+use super::value::{Library, Place, Value};
 use crate::ir::Affine;
 use proc_macro2::Span;
 use syn::spanned::Spanned;
@@ -28,6 +28,12 @@ impl Reader<'_> {
             let slot = p.path.get_ident().and_then(|i| self.slot(&i.to_string()));
             if slot.is_some_and(|slot| matches!(self.slots[slot], Value::Reference(_))) {
                 return self.fail(p.span(), "a reference that is made to point elsewhere", "assign through it: `*r = …`");
+            }
+        }
+        if let Some(call) = called(target) {
+            let view = self.view(&syn::Expr::MethodCall(call.clone()))?;
+            if !view.is_whole() {
+                return self.assign_view(view, value, target.span());
             }
         }
         let place = self.place(target)?;
@@ -110,6 +116,21 @@ impl Reader<'_> {
                 place.path.push(vec![Affine::from(i64::from(at.index))]);
                 Ok(place)
             }
+            syn::Expr::Field(syn::ExprField { base, member: syn::Member::Named(name), .. }) => {
+                let mut place = self.place(base)?;
+                match self.load(&place, target.span())? {
+                    Value::Tensor(t) if t.library == Library::Nalgebra => {
+                        if name != "coords" {
+                            match self.field_position(&t, &name.to_string()) {
+                                Some(at) => place.path.push(at),
+                                None => return self.fail(name.span(), format!("no element `{name}`"), ""),
+                            }
+                        }
+                        Ok(place)
+                    }
+                    _ => self.fail(target.span(), "cannot assign to this", "assign to a variable or an element of one"),
+                }
+            }
             syn::Expr::MethodCall(call) if matches!(call.method.to_string().as_str(), "view_mut" | "as_mut" | "as_mut_slice") => {
                 self.place(&call.receiver)
             }
@@ -134,6 +155,7 @@ impl Reader<'_> {
             }
             Value::Tensor(t) => {
                 let at: Vec<Affine> = path.iter().flatten().cloned().collect();
+                let at = if t.library == Library::Nalgebra { self.matrix_positions(&t, &at, span)? } else { at };
                 let value = match value {
                     Value::Opaque(e) => Value::Float(self.opaque_float(&e)?),
                     value => value,
@@ -146,5 +168,15 @@ impl Reader<'_> {
             Value::Poison => Err(Stop::Reported),
             other => self.fail(span, format!("cannot index {}", other.kind()), ""),
         }
+    }
+}
+
+/// The method call that an expression is, behind `*` and `&mut`.
+fn called(target: &syn::Expr) -> Option<&syn::ExprMethodCall> {
+    match target {
+        syn::Expr::MethodCall(call) => Some(call),
+        syn::Expr::Paren(p) => called(&p.expr),
+        syn::Expr::Unary(u) if matches!(u.op, UnOp::Deref(_)) => called(&u.expr),
+        _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::body::{Eval, Reader, Stop};
 use super::integers::Int;
-use super::value::{Elements, Tensor, Truth, Value};
+use super::value::{Elements, Library, Tensor, Truth, Value};
 use crate::interface::{ParamKind, Ty};
 use crate::ir::{self, Affine, Body, Definition, Expr, Node, Program, Role, Set, Symbol};
 use proc_macro2::Span;
@@ -19,8 +19,9 @@ impl Reader<'_> {
                         self.written_out(count.unwrap_or(i64::MAX), span)?;
                         self.array_param(*tensor, &known, &mut Vec::new())
                     }
+                    (Ty::Matrix(_), _) => self.matrix_param(*tensor),
                     (Ty::Scalar, _) => Value::Float(self.program.arena.insert(Node::Access(*tensor, Vec::new()))),
-                    _ => Value::Tensor(self.whole(*tensor, matches!(ty, Ty::Nd(_)))),
+                    _ => Value::Tensor(self.whole(*tensor, if matches!(ty, Ty::Nd(_)) { Library::Ndarray } else { Library::Core })),
                 }
             }
             ParamKind::Truth(tensor, _) => Value::Truth(Truth::Open(self.program.arena.insert(Node::Access(*tensor, Vec::new())))),
@@ -43,12 +44,12 @@ impl Reader<'_> {
     }
 
     /// The tensor whose elements are those of a parameter or definition.
-    pub(super) fn whole(&mut self, tensor: ir::Tensor, ndarray: bool) -> Tensor {
+    pub(super) fn whole(&mut self, tensor: ir::Tensor, library: Library) -> Tensor {
         let shape = self.program.info(tensor).shape.clone();
         let indices = self.program.axes(&shape);
         let at = indices.iter().map(|i| Affine::from(*i)).collect();
         let body = self.program.arena.insert(Node::Access(tensor, at));
-        Tensor { shape, elements: Elements::Each(indices, body), ndarray }
+        Tensor { shape, elements: Elements::Each(indices, body), library }
     }
 
     pub(super) fn output(&mut self, name: &str, ty: &Ty, value: Value, span: Span) -> Eval<ir::Tensor> {
@@ -59,7 +60,7 @@ impl Reader<'_> {
             }
             (_, value) => value,
         };
-        match (ty, value) {
+        match (ty, value.definite()) {
             (Ty::Scalar, Value::Float(e)) => Ok(self.program.define(name, Vec::new(), e)),
             (Ty::Scalar, Value::Opaque(e)) => {
                 let e = self.opaque_float(&e)?;
@@ -74,6 +75,17 @@ impl Reader<'_> {
                     return self.fail(span, "the elements do not fill an array of the result's type", "");
                 }
                 Ok(self.define_elements(name, shape, elements))
+            }
+            (Ty::Matrix(m), Value::Tensor(t)) if t.library == Library::Nalgebra => {
+                let t = if m.lengths.len() == 1 { self.as_column(&t) } else { t };
+                let t = self.flexible_to_output(t);
+                match &t.elements {
+                    Elements::List(es) => Ok(self.define_elements(name, t.shape.clone(), es.clone())),
+                    Elements::Each(..) => {
+                        let (indices, e) = self.each(&t);
+                        Ok(self.program.define(name, indices, e))
+                    }
+                }
             }
             (Ty::Array(_) | Ty::Nd(_) | Ty::Slice, Value::Tensor(t)) if t.shape.len() == ty.rank() => {
                 let t = self.flexible_to_output(t);

@@ -70,12 +70,17 @@ pub fn read(
             tokens
         },
     );
-    wrt(options, &params, program, diagnostics, sig.ident.span());
+    wrt(options, &params, &types, program, diagnostics, sig.ident.span());
     for (form, span) in options.forms.iter().filter(|(form, _)| form.is_of_scalars()) {
         if !matches!(outputs.as_slice(), [Ty::Scalar | Ty::Nd(0)]) && !outputs.is_empty() {
             let error = diagnostics.error(*span, format!("`{}` of a function whose result is no scalar", form.suffix));
             error.help("return one `f64`, or ask for `weighted_hessian`: that of the result times weights");
         }
+    }
+    let is_matrix = |p: &Param| matches!(&p.kind, ParamKind::Float(Ty::Matrix(_), ..));
+    if let (Some((span, _)), true) = (&options.batch, params.iter().any(is_matrix) || outputs.iter().any(|y| matches!(y, Ty::Matrix(_)))) {
+        let error = diagnostics.error(*span, "`batch` of a function of nalgebra's types");
+        error.help("take arrays, `&[f64; 3]`, in a function that calls this one");
     }
     let varied = varied(options, &params, types.generic.is_some(), wrapper.is_some(), diagnostics);
     let interface = Interface {
@@ -87,6 +92,7 @@ pub fn read(
         outputs,
         tuple,
         wrapper,
+        asks: false,
         wrt: program.wrt.clone(),
         float,
         generic: types.generic.clone(),
@@ -245,7 +251,12 @@ fn varied(options: &Options, params: &[Param], generic: bool, wrapped: bool, dia
     found
 }
 
-fn wrt(options: &Options, params: &[Param], program: &mut Program, diagnostics: &mut Diagnostics, function: Span) {
+/// Whether a type is a type parameter, or a reference to one.
+fn is_parameter(ty: &Type, parameter: &syn::Ident) -> bool {
+    matches!(strip(ty), Type::Path(p) if p.path.is_ident(parameter))
+}
+
+fn wrt(options: &Options, params: &[Param], types: &Types, program: &mut Program, diagnostics: &mut Diagnostics, function: Span) {
     let float = |p: &Param| match p.kind {
         ParamKind::Float(_, tensor, _) => Some(tensor),
         _ => None,
@@ -277,8 +288,12 @@ fn wrt(options: &Options, params: &[Param], program: &mut Program, diagnostics: 
         }
     }
     if program.wrt.is_empty() && diagnostics.is_empty() {
+        let other = params.iter().find_map(|p| types.others.iter().find(|t| is_parameter(&p.ty, t)));
         let error = diagnostics.error(function, "no parameter to differentiate by");
-        error.help("give the function a parameter of type `f64`, `[f64; N]` or an ndarray of them");
+        error.help(match other {
+            Some(t) => format!("a trait of floats makes `{t}` one: bound it by `num_traits::Float`, or write `f64`"),
+            None => "give the function a parameter of type `f64`, `[f64; N]` or an ndarray of them".to_owned(),
+        });
     }
 }
 
@@ -308,6 +323,7 @@ impl Reader<'_> {
         let name = ident.to_string();
         let name = name.trim_start_matches("r#");
         let kind = match self.types.see(&typed.ty) {
+            Seen::Float(Ty::Matrix(_), ..) if written.is_some() => ParamKind::Other,
             Seen::Float(ty, float, ndarray) => {
                 self.note_float(float, ndarray, typed.ty.span());
                 let given = options.shape.iter().find(|(name, _)| *name == ident).map(|(_, axes)| axes.as_slice());
@@ -342,24 +358,15 @@ impl Reader<'_> {
                 }
             }
         }
-        let float = bounds.iter().find_map(|b| match b {
-            syn::TypeParamBound::Trait(b) => {
-                let name = b.path.segments.last()?.ident.to_string();
-                matches!(name.as_str(), "Float" | "Real").then(|| b.path.clone())
-            }
-            _ => None,
-        });
-        match float {
-            Some(bound) if self.types.generic.is_none() => {
-                self.types.generic = Some(Generic { ident: t.ident.clone(), bound });
+        match super::floats::bounded(bounds, self.types.home.as_ref()) {
+            Some((numbers, is_copy)) if self.types.generic.is_none() => {
+                self.types.generic = Some(Generic { ident: t.ident.clone(), numbers, is_copy });
             }
             Some(_) => {
                 self.diagnostics.error(t.ident.span(), "two float types in one function").help("use one of them throughout");
             }
-            None => {
-                let error = self.diagnostics.error(t.ident.span(), format!("cannot differentiate over the type parameter `{}`", t.ident));
-                error.help("write `f64` or `f32`, or bound it by `num_traits::Float`");
-            }
+            // its values are constants
+            None => self.types.others.push(t.ident.clone()),
         }
     }
 
@@ -369,6 +376,7 @@ impl Reader<'_> {
                 self.diagnostics.error(name.span(), format!("no parameter named `{name}`"));
             }
             Some(ParamKind::Float(Ty::Nd(rank), ..)) if *rank == axes => {}
+            Some(ParamKind::Float(Ty::Matrix(m), ..)) if m.lengths.len() == axes && !m.is_fixed() => {}
             Some(ParamKind::Float(Ty::Nd(rank), ..)) => {
                 self.diagnostics.error(name.span(), format!("`{name}` has {rank} axes, {axes} lengths given"));
             }
@@ -391,19 +399,28 @@ impl Reader<'_> {
         let mut wrapper = None;
         let mut tuple = false;
         if let ReturnType::Type(_, ty) = output {
-            let mut ty = strip(ty);
-            if let Type::Path(path) = ty {
-                let name = path.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
-                let constructor = match name.as_str() {
-                    "Result" => Some(quote!(::core::result::Result::Ok)),
-                    "Option" => Some(quote!(::core::option::Option::Some)),
-                    _ => None,
-                };
-                if let (Some(constructor), Some(inner)) = (constructor, first_type(&path.path)) {
-                    wrapper = Some(Wrapper { ty: path.path.clone(), constructor });
-                    ty = strip(inner);
+            let mut ty = strip(ty).clone();
+            // another name of a tuple, an option or a result
+            if let Type::Path(path) = &ty {
+                let meant = self.types.meant(&path.path);
+                if let Some(Type::Path(meant)) = &meant {
+                    if let (Some(constructor), Some(inner)) = (wrapper_of(&meant.path), first_type(&meant.path)) {
+                        // as it is written, if that says what is inside
+                        let ty_of = if first_type(&path.path).is_some() { path.path.clone() } else { meant.path.clone() };
+                        wrapper = Some(Wrapper { ty: ty_of, constructor });
+                        ty = strip(inner).clone();
+                    }
+                } else if let Some(tuple @ Type::Tuple(_)) = meant {
+                    ty = tuple;
                 }
             }
+            if let Type::Path(path) = &ty {
+                if let (Some(constructor), Some(inner), None) = (wrapper_of(&path.path), first_type(&path.path), &wrapper) {
+                    wrapper = Some(Wrapper { ty: path.path.clone(), constructor });
+                    ty = strip(inner).clone();
+                }
+            }
+            let ty = &ty;
             let types: Vec<&Type> = match ty {
                 Type::Tuple(parts) => {
                     tuple = !parts.elems.is_empty();
@@ -438,6 +455,15 @@ impl Reader<'_> {
         }
         tuple |= outputs.len() > 1;
         (outputs, wrapper, tuple)
+    }
+}
+
+/// What makes the value of a `Result` or `Option`, if a type is one.
+fn wrapper_of(path: &syn::Path) -> Option<TokenStream> {
+    match path.segments.last()?.ident.to_string().as_str() {
+        "Result" => Some(quote!(::core::result::Result::Ok)),
+        "Option" => Some(quote!(::core::option::Option::Some)),
+        _ => None,
     }
 }
 

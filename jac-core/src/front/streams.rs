@@ -5,7 +5,7 @@ use super::control::unchanged;
 use super::integers::{Int, IntType};
 use super::iterators::{Item, Iter};
 use super::methods::Callable;
-use super::value::{Elements, Place, Stream, Tensor, Truth, Value};
+use super::value::{Elements, Library, Place, Stream, Tensor, Truth, Value};
 use crate::ir::{Affine, Expr, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
@@ -44,7 +44,11 @@ impl Reader<'_> {
                 Ok(Source::Known(Iter::of(items)))
             }
             Value::Range(from, to, ty) => self.range(&from, to.as_ref(), ty, span),
-            Value::Tensor(t) if t.ndarray && t.shape.len() != 1 => {
+            Value::Tensor(t) if t.library == Library::Nalgebra => {
+                let elements = self.matrix_elements(&t);
+                self.iterated(elements, span)
+            }
+            Value::Tensor(t) if t.library == Library::Ndarray && t.shape.len() != 1 => {
                 let (indices, e) = self.each(&t);
                 Ok(Source::Open(Stream { indices, item: Box::new(Value::Float(e)), pending: Vec::new() }))
             }
@@ -154,7 +158,18 @@ impl Reader<'_> {
                     Ok(Value::Stream(Stream { indices: vec![index], item: Box::new(part(Affine::from(index))), pending: Vec::new() }))
                 }
             },
-            Value::Tensor(t) if t.ndarray => {
+            Value::Tensor(t) if t.library == Library::Nalgebra => match self.matrix_places(&t) {
+                Some(places) => {
+                    let part = |at: &Vec<Affine>| {
+                        let mut part = place.clone();
+                        part.path.push(at.clone());
+                        Value::Reference(part)
+                    };
+                    Ok(Value::Array(places.iter().map(part).collect()))
+                }
+                None => self.fail(span, "references to the elements of a matrix of unknown lengths", "write a loop over the positions"),
+            },
+            Value::Tensor(t) if t.library == Library::Ndarray => {
                 let indices = self.program.axes(&t.shape);
                 let mut part = place.clone();
                 part.path.push(indices.iter().map(|i| Affine::from(*i)).collect());
@@ -177,6 +192,7 @@ impl Reader<'_> {
     pub(super) fn substituted(&mut self, value: &Value, with: &dyn Fn(Symbol) -> Option<Affine>) -> Value {
         match value {
             Value::Float(e) => Value::Float(self.program.arena.substitute(*e, &with)),
+            Value::Whole(e) => Value::Whole(self.program.arena.substitute(*e, &with)),
             Value::Truth(Truth::Open(e)) => Value::Truth(Truth::Open(self.program.arena.substitute(*e, &with))),
             Value::Int(a) => Value::Int(Int { at: a.at.substitute(with), ..*a }),
             Value::Array(items) => Value::Array(items.iter().map(|v| self.substituted(v, with)).collect()),
@@ -199,7 +215,7 @@ impl Reader<'_> {
                     Elements::Each(indices, e) => Elements::Each(indices.clone(), self.program.arena.substitute(*e, &with)),
                 };
                 let shape = t.shape.iter().map(|n| n.substitute(with)).collect();
-                Value::Tensor(Tensor { shape, elements, ndarray: t.ndarray })
+                Value::Tensor(Tensor { shape, elements, library: t.library })
             }
             other => other.clone(),
         }
@@ -276,7 +292,7 @@ impl Reader<'_> {
                 for i in stream.indices.iter().rev() {
                     body = self.program.sum_over(*i, body);
                 }
-                self.reduction(Vec::new(), body, true)
+                self.reduction(Vec::new(), body, Library::Ndarray)
             }
             ("product" | "fold", _) => {
                 let (start, f) = match name {
@@ -298,7 +314,7 @@ impl Reader<'_> {
             }
             ("collect", 0) => {
                 let item = self.float_item(&stream, span)?;
-                Value::Tensor(self.tensor(stream.indices, item, true))
+                Value::Tensor(self.tensor(stream.indices, item, Library::Ndarray))
             }
             ("len" | "count", 0) if single => {
                 self.has_rounds(&length, span)?;
@@ -411,7 +427,7 @@ impl Reader<'_> {
 
     /// A value as a float.
     pub(super) fn float(&mut self, value: Value, span: Span) -> Eval<Expr> {
-        match value {
+        match value.definite() {
             Value::Float(e) => Ok(e),
             Value::Opaque(e) => self.opaque_float(&e),
             Value::Reference(place) => {

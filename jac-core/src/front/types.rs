@@ -3,8 +3,8 @@
 use super::attribute::AxisLength;
 use super::integers::IntType;
 use super::lengths::Lengths;
-use super::source::Home;
-use crate::interface::{Generic, Ty};
+use super::source::{Found, Home, Space};
+use crate::interface::{Generic, Matrix, Ty};
 use crate::ir::{Affine, Float, Program, Size, SizeKind, SizeVar};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -36,6 +36,8 @@ pub(super) struct Types {
     pub ndarray: Option<TokenStream>,
     /// The type parameter that stands for the float type.
     pub generic: Option<Generic>,
+    /// The type parameters that stand for no float type.
+    pub others: Vec<syn::Ident>,
     /// Where names of types are looked up.
     pub home: Option<Home>,
     /// The type parameters of the function that is read, if it is not the annotated one: they are the float type.
@@ -65,9 +67,12 @@ impl Types {
     /// The lengths of the axes of a parameter; `given` are those of the `shape` option.
     pub fn shape(&mut self, program: &mut Program, lengths: &mut Lengths, given: Option<&[AxisLength]>, ty: &Ty) -> Vec<Affine> {
         if let Ty::Array(lengths) = ty {
-            let literal = |tokens: &TokenStream| syn::parse2::<syn::LitInt>(tokens.clone()).ok()?.base10_parse::<i64>().ok();
-            return lengths.iter().map(|tokens| literal(tokens).map_or_else(|| self.item_length(program, tokens), Affine::from)).collect();
+            return lengths.iter().map(|tokens| self.known_length(program, tokens)).collect();
         }
+        let fixed: Vec<Option<Affine>> = match ty {
+            Ty::Matrix(m) => m.lengths.iter().map(|n| n.as_ref().map(|n| self.known_length(program, n))).collect(),
+            _ => Vec::new(),
+        };
         let mut axis_length = |axis: usize| match given.and_then(|axes| axes.get(axis)) {
             Some(AxisLength::Fixed(n)) => Affine::from(*n),
             Some(AxisLength::Named(name)) => {
@@ -81,7 +86,7 @@ impl Types {
                 Affine::from(size)
             }
         };
-        (0..ty.rank()).map(&mut axis_length).collect()
+        (0..ty.rank()).map(|axis| fixed.get(axis).cloned().flatten().unwrap_or_else(|| axis_length(axis))).collect()
     }
 
     /// What a type is.
@@ -122,13 +127,27 @@ impl Types {
                         _ => Seen::Other,
                     },
                     _ => match IntType::named(&name).map_or_else(|| self.ndarray_type(&path.path, &name), Seen::Integer) {
-                        Seen::Other => self.aliased(&path.path),
+                        Seen::Other => match self.nalgebra_type(&path.path) {
+                            Seen::Other => self.aliased(&path.path),
+                            seen => seen,
+                        },
                         seen => seen,
                     },
                 }
             }
             _ => Seen::Other,
         }
+    }
+
+    /// The type that another name stands for.
+    pub fn meant(&self, path: &syn::Path) -> Option<Type> {
+        let (mut ty, mut home) = self.home.as_ref()?.alias(path)?;
+        for _ in 0..MOST_ALIASES {
+            let Type::Path(path) = &ty else { break };
+            let Some((next, there)) = home.alias(&path.path) else { break };
+            (ty, home) = (next, there);
+        }
+        Some(ty)
     }
 
     /// What another name of a type stands for.
@@ -178,6 +197,35 @@ impl Types {
         prefix.segments.pop_punct();
         let prefix = (!prefix.segments.is_empty()).then(|| prefix.to_token_stream());
         Seen::Float(Ty::Nd(rank), float, prefix)
+    }
+
+    fn nalgebra_type(&self, path: &syn::Path) -> Seen {
+        let Some(matrix) = self.matrix(path) else { return Seen::Other };
+        match path.segments.last().and_then(|last| type_arguments(last).first().map(|t| self.see(t))) {
+            Some(Seen::Float(Ty::Scalar, float, _)) => Seen::Float(Ty::Matrix(matrix), float, None),
+            _ => Seen::Other,
+        }
+    }
+
+    /// The type of nalgebra that a path names.
+    pub fn matrix(&self, path: &syn::Path) -> Option<Matrix> {
+        let length = |e: &syn::Expr| self.length(e);
+        // most names are none of it
+        super::nalgebra::type_of(path, &TokenStream::new(), &length)?;
+        let found = self.home.as_ref().and_then(|home| home.find(path, Space::Type));
+        let names = match &found {
+            Some(Found::External(names)) => Some(names.as_slice()),
+            Some(_) => return None,
+            None => None,
+        };
+        let library = super::nalgebra::library(path, names)?;
+        super::nalgebra::type_of(path, &library, &length)
+    }
+
+    /// A length that stands in a type.
+    pub fn known_length(&mut self, program: &mut Program, tokens: &TokenStream) -> Affine {
+        let literal = syn::parse2::<syn::LitInt>(tokens.clone()).ok().and_then(|n| n.base10_parse::<i64>().ok());
+        literal.map_or_else(|| self.item_length(program, tokens), Affine::from)
     }
 
     /// Notes the float type of one part of the signature; false if another was seen before.

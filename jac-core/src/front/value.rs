@@ -15,6 +15,8 @@ pub enum Value {
     Float(Expr),
     /// An integer.
     Int(Int),
+    /// An integer that depends on floats, as the float that it is.
+    Whole(Expr),
     /// A truth value.
     Truth(Truth),
     /// An array whose elements are one expression: ndarray, or a fixed array of generic length.
@@ -45,6 +47,8 @@ pub enum Value {
     Growing(Vec<Value>),
     /// `&mut` to a variable or a part of one.
     Reference(Place),
+    /// A literal that is no number, or the variant of an enum: what it is equal to is known.
+    Word(Rc<syn::Expr>),
     /// Rust that does not depend on what is differentiated by: a constant, once its type is known.
     Opaque(Rc<syn::Expr>),
     /// What two arms of a branch left that is no value together: a mistake once it is used.
@@ -89,8 +93,19 @@ pub struct Tensor {
     pub shape: Vec<Affine>,
     /// Its elements.
     pub elements: Elements,
-    /// Whether it is an ndarray (it broadcasts, and rows are `row(i)`) or a fixed array.
-    pub ndarray: bool,
+    /// Whose array it is.
+    pub library: Library,
+}
+
+/// Whose arrays they are, which says what operators, positions and methods mean.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Library {
+    /// Arrays, slices and vectors of the language: they have no arithmetic.
+    Core,
+    /// ndarray: element by element, and lengths of 1 are repeated.
+    Ndarray,
+    /// nalgebra: matrices, of which a vector is one with one column; `*` is their product.
+    Nalgebra,
 }
 
 /// The elements of a tensor.
@@ -169,6 +184,15 @@ impl Value {
         Value::Option(Truth::Known(true), Box::new(value))
     }
 
+    /// The float that a value is, if it is there: `T::from_f64(x)` returns an option for some traits and for others none, and
+    /// rustc has seen which it is.
+    pub fn definite(self) -> Value {
+        match self {
+            Value::Option(Truth::Known(true), inner) if matches!(*inner, Value::Float(_)) => *inner,
+            value => value,
+        }
+    }
+
     /// `None`.
     pub fn none() -> Value {
         Value::Option(Truth::Known(false), Box::new(Value::unit()))
@@ -185,7 +209,7 @@ impl Value {
             Value::Float(_) => "a float",
             Value::Int(_) => "an integer",
             Value::Truth(_) => "a truth value",
-            Value::Tensor(t) if t.ndarray => "an ndarray",
+            Value::Tensor(t) if t.library == Library::Ndarray => "an ndarray",
             Value::Tensor(_) | Value::Array(_) => "an array",
             Value::Tuple(_) => "a tuple",
             Value::Range(..) => "a range",
@@ -198,6 +222,8 @@ impl Value {
             Value::Growing(_) => "a vector that grows in a loop over a run-time length",
             Value::Zip(_) => "a `Zip`",
             Value::Reference(_) => "a mutable reference",
+            Value::Word(_) => "a constant that is no number",
+            Value::Whole(_) => "an integer that depends on floats",
             Value::Opaque(_) => "a constant of unknown type",
             Value::Unjoined(_) => "what is not the same in both arms of a branch",
             Value::Poison => "a mistake",

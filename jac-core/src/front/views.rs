@@ -2,17 +2,21 @@
 
 use super::body::{Eval, Reader, Stop};
 use super::methods::Callable;
-use super::value::{Elements, Place, Slice, Tensor, Value};
+use super::nalgebra::turbofish;
+use super::value::{Elements, Library, Place, Slice, Tensor, Value};
 use crate::ir::{positions, Affine, Expr};
 use crate::ops::Op;
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 
 /// The methods that change their receiver.
-pub(super) const CHANGING: [&str; 19] = [
+pub(super) const CHANGING: [&str; 22] = [
     "assign",
     "clone_from",
     "copy_from_slice",
+    "copy_from",
+    "set_column",
+    "set_row",
     "fill",
     "scaled_add",
     "mapv_inplace",
@@ -37,6 +41,13 @@ pub(super) struct View {
     slices: Vec<Slice>,
 }
 
+impl View {
+    /// Whether it is all of the place.
+    pub(super) fn is_whole(&self) -> bool {
+        self.slices.is_empty()
+    }
+}
+
 impl Reader<'_> {
     /// The view that an expression stands for: a place, or a mutable slice of one.
     pub(super) fn view(&mut self, e: &syn::Expr) -> Eval<View> {
@@ -54,8 +65,44 @@ impl Reader<'_> {
                 Value::Slices(slices) => slices,
                 other => return self.fail(call.args[0].span(), format!("expected `s![…]`, found {}", other.kind()), ""),
             },
-            ("row_mut", 1) => vec![Slice::At(self.integer(&call.args[0])?), whole()],
-            ("column_mut", 1) => vec![whole(), Slice::At(self.integer(&call.args[0])?)],
+            ("row_mut" | "column_mut", 1) => {
+                let at = self.integer(&call.args[0])?;
+                let place = self.view(&call.receiver)?.place;
+                // a row of nalgebra's is a matrix
+                let is_matrix = self.holds_matrix(&place, call.method.span())?;
+                let at = if is_matrix { Slice::Range(at.clone(), Some(at.after()), 1) } else { Slice::At(at) };
+                if name == "row_mut" {
+                    vec![at, whole()]
+                } else {
+                    vec![whole(), at]
+                }
+            }
+            ("fixed_view_mut" | "fixed_slice_mut", 2) => {
+                let mut slices = Vec::new();
+                for k in 0..2 {
+                    let from = self.integer(&call.args[k])?;
+                    let Some(n) = turbofish(call, k) else {
+                        return self.fail(call.method.span(), format!("`{name}` without its lengths"), "write them: `::<3, 3>`");
+                    };
+                    let n = self.array_length(&n)?;
+                    slices.push(Slice::Range(from.clone(), Some(from.plus(&n, 1)), 1));
+                }
+                slices
+            }
+            ("rows_mut" | "fixed_rows_mut" | "columns_mut" | "fixed_columns_mut", 1..=2) => {
+                let from = self.integer(&call.args[0])?;
+                let n = match (turbofish(call, 0), call.args.get(1)) {
+                    (Some(n), _) => self.array_length(&n)?,
+                    (None, Some(n)) => self.integer(n)?,
+                    (None, None) => return self.fail(call.method.span(), format!("`{name}` without a number"), ""),
+                };
+                let part = Slice::Range(from.clone(), Some(from.plus(&n, 1)), 1);
+                if name.contains("rows") {
+                    vec![part, whole()]
+                } else {
+                    vec![whole(), part]
+                }
+            }
             ("index_axis_mut", 2) => {
                 let axis = self.axis(&call.args[0])?;
                 let mut slices = vec![whole(); axis];
@@ -119,12 +166,25 @@ impl Reader<'_> {
             }
             ("fill", Some(value), None, Value::Array(items)) => Value::Array(vec![value; items.len()]),
             ("clone_from" | "copy_from_slice", Some(value), None, _) if view.slices.is_empty() => value,
+            ("push", Some(item), None, Value::Tensor(t)) if t.library == Library::Nalgebra => {
+                // a longer vector, and this one stays
+                let pushed = self.matrix_pushed(&t, item, span)?;
+                result = pushed;
+                Value::Tensor(t)
+            }
+            ("set_column" | "set_row", Some(Value::Int(k)), Some(v), Value::Tensor(t)) => {
+                let k = self.as_position(&k, span)?;
+                let part = Slice::Range(k.clone(), Some(k.after()), 1);
+                let whole = Slice::Range(Affine::from(0), None, 1);
+                let slices = if name == "set_row" { [part, whole] } else { [whole, part] };
+                Value::Tensor(self.set_view(t, &slices, v, &mut |_, _, new| Ok(new), span)?)
+            }
             (name, first, second, Value::Tensor(t)) => {
                 let set = |r: &mut Self, f: &mut dyn FnMut(&mut Self, Expr, Expr) -> Eval<Expr>, v: Value| {
                     r.set_view(t.clone(), &view.slices, v, f, span).map(Value::Tensor)
                 };
                 match (name, first, second) {
-                    ("assign" | "fill" | "copy_from_slice", Some(v), None) => set(self, &mut |_, _, new| Ok(new), v)?,
+                    ("assign" | "fill" | "copy_from_slice" | "copy_from", Some(v), None) => set(self, &mut |_, _, new| Ok(new), v)?,
                     ("scaled_add", Some(k), Some(v)) => {
                         let k = self.float(k, span)?;
                         set(
@@ -167,6 +227,17 @@ impl Reader<'_> {
         };
         self.store(&view.place, value, span)?;
         Ok(result)
+    }
+
+    /// Gives a part of an array other elements.
+    pub(super) fn assign_view(&mut self, view: View, value: Value, span: Span) -> Eval<()> {
+        match self.load(&view.place, span)? {
+            Value::Tensor(t) => {
+                let t = self.set_view(t, &view.slices, value, &mut |_, _, new| Ok(new), span)?;
+                self.store(&view.place, Value::Tensor(t), span)
+            }
+            other => self.fail(span, format!("cannot assign to a part of {}", other.kind()), ""),
+        }
     }
 
     /// The tensor with other elements in a part of it: `f(old, new)`, `new` from `value`, which is
@@ -287,6 +358,6 @@ impl Reader<'_> {
             Some(c) => self.program.arena.apply(Op::Select, vec![c, new, old]),
         };
         let shape = t.shape.clone();
-        Ok(Tensor { shape, elements: Elements::Each(indices, body), ndarray: t.ndarray })
+        Ok(Tensor { shape, elements: Elements::Each(indices, body), library: t.library })
     }
 }

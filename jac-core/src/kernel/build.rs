@@ -27,6 +27,7 @@ fn buffer(plan: &Plan, signature: &Signature, t: Tensor) -> BufferInfo {
         // what is computed becomes a library's array in the end
         (Some(Layout::Library), [_, ..]) if info.role == Role::Defined => Layout::Flat,
         (Some(Layout::Library), _) => Layout::Library,
+        (Some(Layout::Moved), [_, ..]) => Layout::Flat,
         (_, []) => Layout::Scalar,
         (Some(layout), _) => *layout,
         (None, shape) if shape.iter().any(|n| program.is_run_time(n)) || is_large(shape) => Layout::Flat,

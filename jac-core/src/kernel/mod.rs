@@ -45,6 +45,10 @@ pub enum Layout {
     Scalar,
     /// Arrays in arrays, of lengths known to the compiler of the target.
     Nested,
+    /// The same of a matrix, column by column.
+    Columns,
+    /// One after the other, to be moved into a type of a library once they are there.
+    Moved,
     /// One after the other, the last axis fastest.
     Flat,
     /// In an array type of a library, which finds them by their positions.

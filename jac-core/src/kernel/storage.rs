@@ -24,7 +24,7 @@ pub fn decide(kernel: &mut Kernel<'_>, signature: &Signature) {
     });
     let once = |b: Buffer| results.iter().filter(|r| **r == b).count() == 1;
     let alone = |kernel: &Kernel<'_>, b: Buffer| once(b) && !kernel.info(b).carried && kernel.info(b).home == Home::Local;
-    let is_fixed = |kernel: &Kernel<'_>, b: Buffer| matches!(kernel.info(b).layout, Layout::Scalar | Layout::Nested);
+    let is_fixed = |kernel: &Kernel<'_>, b: Buffer| matches!(kernel.info(b).layout, Layout::Scalar | Layout::Nested | Layout::Columns);
     match signature.results {
         Results::Returned | Results::Batched | Results::Columns => {
             let all = results.iter().all(|b| alone(kernel, *b) && is_fixed(kernel, *b));
@@ -36,7 +36,8 @@ pub fn decide(kernel: &mut Kernel<'_>, signature: &Signature) {
             for b in results.iter().filter(|b| begun.contains(*b)) {
                 let (layout, alone) = (kernel.info(*b).layout, alone(kernel, *b));
                 let updated = signature.results == Results::Updated && updates::is_steady(kernel, *b);
-                if alone && (layout == Layout::Flat || layout == Layout::Nested && updated) {
+                let is_moved = signature.layouts.get(&Tensor(b.0)) == Some(&Layout::Moved);
+                if alone && !is_moved && (layout == Layout::Flat || matches!(layout, Layout::Nested | Layout::Columns) && updated) {
                     kernel.info_mut(*b).home = Home::Memory;
                 }
             }

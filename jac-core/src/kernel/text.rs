@@ -21,6 +21,8 @@ impl Kernel<'_> {
             let layout = match info.layout {
                 Layout::Scalar => "scalar",
                 Layout::Nested => "nested",
+                Layout::Columns => "columns",
+                Layout::Moved => "moved",
                 Layout::Flat => "flat",
                 Layout::Library => "library",
             };

@@ -11,6 +11,8 @@ pub type Module = usize;
 #[derive(Default)]
 pub struct Modules {
     all: RefCell<Vec<Read>>,
+    /// Whether the paths of a `use` begin at the root, as in the edition of 2015.
+    pub uses_root: bool,
 }
 
 struct Read {
@@ -26,7 +28,11 @@ struct Read {
 impl Modules {
     /// The tree below the file of a root; none if it cannot be read.
     pub fn of(root: &Path) -> Option<Modules> {
-        let modules = Modules::default();
+        let package = root.ancestors().skip(1).find(|dir| dir.join("Cargo.toml").is_file());
+        let manifest = package.and_then(|dir| std::fs::read_to_string(dir.join("Cargo.toml")).ok()).unwrap_or_default();
+        let edition = manifest.lines().find_map(|line| line.trim().strip_prefix("edition"));
+        let uses_root = !manifest.is_empty() && edition.is_none_or(|rest| rest.contains("2015"));
+        let modules = Modules { uses_root, ..Modules::default() };
         let directory = root.parent()?.to_path_buf();
         modules.all.borrow_mut().push(read(None, root, directory)?);
         Some(modules)

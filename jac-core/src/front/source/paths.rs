@@ -302,7 +302,9 @@ impl Search<'_> {
         let (named, globs): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, ..)| name.is_some());
         let mut external = None;
         for (_, path, outside) in named.iter().filter(|(own, ..)| own.as_deref() == Some(name)) {
-            let found = if *outside { Some(Found::External(path.clone())) } else { self.resolve(m, None, path, space) };
+            let relative = matches!(path.first().map(String::as_str), Some("self" | "super"));
+            let from = if self.modules.uses_root && !relative { 0 } else { m };
+            let found = if *outside { Some(Found::External(path.clone())) } else { self.resolve(from, None, path, space) };
             match found {
                 Some(Found::External(path)) => external = Some(Found::External(path)),
                 Some(found) => return Some(found),
