@@ -211,6 +211,11 @@ impl Printer<'_> {
         }
     }
 
+    /// Whether the float type is one of num-dual's.
+    fn is_dual(&self) -> bool {
+        self.interface.generic.as_ref().is_some_and(|generic| generic.numbers == Numbers::From)
+    }
+
     /// Whether values of the float type are copied where they are read.
     fn is_copy(&self) -> bool {
         self.interface.generic.as_ref().is_none_or(|generic| generic.is_copy)
@@ -242,6 +247,11 @@ impl Printer<'_> {
                 let integers: Option<Vec<Affine>> = op.entry().truth.then(|| args.iter().map(Value::as_position).collect()).flatten();
                 let (left, right) = match integers.as_deref() {
                     Some([a, b]) => self.compared(a, b),
+                    // dual numbers are compared by their values
+                    _ if self.is_dual() && op.entry().truth && !matches!(op, Op::And | Op::Or) => {
+                        let [left, right] = [0, 1].map(|k| self.value(&args[k], ATOM));
+                        (quote!(#left.re()), quote!(#right.re()))
+                    }
                     _ if matches!(op, Op::And | Op::Or) => (self.condition(&args[0], own), self.condition(&args[1], own + 1)),
                     _ => (self.value(&args[0], if own == 3 { own + 1 } else { own }), self.value(&args[1], own + 1)),
                 };
@@ -282,7 +292,8 @@ impl Printer<'_> {
             }
             _ => {
                 let b = self.value(&args[1], WEAKEST);
-                quote!(#base.powf(#b))
+                let name = local(if self.is_dual() { "powd" } else { "powf" });
+                quote!(#base.#name(#b))
             }
         }
     }

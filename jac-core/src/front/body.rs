@@ -5,11 +5,11 @@ use super::helpers::Helpers;
 use super::integers::Int;
 use super::lengths::Lengths;
 use super::types::strip;
-use super::types::Types;
+use super::types::{Seen, Types};
 use super::value::{Closure, Place, Truth, Value};
 use super::Loops;
 use crate::diag::{Diagnostic, Diagnostics, Reported};
-use crate::interface::{Interface, Param, ParamKind};
+use crate::interface::{Interface, Param, ParamKind, Ty};
 use crate::ir::{self, Affine, Map, Node, Program, Role};
 use proc_macro2::{Span, TokenTree};
 use quote::ToTokens;
@@ -79,6 +79,8 @@ pub(super) struct Reader<'a> {
     pub(super) returned: Option<syn::Type>,
     /// The parameters of other types, which are constants here.
     pub(super) unread: Vec<(syn::Ident, syn::Type)>,
+    /// The macros that were written out.
+    pub(super) macros: usize,
     /// Where `None` stands first.
     pub(super) nothing: Option<Span>,
     /// Whether constants are read that are there only if the function has a result.
@@ -129,6 +131,7 @@ pub(super) fn read(
         returned: None,
         nothing: None,
         asks: false,
+        macros: 0,
         unread: Vec::new(),
         pinned: 0,
         work: 0,
@@ -149,7 +152,15 @@ pub(super) fn read(
             ParamKind::Other => {
                 let ident = &param.ident;
                 reader.unread.push((ident.clone(), param.ty.clone()));
-                Value::Opaque(Rc::new(syn::parse_quote!(#ident)))
+                match (reader.types.see(&param.ty), &reader.types.generic) {
+                    (Seen::Float(Ty::Scalar, ..), Some(generic)) => {
+                        let is_reference = matches!(param.ty, syn::Type::Reference(_));
+                        let number = if is_reference { quote::quote!(*#ident) } else { quote::quote!(#ident) };
+                        let e: syn::Expr = syn::parse2(generic.number(&number)).unwrap_or_else(|_| syn::parse_quote!(#ident));
+                        Value::Float(reader.opaque_float(&e).ok()?)
+                    }
+                    _ => Value::Opaque(Rc::new(syn::parse_quote!(#ident))),
+                }
             }
             kind => {
                 let value = reader.param(kind, pattern.span()).ok()?;
@@ -416,6 +427,18 @@ impl Reader<'_> {
             // declared when the block was opened
             Stmt::Item(syn::Item::Fn(_) | syn::Item::Const(_)) => Ok(None),
             Stmt::Item(item) => self.fail(item.span(), "this item is not supported here", "declare it outside the function"),
+            Stmt::Macro(m) if !super::methods::is_read(&m.mac) => match self.expanded(&m.mac)? {
+                Some(tokens) => {
+                    let written = syn::parse::Parser::parse2(Block::parse_within, tokens);
+                    let statements = self.parsed(written)?;
+                    let mut value = None;
+                    for statement in &statements {
+                        value = self.statement(statement)?;
+                    }
+                    Ok(value.filter(|_| m.semi_token.is_none()))
+                }
+                None => self.macro_call(&m.mac).map(Some),
+            },
             Stmt::Macro(m) => {
                 let value = self.macro_call(&m.mac)?;
                 Ok(m.semi_token.is_none().then_some(value))
@@ -555,6 +578,7 @@ impl Reader<'_> {
                     output: closure_output(closure),
                     lengths: Vec::new(),
                     types: self.types.floats.clone(),
+                    changes_self: false,
                     body: (*closure.body).clone(),
                     scope,
                     home: self.types.home.clone(),
@@ -562,6 +586,7 @@ impl Reader<'_> {
                 })))
             }
             syn::Expr::Macro(m) => self.macro_call(&m.mac),
+            syn::Expr::Struct(s) => self.struct_literal(s),
             syn::Expr::Return(r) => {
                 let returned = self.returned.clone();
                 let value = r.expr.as_ref().map_or(Ok(Value::unit()), |e| self.expr_of(e, returned))?;
@@ -660,7 +685,6 @@ fn is_conditional(tokens: &impl ToTokens) -> bool {
 /// What a syntax the front does not read is called, and what to write instead.
 fn unsupported(e: &syn::Expr) -> (&'static str, &'static str) {
     match e {
-        syn::Expr::Struct(_) => ("a struct", "use a tuple or an array"),
         syn::Expr::Unsafe(_) => ("an `unsafe` block", "write it with safe indexing"),
         syn::Expr::Await(_) | syn::Expr::Async(_) => ("`async` code", "await outside the function"),
         syn::Expr::Let(_) => ("`let` in a condition", "use a `match`"),

@@ -9,7 +9,7 @@ use super::body::{Eval, Reader, Stop};
 use super::integers::IntType;
 use super::streams::Source;
 use super::types::strip;
-use super::value::{Closure, Elements, Tensor, Truth, Value};
+use super::value::{Closure, Elements, Struct, Tensor, Truth, Value};
 use crate::ir::{Affine, Expr, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
@@ -287,6 +287,27 @@ impl Reader<'_> {
             (Value::Int(a), Value::Int(b)) if a.at == b.at && a.ty.is_none_or(|ty| b.ty.is_none_or(|other| ty == other)) => {
                 Ok(Value::Int(super::integers::Int { ty: a.ty.or(b.ty), cast: a.cast || b.cast, ..a }))
             }
+            (a @ (Value::Word(_) | Value::Words(..)), b @ (Value::Word(_) | Value::Words(..))) => {
+                let cases = |value: Value| match value {
+                    Value::Words(cases, last) => Some((cases, last)),
+                    Value::Word(word) => Some((Vec::new(), word)),
+                    _ => None,
+                };
+                let (Some((first, then)), Some((rest, otherwise))) = (cases(a), cases(b)) else { return Err(Stop::Reported) };
+                let inside = |r: &mut Self, e: Expr| r.program.arena.fold(Op::And, &[c, e]);
+                let mut all: Vec<(Expr, Rc<syn::Expr>)> = first.into_iter().map(|(e, word)| (inside(self, e), word)).collect();
+                all.push((c, then));
+                all.extend(rest);
+                Ok(Value::Words(all, otherwise))
+            }
+            (Value::Struct(a), Value::Struct(b)) if a.fields.iter().map(|f| &f.0).eq(b.fields.iter().map(|f| &f.0)) => {
+                let ty = a.ty.or(b.ty);
+                let mut fields = Vec::new();
+                for ((name, x), (_, y)) in a.fields.into_iter().zip(b.fields) {
+                    fields.push((name, self.branch_value(c, x, y)?));
+                }
+                Ok(Value::Struct(Struct { ty, fields }))
+            }
             (Value::Whole(a), Value::Whole(b)) => Ok(Value::Whole(self.program.arena.apply(Op::Select, vec![c, a, b]))),
             (a @ (Value::Whole(_) | Value::Int(_)), b @ (Value::Whole(_) | Value::Int(_)))
                 if self.is_any_number(&a) && self.is_any_number(&b) =>
@@ -364,6 +385,9 @@ impl Reader<'_> {
             (Value::Truth(Truth::Open(_)), Value::Truth(Truth::Open(_))) => true,
             (Value::Array(a), Value::Array(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
                 a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.decides_alike(a, b))
+            }
+            (Value::Struct(a), Value::Struct(b)) => {
+                a.fields.len() == b.fields.len() && a.fields.iter().zip(&b.fields).all(|((_, x), (_, y))| self.decides_alike(x, y))
             }
             (Value::Option(s, a), Value::Option(t, b)) => {
                 self.decides_alike(&Value::Truth(*s), &Value::Truth(*t)) && self.decides_alike(a, b)
@@ -634,6 +658,10 @@ pub(super) fn unchanged(a: &Value, b: &Value) -> bool {
         (Value::Iter(a), Value::Iter(b)) => a.same(b),
         (Value::Opaque(a), Value::Opaque(b)) | (Value::Word(a), Value::Word(b)) => Rc::ptr_eq(a, b) || a == b,
         (Value::Whole(a), Value::Whole(b)) => a == b,
+        (Value::Words(a, x), Value::Words(b, y)) => a == b && x == y,
+        (Value::Struct(a), Value::Struct(b)) => {
+            a.fields.len() == b.fields.len() && a.fields.iter().zip(&b.fields).all(|((m, x), (n, y))| m == n && unchanged(x, y))
+        }
         (Value::Reference(a), Value::Reference(b)) => a == b,
         (Value::Range(a, b, _), Value::Range(c, d, _)) => (a, b) == (c, d),
         (Value::Slices(a), Value::Slices(b)) => a == b,

@@ -104,6 +104,16 @@ impl Reader<'_> {
                 let e = receiver(&e);
                 Ok(Value::Opaque(Rc::new(syn::parse_quote!(#e.#member))))
             }
+            (member, Value::Struct(s)) => {
+                let name = member.to_token_stream().to_string();
+                match s.position(&name) {
+                    Some(k) => {
+                        let value = s.fields.into_iter().nth(k).map_or(Value::Poison, |(_, v)| v);
+                        self.read_through(value)
+                    }
+                    None => self.fail(field.span(), format!("no field `{name}`"), ""),
+                }
+            }
             (syn::Member::Named(name), Value::Tensor(t)) if t.library == Library::Nalgebra => {
                 self.matrix_field(t, &name.to_string(), field.span())
             }
@@ -155,6 +165,11 @@ impl Reader<'_> {
             Value::Array(mut items) | Value::Tuple(mut items) => {
                 let k = self.position(std::slice::from_ref(first), items.len(), span)?;
                 let item = items.swap_remove(k);
+                self.element_of(item, rest, span)
+            }
+            Value::Struct(mut s) => {
+                let k = self.position(std::slice::from_ref(first), s.fields.len(), span)?;
+                let item = s.fields.swap_remove(k).1;
                 self.element_of(item, rest, span)
             }
             Value::Tensor(t) => {

@@ -98,6 +98,7 @@ fn size(value: &Value) -> usize {
     match value {
         Value::Array(items) | Value::Tuple(items) | Value::Zip(items) => items.iter().map(size).fold(1, usize::saturating_add),
         Value::Option(_, inner) => size(inner),
+        Value::Struct(s) => s.fields.iter().map(|(_, v)| size(v)).fold(1, usize::saturating_add),
         Value::Tensor(Tensor { elements: Elements::List(es), .. }) => es.len(),
         Value::Iter(iter) => iter.held(),
         _ => 1,
@@ -110,6 +111,7 @@ pub(super) fn sees_variables(value: &Value) -> bool {
         Value::Array(items) | Value::Tuple(items) | Value::Zip(items) => items.iter().any(sees_variables),
         Value::Closure(f) | Value::Generator(f) => !f.scope.is_empty(),
         Value::Option(_, inner) => sees_variables(inner),
+        Value::Struct(s) => s.fields.iter().any(|(_, v)| sees_variables(v)),
         Value::Stream(stream) => sees_variables(&stream.item),
         Value::Reference(_) | Value::Iter(_) => true,
         _ => false,

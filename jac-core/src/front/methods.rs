@@ -277,6 +277,8 @@ impl Reader<'_> {
                 self.distance(a, b, span)
             }
             ("" | "Result" | "Option", "Ok" | "Some", [_]) => Ok(Value::some(arguments.remove(0))),
+            // of num-traits
+            (_, "cast", [Value::Float(_)]) => Ok(Value::some(arguments.remove(0))),
             ("mem", "swap", [Value::Reference(a), Value::Reference(b)]) => {
                 let (a, b) = (a.clone(), b.clone());
                 let (x, y) = (self.load(&a, span)?, self.load(&b, span)?);
@@ -317,6 +319,9 @@ impl Reader<'_> {
                 Ok(Value::some(self.joined(&name, axis, parts, span)?))
             }
             _ => {
+                if let Some(made) = self.tuple_struct(&path.path, &arguments) {
+                    return Ok(made);
+                }
                 let constants: Option<Vec<syn::Expr>> = arguments.iter().map(|a| self.as_opaque(a)).collect();
                 let has_opaque = arguments.iter().any(|a| matches!(a, Value::Opaque(_)));
                 if let (Some(arguments), true) = (constants, has_opaque) {
@@ -411,6 +416,9 @@ impl Reader<'_> {
                 }
             }
         }
+        if let ("contains", Some(range), 1) = (name.as_str(), float_range(&call.receiver), call.args.len()) {
+            return self.contains(range, &call.args[0], span);
+        }
         if CHANGING.contains(&name.as_str()) {
             return self.changing_method(&name, call, span);
         }
@@ -424,9 +432,30 @@ impl Reader<'_> {
         self.method_of(receiver, &name, call, span)
     }
 
+    /// `(0.0..=1.0).contains(&x)`
+    fn contains(&mut self, range: &syn::ExprRange, x: &syn::Expr, span: Span) -> Eval {
+        let x = self.referent(x)?;
+        let mut truth = Truth::Known(true);
+        if let Some(start) = &range.start {
+            let start = self.referent(start)?;
+            if let Value::Truth(above) = self.apply(Op::Le, start, x.clone(), span)? {
+                truth = self.both(Op::And, truth, above);
+            }
+        }
+        if let Some(end) = &range.end {
+            let end = self.referent(end)?;
+            let op = if matches!(range.limits, syn::RangeLimits::Closed(_)) { Op::Le } else { Op::Lt };
+            if let Value::Truth(below) = self.apply(op, x, end, span)? {
+                truth = self.both(Op::And, truth, below);
+            }
+        }
+        Ok(Value::Truth(truth))
+    }
+
     fn method_of(&mut self, receiver: Value, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
         let name = name.to_owned();
         match receiver {
+            Value::Struct(s) => self.struct_call(s, &name, call, span),
             Value::Opaque(e) | Value::Word(e) => self.opaque_method(&e, &name, call, span),
             Value::Whole(e) => {
                 let mut arguments = Vec::new();
@@ -556,6 +585,13 @@ impl Reader<'_> {
                 return Ok(Value::Truth(truth));
             }
         }
+        // of num-dual and num-traits
+        let name = match (&self.types.generic, &receiver, name, arguments.len()) {
+            (Some(_), Value::Float(_), "re", 0) => return Ok(receiver),
+            (Some(_), Value::Float(_), "to_f64", 0) => return Ok(Value::some(receiver)),
+            (Some(_), _, "powd", 1) => "powf",
+            (_, _, name, _) => name,
+        };
         let known = methods();
         if !known.iter().any(|(n, _)| *n == name) {
             if UNSUPPORTED.contains(&name) || !matches!(receiver, Value::Float(_)) {
@@ -822,9 +858,46 @@ impl Reader<'_> {
                 let slices = self.parsed(slices)?;
                 Ok(Value::Slices(slices.iter().map(|(e, step)| self.one_slice(e, step.as_ref())).collect::<Eval<_>>()?))
             }
-            _ => {
-                self.fail(span, format!("the macro `{name}!` is not supported"), "`array!`, `vec!`, `s!`, `stack!` and `concatenate!` are")
+            "matches" => {
+                let parts = (|input: ParseStream| {
+                    let e = input.parse::<syn::Expr>()?;
+                    input.parse::<Token![,]>()?;
+                    let pattern = syn::Pat::parse_multi_with_leading_vert(input)?;
+                    let guard = if input.peek(Token![if]) {
+                        input.parse::<Token![if]>()?;
+                        Some(input.parse::<syn::Expr>()?)
+                    } else {
+                        None
+                    };
+                    let _: Option<Token![,]> = input.parse()?;
+                    Ok((e, pattern, guard))
+                })
+                .parse2(mac.tokens.clone());
+                let (e, pattern, guard) = self.parsed(parts)?;
+                let value = self.expr(&e)?;
+                let matched = self.matches(&pattern, &value)?;
+                match guard {
+                    Some(guard) if matched != Truth::Known(false) => self.scoped(|r| {
+                        r.bind(&pattern, value)?;
+                        let guard = r.truth(&guard)?;
+                        Ok(Value::Truth(r.both(Op::And, matched, guard)))
+                    }),
+                    _ => Ok(Value::Truth(matched)),
+                }
             }
+            _ => match self.expanded(mac)? {
+                Some(tokens) => match syn::parse2::<syn::Expr>(tokens.clone()) {
+                    Ok(e) => self.expr(&e),
+                    Err(_) => {
+                        let block = self.parsed(syn::parse2::<syn::Block>(quote::quote!({ #tokens })))?;
+                        self.block(&block)
+                    }
+                },
+                None => {
+                    let help = "`array!`, `vec!`, `s!`, `stack!`, `concatenate!`, nalgebra's and those of this crate are";
+                    self.fail(span, format!("the macro `{name}!` is not supported"), help)
+                }
+            },
         }
     }
 
@@ -855,6 +928,23 @@ impl Reader<'_> {
             e => Ok(Slice::At(self.integer(e)?)),
         }
     }
+}
+
+/// The range that an expression is.
+fn float_range(e: &syn::Expr) -> Option<&syn::ExprRange> {
+    match e {
+        syn::Expr::Paren(p) => float_range(&p.expr),
+        syn::Expr::Range(range) => Some(range),
+        _ => None,
+    }
+}
+
+/// Whether a macro is one that the front knows itself.
+pub(super) fn is_read(mac: &syn::Macro) -> bool {
+    let own = ["vector", "dvector", "matrix", "dmatrix", "point", "array", "vec", "s", "stack", "concatenate", "matches"];
+    let checks = ["assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne", "println", "eprintln"];
+    let ends = ["panic", "unreachable", "unimplemented", "todo"];
+    mac.path.segments.last().is_some_and(|s| own.iter().chain(&checks).chain(&ends).any(|name| s.ident == name))
 }
 
 /// A constant of type `f64` in the float type.

@@ -170,9 +170,13 @@ fn dimension(argument: &syn::GenericArgument, length: &dyn Fn(&syn::Expr) -> Tok
     }
 }
 
+/// Whether a crate is nalgebra, by the names it is given.
+pub(super) fn is_library(name: &str) -> bool {
+    name.contains("nalgebra") || name == "na"
+}
+
 /// The library that a path leads to, if its types are nalgebra's: as the annotated function may write it.
 pub(super) fn library(path: &syn::Path, found: Option<&[String]>) -> Option<TokenStream> {
-    let is_library = |name: &str| name.contains("nalgebra") || name == "na";
     let mut prefix = path.clone();
     prefix.segments.pop();
     prefix.segments.pop_punct();

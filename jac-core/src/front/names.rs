@@ -280,6 +280,7 @@ impl Reader<'_> {
                     output: Some(ty),
                     lengths: Vec::new(),
                     types: Vec::new(),
+                    changes_self: false,
                     body: value,
                     scope: Vec::new(),
                     home: Some(there),

@@ -31,6 +31,7 @@ impl Reader<'_> {
                 Ok(Value::Truth(self.not(truth)))
             }
             (UnOp::Neg(_), Value::Int(a)) => self.negated(&a, unary.span()),
+            (UnOp::Neg(_), Value::Struct(s)) => self.struct_method(s, "neg", Vec::new(), unary.span()),
             (UnOp::Neg(_), Value::Whole(e)) => Ok(Value::Whole(self.folded(Op::Neg, vec![e]))),
             (UnOp::Not(_), Value::Int(a)) => self.complement(&a, unary.span()),
             (UnOp::Neg(_), value) => self.elementwise(Op::Neg, value, unary.span()),
@@ -124,6 +125,17 @@ impl Reader<'_> {
             both => both,
         };
         match (a, b) {
+            (Value::Words(cases, last), Value::Word(word)) | (Value::Word(word), Value::Words(cases, last)) if op == Op::Eq => {
+                let mut truth = Truth::Known(same_word(&last, &word));
+                for (c, case) in cases.into_iter().rev() {
+                    let (holds, here) = (Truth::Open(c), Truth::Known(same_word(&case, &word)));
+                    let not = self.not(holds);
+                    let (first, rest) = (self.both(Op::And, holds, here), self.both(Op::And, not, truth));
+                    truth = self.both(Op::Or, first, rest);
+                }
+                Ok(Value::Truth(truth))
+            }
+            (Value::Struct(a), b) if !op.entry().truth => self.struct_op(op, a, b, span),
             (Value::Word(x), Value::Word(y)) if op == Op::Eq => Ok(Value::Truth(Truth::Known(same_word(&x, &y)))),
             (Value::Int(a), Value::Int(b)) => self.integer_op(op, &a, &b, span),
             (Value::Whole(a), Value::Whole(b)) => self.whole_op(op, a, b, span),

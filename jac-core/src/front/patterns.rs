@@ -5,6 +5,7 @@ use super::opaque::receiver;
 use super::value::{is_constant, Library, Truth, Value};
 use crate::ops::Op;
 use proc_macro2::Span;
+use quote::ToTokens;
 use std::rc::Rc;
 use syn::spanned::Spanned;
 use syn::Pat;
@@ -38,6 +39,9 @@ impl Reader<'_> {
             Pat::TupleStruct(p) => match value {
                 Value::Option(_, inner) if p.elems.len() == 1 => self.bind(&p.elems[0], *inner),
                 Value::Opaque(e) => self.bind_parts(pattern, &e),
+                Value::Struct(s) if s.fields.len() == p.elems.len() => {
+                    p.elems.iter().zip(s.fields).try_for_each(|(p, (_, field))| self.bind(p, field))
+                }
                 other => self.fail(pattern.span(), format!("this pattern does not match {}", other.kind()), ""),
             },
             Pat::Tuple(_) | Pat::Slice(_) => {
@@ -49,6 +53,17 @@ impl Reader<'_> {
             Pat::Struct(p) if p.path.segments.len() > 1 && matches!(value, Value::Opaque(_)) => {
                 let Value::Opaque(e) = value else { return Ok(()) };
                 self.bind_parts(pattern, &e)
+            }
+            Pat::Struct(p) if matches!(value, Value::Struct(_)) => {
+                let Value::Struct(s) = value else { return Ok(()) };
+                for field in &p.fields {
+                    let name = field.member.to_token_stream().to_string();
+                    let Some(k) = s.position(&name) else {
+                        return self.fail(field.span(), format!("no field `{name}`"), "");
+                    };
+                    self.bind(&field.pat, s.fields[k].1.clone())?;
+                }
+                Ok(())
             }
             Pat::Struct(p) => {
                 let Value::Opaque(e) = value else {
@@ -134,17 +149,18 @@ impl Reader<'_> {
     /// Whether a value matches a pattern.
     pub(super) fn matches(&mut self, pattern: &Pat, value: &Value) -> Eval<Truth> {
         match pattern {
-            Pat::Path(p) if matches!(value, Value::Word(_)) => {
+            Pat::Path(p) if matches!(value, Value::Word(_) | Value::Words(..)) => {
                 self.equal(value.clone(), Value::Word(Rc::new(syn::Expr::Path(p.clone()))), p.span())
             }
             // a variant that is imported, and no name
-            Pat::Ident(p) if matches!(value, Value::Word(_)) && p.subpat.is_none() && is_capital(&p.ident) => {
+            Pat::Ident(p) if matches!(value, Value::Word(_) | Value::Words(..)) && p.subpat.is_none() && is_capital(&p.ident) => {
                 self.equal(value.clone(), Value::Word(Rc::new(syn::parse_quote!(#p))), p.span())
             }
             Pat::Ident(p) if matches!(value, Value::Opaque(_)) && p.subpat.is_none() && is_capital(&p.ident) && p.ident != "None" => {
                 let Value::Opaque(e) = value else { return Ok(Truth::Known(false)) };
                 self.opaque_truth(&syn::parse_quote!(::core::matches!(#e, #pattern)))
             }
+            Pat::TupleStruct(_) | Pat::Struct(_) if matches!(value, Value::Struct(_)) => Ok(Truth::Known(true)),
             Pat::TupleStruct(_) | Pat::Struct(_) | Pat::Or(_) if matches!(value, Value::Opaque(_)) && binds(pattern) => {
                 let Value::Opaque(e) = value else { return Ok(Truth::Known(false)) };
                 let e = receiver(e);

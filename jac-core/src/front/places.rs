@@ -63,9 +63,14 @@ impl Reader<'_> {
         // what lies beside it is not copied
         let mut found = &slots[place.slot];
         let mut path = place.path.iter();
-        while let (Value::Array(items) | Value::Tuple(items), Some([at])) = (found, path.as_slice().first().map(Vec::as_slice)) {
+        while let (Value::Array(_) | Value::Tuple(_) | Value::Struct(_), Some([at])) = (found, path.as_slice().first().map(Vec::as_slice)) {
             let known = self.lengths.resolve(at).known().and_then(|k| usize::try_from(k).ok());
-            match known.and_then(|k| items.get(k)) {
+            let part = |k: usize| match found {
+                Value::Array(items) | Value::Tuple(items) => items.get(k),
+                Value::Struct(s) => s.fields.get(k).map(|(_, v)| v),
+                _ => None,
+            };
+            match known.and_then(part) {
                 Some(item) => found = item,
                 None => break,
             }
@@ -128,6 +133,13 @@ impl Reader<'_> {
                         }
                         Ok(place)
                     }
+                    Value::Struct(s) => match s.position(&name.to_string()) {
+                        Some(k) => {
+                            place.path.push(vec![Affine::from(k as i64)]);
+                            Ok(place)
+                        }
+                        None => self.fail(name.span(), format!("no field `{name}`"), ""),
+                    },
                     _ => self.fail(target.span(), "cannot assign to this", "assign to a variable or an element of one"),
                 }
             }
@@ -146,6 +158,12 @@ impl Reader<'_> {
                 let item = std::mem::replace(&mut items[k], Value::Poison);
                 items[k] = self.update(item, rest, value, span)?;
                 Ok(Value::Array(items))
+            }
+            Value::Struct(mut s) => {
+                let k = self.position(at, s.fields.len(), span)?;
+                let item = std::mem::replace(&mut s.fields[k].1, Value::Poison);
+                s.fields[k].1 = self.update(item, rest, value, span)?;
+                Ok(Value::Struct(s))
             }
             Value::Tuple(mut items) => {
                 let k = self.position(at, items.len(), span)?;

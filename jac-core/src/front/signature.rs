@@ -324,6 +324,8 @@ impl Reader<'_> {
         let name = name.trim_start_matches("r#");
         let kind = match self.types.see(&typed.ty) {
             Seen::Float(Ty::Matrix(_), ..) if written.is_some() => ParamKind::Other,
+            // an `f64` beside a type parameter is a constant
+            Seen::Float(Ty::Scalar, (_, ref float), _) if self.types.is_other_float(float) => ParamKind::Other,
             Seen::Float(ty, float, ndarray) => {
                 self.note_float(float, ndarray, typed.ty.span());
                 let given = options.shape.iter().find(|(name, _)| *name == ident).map(|(_, axes)| axes.as_slice());

@@ -5,11 +5,12 @@ use super::control::unchanged;
 use super::integers::{Int, IntType};
 use super::iterators::{Item, Iter};
 use super::methods::Callable;
-use super::value::{Elements, Library, Place, Stream, Tensor, Truth, Value};
+use super::value::{Elements, Library, Place, Stream, Struct, Tensor, Truth, Value};
 use crate::ir::{Affine, Expr, Symbol};
 use crate::ops::Op;
 use proc_macro2::Span;
 use quote::ToTokens;
+use std::rc::Rc;
 use syn::spanned::Spanned;
 
 /// What a loop or an adapter goes through.
@@ -193,6 +194,14 @@ impl Reader<'_> {
         match value {
             Value::Float(e) => Value::Float(self.program.arena.substitute(*e, &with)),
             Value::Whole(e) => Value::Whole(self.program.arena.substitute(*e, &with)),
+            Value::Words(cases, last) => {
+                let cases = cases.iter().map(|(c, word)| (self.program.arena.substitute(*c, &with), Rc::clone(word))).collect();
+                Value::Words(cases, Rc::clone(last))
+            }
+            Value::Struct(s) => {
+                let fields = s.fields.iter().map(|(name, v)| (name.clone(), self.substituted(v, with))).collect();
+                Value::Struct(Struct { ty: s.ty.clone(), fields })
+            }
             Value::Truth(Truth::Open(e)) => Value::Truth(Truth::Open(self.program.arena.substitute(*e, &with))),
             Value::Int(a) => Value::Int(Int { at: a.at.substitute(with), ..*a }),
             Value::Array(items) => Value::Array(items.iter().map(|v| self.substituted(v, with)).collect()),

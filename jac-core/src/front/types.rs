@@ -52,6 +52,11 @@ impl Types {
         Types { home, ..Types::default() }
     }
 
+    /// Whether a float type is another than the type parameter that stands for it.
+    pub fn is_other_float(&self, float: &TokenStream) -> bool {
+        self.generic.as_ref().is_some_and(|generic| float.to_string() != generic.ident.to_string())
+    }
+
     /// The length that a const generic or item stands for.
     pub fn item_length(&mut self, program: &mut Program, tokens: &TokenStream) -> Affine {
         let name: String = tokens.to_string().chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
@@ -216,6 +221,13 @@ impl Types {
         let names = match &found {
             Some(Found::External(names)) => Some(names.as_slice()),
             Some(_) => return None,
+            // of a macro, perhaps; nalgebra's only by a glob
+            None if self.home.is_some() && path.segments.len() == 1 => {
+                let globs = self.home.as_ref().map(Home::globs).unwrap_or_default();
+                let from = globs.into_iter().find(|path| path.iter().any(|name| super::nalgebra::is_library(name)))?;
+                let library = super::nalgebra::library(path, Some(&from))?;
+                return super::nalgebra::type_of(path, &library, &length);
+            }
             None => None,
         };
         let library = super::nalgebra::library(path, names)?;

@@ -49,6 +49,10 @@ pub enum Value {
     Reference(Place),
     /// A literal that is no number, or the variant of an enum: what it is equal to is known.
     Word(Rc<syn::Expr>),
+    /// One of several of these: the first whose condition holds, else the last.
+    Words(Vec<(Expr, Rc<syn::Expr>)>, Rc<syn::Expr>),
+    /// A struct.
+    Struct(Struct),
     /// Rust that does not depend on what is differentiated by: a constant, once its type is known.
     Opaque(Rc<syn::Expr>),
     /// What two arms of a branch left that is no value together: a mistake once it is used.
@@ -75,6 +79,22 @@ pub struct Stream {
     pub item: Box<Value>,
     /// What is still to be done with each item, in order: closures that change variables.
     pub pending: Vec<Callable>,
+}
+
+/// A struct of the crate's own.
+#[derive(Clone, Debug)]
+pub struct Struct {
+    /// Its type, and where that is written, if it is known.
+    pub ty: Option<(Rc<syn::Type>, Home)>,
+    /// The fields by their names, or the numbers of those of a tuple struct.
+    pub fields: Vec<(String, Value)>,
+}
+
+impl Struct {
+    /// Which one a field is.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|(own, _)| own == name)
+    }
 }
 
 /// A variable or a part of one.
@@ -141,6 +161,8 @@ pub struct Closure {
     pub body: syn::Expr,
     /// The type parameters of a function.
     pub types: Vec<syn::Ident>,
+    /// Whether it is a method that changes `self`.
+    pub changes_self: bool,
     /// The variables it sees.
     pub scope: Vec<(String, usize)>,
     /// Where its names are looked up, if not where the annotated function's are.
@@ -169,7 +191,8 @@ impl Closure {
         };
         let lengths = item.sig.generics.const_params().map(|c| c.ident.clone()).collect();
         let types = item.sig.generics.type_params().map(|t| t.ident.clone()).collect();
-        Closure { inputs: inputs.collect(), output, lengths, body, types, scope: Vec::new(), home: None, elsewhere: None }
+        let changes_self = item.sig.receiver().is_some_and(|r| matches!(&r.kind, syn::ReceiverKind::Reference(.., Some(_))));
+        Closure { inputs: inputs.collect(), output, lengths, body, types, changes_self, scope: Vec::new(), home: None, elsewhere: None }
     }
 }
 
@@ -222,7 +245,8 @@ impl Value {
             Value::Growing(_) => "a vector that grows in a loop over a run-time length",
             Value::Zip(_) => "a `Zip`",
             Value::Reference(_) => "a mutable reference",
-            Value::Word(_) => "a constant that is no number",
+            Value::Word(_) | Value::Words(..) => "a constant that is no number",
+            Value::Struct(_) => "a struct",
             Value::Whole(_) => "an integer that depends on floats",
             Value::Opaque(_) => "a constant of unknown type",
             Value::Unjoined(_) => "what is not the same in both arms of a branch",

@@ -82,6 +82,36 @@ impl Home {
         Home { sources: Rc::clone(&self.sources), place: Some(Place { module, owner }) }
     }
 
+    /// The rules of a macro of the crate: of this module, one around it, or any other if there is only one.
+    pub fn macro_rules(&self, name: &str) -> Option<proc_macro2::TokenStream> {
+        let (modules, place) = self.at()?;
+        let of = |m: Module| {
+            let items = modules.items(m);
+            let is = |item: &syn::Item| match item {
+                syn::Item::Macro(mac) if mac.ident.as_ref().is_some_and(|ident| ident == name) => Some(mac.mac.tokens.clone()),
+                _ => None,
+            };
+            items.iter().find_map(is)
+        };
+        let around = std::iter::successors(Some(place.module), |m| modules.parent(*m));
+        around.into_iter().find_map(of).or_else(|| {
+            modules.descend(0);
+            let mut all = (0..modules.count()).filter_map(of);
+            all.next().filter(|_| all.next().is_none())
+        })
+    }
+
+    /// The crates, by their paths, of which everything is imported here.
+    pub fn globs(&self) -> Vec<Vec<String>> {
+        let Some((modules, place)) = self.at() else { return Vec::new() };
+        let items = modules.items(place.module);
+        let uses = items.iter().filter_map(|item| match item {
+            syn::Item::Use(u) => Some(u),
+            _ => None,
+        });
+        uses.flat_map(paths::globs).collect()
+    }
+
     /// Where that is, in words.
     pub fn describe(&self) -> String {
         self.at().map_or_else(String::new, |(modules, place)| modules.file(place.module).display().to_string())

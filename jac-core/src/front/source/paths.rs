@@ -68,6 +68,16 @@ impl Home {
         Some((owner.ty.clone(), self.moved(owner.module, None)))
     }
 
+    /// The names of the fields of a struct that is written here, in their order.
+    pub fn fields(&self, ty: &syn::Type) -> Option<Vec<String>> {
+        let (modules, place) = self.at()?;
+        let found = Search { home: self, modules, seen: Vec::new() }.type_of(ty, place.module)?;
+        let Found::Type(item, _) = found else { return None };
+        let syn::Item::Struct(item) = &*item else { return None };
+        let name = |(k, f): (usize, &syn::Field)| f.ident.as_ref().map_or_else(|| k.to_string(), ToString::to_string);
+        Some(item.fields.iter().enumerate().map(name).collect())
+    }
+
     /// A field of a struct that is written here.
     pub fn field(&self, ty: &syn::Type, name: &str) -> Option<Field> {
         let (modules, place) = self.at()?;
@@ -176,6 +186,13 @@ pub fn imported(u: &syn::ItemUse) -> impl Iterator<Item = (String, Vec<String>)>
     let mut all = Vec::new();
     imports(&u.tree, &mut Vec::new(), &mut all);
     all.into_iter().filter_map(|(name, path)| Some((name?, path)))
+}
+
+/// The paths of which a `use` imports everything.
+pub fn globs(u: &syn::ItemUse) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    imports(&u.tree, &mut Vec::new(), &mut all);
+    all.into_iter().filter(|(name, _)| name.is_none()).map(|(_, path)| path).collect()
 }
 
 /// The names that a `use` brings in: each with the path that it stands for; a glob has no name.
