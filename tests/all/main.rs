@@ -23,6 +23,7 @@ mod hygiene;
 mod identities;
 mod into;
 mod linalg;
+mod matrices;
 
 mod mutated;
 mod numeric;
@@ -31,6 +32,7 @@ mod outside;
 mod products;
 mod random;
 mod ranges;
+mod reading;
 mod readme;
 mod reference;
 

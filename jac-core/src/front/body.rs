@@ -79,6 +79,15 @@ pub(super) struct Reader<'a> {
     pub(super) returned: Option<syn::Type>,
     /// The parameters of other types, which are constants here.
     pub(super) unread: Vec<(syn::Ident, syn::Type)>,
+    /// The annotated function, and its parameters; the statement of it that is read, and where its block is.
+    pub(super) own: Option<Rc<syn::ItemFn>>,
+    pub(super) params: Vec<Param>,
+    pub(super) statement: Option<usize>,
+    own_block: usize,
+    /// Whether generated code takes many points at once.
+    pub(super) batched: bool,
+    /// The loop in which this round is not left, if it is known to be none of those that are.
+    pub(super) staying: Option<usize>,
     /// The macros that were written out.
     pub(super) macros: usize,
     /// Where `None` stands first.
@@ -132,6 +141,12 @@ pub(super) fn read(
         nothing: None,
         asks: false,
         macros: 0,
+        own: Some(Rc::new(interface.item.clone())),
+        params: interface.params.clone(),
+        statement: None,
+        own_block: std::ptr::from_ref::<Block>(&interface.item.block) as usize,
+        batched: interface.batch.is_some(),
+        staying: None,
         unread: Vec::new(),
         pinned: 0,
         work: 0,
@@ -357,6 +372,9 @@ impl Reader<'_> {
             }
             let mut value = Value::unit();
             for (k, stmt) in block.stmts.iter().enumerate() {
+                if std::ptr::from_ref::<Block>(block) as usize == r.own_block {
+                    r.statement = Some(k);
+                }
                 let last = k + 1 == block.stmts.len();
                 if last {
                     r.expected.clone_from(&expected);
@@ -493,7 +511,7 @@ impl Reader<'_> {
                 self.expected = expected;
                 self.block(&block.block)
             }
-            syn::Expr::Try(e) => self.tried(e),
+            syn::Expr::Try(e) => self.or_leave(e),
             syn::Expr::Match(m) => {
                 let value = self.expr(&m.expr)?;
                 self.match_value(&value, &m.arms, expected.as_ref(), m.span())
@@ -600,7 +618,7 @@ impl Reader<'_> {
     }
 
     /// `e?`: where there is no value, the function or closure around returns.
-    fn tried(&mut self, e: &syn::ExprTry) -> Eval {
+    fn or_leave(&mut self, e: &syn::ExprTry) -> Eval {
         match self.referent(&e.expr)? {
             Value::Option(there, inner) => self.decide(there, |_| Ok(*inner), |r| r.jump(Target::Return, Value::none())),
             // the function itself is called before, and has said that it is there

@@ -42,9 +42,20 @@ pub(super) struct Jump {
     slots: Vec<Value>,
 }
 
+impl Jump {
+    /// Whether it lands there.
+    pub(super) fn is_to(&self, target: Target) -> bool {
+        self.target == target
+    }
+}
+
 impl Reader<'_> {
     /// Leaves for `target`.
     pub(super) fn jump(&mut self, target: Target, value: Value) -> Eval {
+        if self.staying.is_some_and(|n| target == Target::Break(n) || target == Target::Return) {
+            // not in this round
+            return Err(Stop::Jumped);
+        }
         self.copy_slots(self.here)?;
         self.jumps.push(Jump { target, condition: None, value, slots: self.slots.clone() });
         Err(Stop::Jumped)
@@ -134,14 +145,28 @@ impl Reader<'_> {
     pub(super) fn body(&mut self, run: impl FnOnce(&mut Self) -> Eval) -> Eval {
         let outer = std::mem::take(&mut self.jumps);
         let labels = std::mem::take(&mut self.labels);
-        let returned = self.returned.take();
+        let (returned, staying) = (self.returned.take(), self.staying.take());
         let kept = self.slots.len();
         let tail = run(self);
         let value = self.land(Target::Return, 0, kept, tail);
         self.jumps = outer;
         self.labels = labels;
-        self.returned = returned;
+        (self.returned, self.staying) = (returned, staying);
         self.forget(kept, &value);
+        value
+    }
+
+    /// What comes of reading something that is then undone.
+    pub(super) fn tried<T>(&mut self, run: impl FnOnce(&mut Self) -> Eval<T>) -> Option<T> {
+        let (slots, scope, labels) = (self.slots.clone(), self.scope.clone(), self.labels.clone());
+        let (jumps, found, pinned, branches) = (self.jumps.len(), self.diagnostics.count(), self.pinned, self.branches);
+        let value = run(self).ok();
+        (self.slots, self.scope, self.labels) = (slots, scope, labels);
+        self.jumps.truncate(jumps);
+        while self.diagnostics.count() > found {
+            self.diagnostics.retract();
+        }
+        (self.pinned, self.branches) = (pinned, branches);
         value
     }
 
@@ -381,7 +406,7 @@ impl Reader<'_> {
     fn decides_alike(&self, a: &Value, b: &Value) -> bool {
         let floats = |a: Expr, b: Expr| a == b || [a, b].iter().all(|e| self.program.arena.as_const(*e).is_none());
         match (a, b) {
-            (Value::Float(a), Value::Float(b)) => floats(*a, *b),
+            (Value::Float(a), Value::Float(b)) | (Value::Whole(a), Value::Whole(b)) => floats(*a, *b),
             (Value::Truth(Truth::Open(_)), Value::Truth(Truth::Open(_))) => true,
             (Value::Array(a), Value::Array(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
                 a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.decides_alike(a, b))
@@ -447,7 +472,15 @@ impl Reader<'_> {
             Value::Range(from, Some(to), ty) if to.plus(&from, -1).indices().next().is_some() => {
                 return self.uneven_loop(each, &from, &to, ty);
             }
-            over => self.iterated(over, each.expr.span())?,
+            over => {
+                let may_be_open = matches!(over, Value::Tensor(_) | Value::Stream(_)) || self.kept == super::Loops::Kept;
+                if may_be_open {
+                    if let Some(value) = self.counted_for(each, &over)? {
+                        return Ok(value);
+                    }
+                }
+                self.iterated(over, each.expr.span())?
+            }
         };
         let mut iter = match over {
             Source::Known(iter) => iter,
@@ -543,6 +576,20 @@ impl Reader<'_> {
         if let syn::Expr::Let(condition) = &*each.cond {
             return self.while_matched(each, condition);
         }
+        // on floats from the first round on, or from the second
+        let is_open = self.tried(|r| match r.truth(&each.cond)? {
+            Truth::Known(true) => {
+                r.labels.push((each.label.as_ref().map(|l| l.name.ident.to_string()), usize::MAX));
+                r.block(&each.body)?;
+                Ok(matches!(r.truth(&each.cond)?, Truth::Open(_)))
+            }
+            truth => Ok(matches!(truth, Truth::Open(_))),
+        });
+        if is_open == Some(true) || self.kept == super::Loops::Kept {
+            if let Some(value) = self.counted_while(each)? {
+                return Ok(value);
+            }
+        }
         self.rounds(each.label.as_ref(), true, each.cond.span(), |r, _| match r.truth(&each.cond)? {
             Truth::Known(true) => r.block(&each.body).map(|_| true),
             Truth::Known(false) => Ok(false),
@@ -551,6 +598,17 @@ impl Reader<'_> {
     }
 
     pub(super) fn endless_loop(&mut self, each: &syn::ExprLoop) -> Eval {
+        let before = self.slots.clone();
+        let is_alike = self.tried(|r| {
+            r.labels.push((each.label.as_ref().map(|l| l.name.ident.to_string()), usize::MAX));
+            r.block(&each.body)?;
+            Ok(before.iter().zip(&r.slots).all(|(a, b)| r.decides_alike(a, b)))
+        });
+        if is_alike == Some(true) || self.kept == super::Loops::Kept {
+            if let Some(value) = self.counted_endless(each)? {
+                return Ok(value);
+            }
+        }
         self.rounds(each.label.as_ref(), true, each.loop_token.span, |r, _| r.block(&each.body).map(|_| true))
     }
 

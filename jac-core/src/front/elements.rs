@@ -154,6 +154,10 @@ impl Reader<'_> {
                 }
                 Ok(out)
             }
+            Value::Whole(_) => {
+                let help = "keep the elements themselves, as in `if x[k] > best { best = x[k]; }`";
+                self.fail(span, "cannot index by an integer that depends on floats", help)
+            }
             other => self.fail(span, format!("cannot index by {}", other.kind()), ""),
         }
     }

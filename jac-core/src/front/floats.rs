@@ -22,6 +22,28 @@ pub(super) fn bounded<'b>(bounds: impl IntoIterator<Item = &'b syn::TypeParamBou
     found.map(|numbers| (numbers, is_copy))
 }
 
+/// The type parameters of a function that stand for the float type where it is called: all but those that a trait tells otherwise.
+pub(super) fn of_function(generics: &syn::Generics) -> Vec<syn::Ident> {
+    let is_other = |t: &syn::TypeParam| {
+        let own = t.bounds.iter();
+        let predicates = generics.where_clause.iter().flat_map(|w| &w.predicates).filter_map(|p| match p {
+            syn::WherePredicate::Type(p) if matches!(&p.bounded_ty, syn::Type::Path(path) if path.path.is_ident(&t.ident)) => {
+                Some(&p.bounds)
+            }
+            _ => None,
+        });
+        own.chain(predicates.flatten()).any(|bound| match bound {
+            syn::TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|s| {
+                let name = s.ident.to_string();
+                name.starts_with("Fn")
+                    || matches!(name.as_str(), "Into" | "AsRef" | "Borrow" | "IntoIterator" | "Iterator" | "ToString" | "Display")
+            }),
+            _ => false,
+        })
+    };
+    generics.type_params().filter(|t| !is_other(t)).map(|t| t.ident.clone()).collect()
+}
+
 /// What the traits of well-known crates say.
 pub(super) fn known(name: &str) -> Option<(Numbers, bool)> {
     Some(match name {

@@ -3,6 +3,7 @@
 use super::consumers::ITERATOR_METHODS;
 use super::linalg::intrinsics;
 use super::methods::{ARRAY_CONSTRUCTORS, ARRAY_METHODS, MACROS};
+use super::nalgebra::{CONSTRUCTORS as MATRIX_CONSTRUCTORS, METHODS as MATRIX_METHODS};
 use super::views::CHANGING;
 use crate::ops::{Op, Syntax, SYNONYMS};
 
@@ -13,14 +14,21 @@ const SYNTAX: &[(&str, &str)] = &[
     ("`=`, `+=`, `-=`, `*=`, `/=`, `%=`", "on variables, elements, tuple fields and through references"),
     ("`if`, `else if`, `if let`, `match` with guards", "a real branch: the arm not taken is never evaluated"),
     ("`for` over ranges, arrays, slices and iterators of known length", "unrolled, with `break`, `continue` and labels; where the code would be too long, loops of 16 rounds or more, and arrays as long, as those of run-time lengths"),
-    ("`while`, `while let`, `loop`, `break value`", "where the number of rounds is known at compile time; a loop that is left on floats alone is an error at once"),
+    ("`while`, `while let`, `loop`, `break value`", "unrolled where the number of rounds is known at compile time"),
+    (
+        "`while`, `loop` and `for` with `break` or `return`, on conditions on floats",
+        "as a statement of the annotated function itself: the function is run once to count the rounds, and the derivative is that of as many; elsewhere an error at once",
+    ),
     ("iterators over known items", "lazy, as Rust's: closures run in Rust's order and as often; behind `filter` an item is there under a condition"),
     ("iterators over a run-time length", "an item for all positions at once; a closure in `map` that changes variables makes a loop of it, where the items are summed or folded; to collect them write a `for` loop"),
     ("integers", "of the width of their types: what overflows is an error, `wrapping_add` and its kin wrap"),
     ("`vec![x; n]`, `Vec::new()` with `push`", "also over run-time lengths; what grows in such a loop is not read there"),
     ("`for` over a run-time length", "sums, maps and stencils become index notation; other state is carried, with its derivative, in a loop; `continue`, but no `break` or `return`"),
     ("`return`, also inside loops of known length", "joined by the conditions that lead there"),
-    ("`Ok(…)` and `Some(…)` at the end, `?`, `unwrap`, `expect`", "the generated function returns the same wrapper"),
+    ("`Ok(…)`, `Some(…)`, `Err(…)`, `None`, `?`, `unwrap`, `expect`", "the generated function returns the same wrapper; where there may be no result it calls the function first, and returns what that says"),
+    ("structs of the crate's own inside the function: literals, fields, methods, operators, patterns", "a value of its fields; parameters and results of them are not read: pass the fields"),
+    ("variants of enums, characters and strings", "compared as written, also where a condition on floats chooses them; patterns take apart what is only read: `if let Some(x) = option`"),
+    ("macros of the crate's own by `macro_rules!`", "written out where they are called"),
     ("closures, nested `fn`s, `move`", "written in where they are called; recursion that integers end is followed, other is an error"),
     ("functions, `const`s and methods beside the function", "under `#[jacobian]` on an inline `mod` or an `impl`"),
     (
@@ -29,10 +37,11 @@ const SYNTAX: &[(&str, &str)] = &[
     ),
     ("`const`s from outside in capitals, fields, `self.field`, calls on them", "constants, evaluated on entry; the type comes from the use or from `let k: T = …`"),
     ("`&mut` to variables, `iter_mut`, `mem::swap`", "references are followed; pointing one elsewhere is an error"),
-    ("`as` between integers and to the float type", "a cast that may change a run-time integer, and one of a float, is an error"),
+    ("`as` between integers and to the float type", "a cast that may change a run-time integer is an error"),
+    ("`as` from floats to integers", "an integer that depends on floats: a step, with derivative 0; it is no position and no length"),
     ("`a[i]`, `a[i][j]`, `a[[i, j]]`, `a[i..j]`", "positions are sums of indices and lengths, times literals; a slice is as long in every round of a loop over a run-time length"),
     ("`zip` and sums of arrays of run-time lengths", "the lengths must be equal: the generated function panics where they are not, though `zip` would stop at the shorter"),
-    ("`T: Float`, `T::from(x)`, `T::zero()`, `T::one()`", "the generics stay in the generated code"),
+    ("`T: Float`, `RealField`, `CoordFloat`, `DualNum<f64>` and traits of the crate's own that stand on these, or have `sqrt`, `sin` or `exp` and a function of an `f64`", "the generics stay in the generated code, written by that trait's own means; other type parameters are passed on, and an `f64` beside a type parameter is a constant"),
     ("`&mut [f64; N]`, `&mut [f64]`, `&mut Array1<f64>` parameters", "out-parameters are results; every element must be assigned, and none read before; a state goes in by `&` and out by another parameter"),
 ];
 
@@ -57,8 +66,9 @@ pub fn language() -> String {
     out += "Generated by `cargo run -p jac-core --example language > docs/language.md`.\n";
     out += "Anything that is not listed is an error at the offending token that says what to write instead.\n\n";
     out += "## Types\n\n";
-    out += "`f64`, `f32` or a type parameter bounded by num-traits' `Float`, one of them throughout; nested fixed arrays of\n";
+    out += "`f64`, `f32` or a type parameter that a trait of floats bounds, one of them throughout; nested fixed arrays of\n";
     out += "them by value or reference, slices and `Vec`s of them alone (not of arrays), and ndarray's `Array`, `ArrayView`, `ArrayRef` and `ArcArray` of rank 0 to 6.\n";
+    out += "nalgebra's vectors, matrices and points, of fixed lengths or of lengths known at run time (`SVector`, `SMatrix`, `DVector`, `DMatrix`,\n`Point` and their other names).\n";
     out += "Integers and `bool`s are parameters that are not differentiated; of any other type the fields are constants.\n\n";
     out += "## Syntax\n\n| written | what becomes of it |\n|---|---|\n";
     for (written, meaning) in SYNTAX {
@@ -80,6 +90,8 @@ pub fn language() -> String {
         ("ndarray", &ARRAY_METHODS[..]),
         ("Changing an array in place", &CHANGING[..]),
         ("Constructors of ndarray", &ARRAY_CONSTRUCTORS[..]),
+        ("nalgebra", &MATRIX_METHODS[..]),
+        ("Constructors of nalgebra", &MATRIX_CONSTRUCTORS[..]),
         ("Macros", &MACROS[..]),
     ] {
         let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();

@@ -90,7 +90,8 @@ pub(super) const ARRAY_CONSTRUCTORS: [&str; 15] = [
 ];
 
 /// The macros that the front reads.
-pub(super) const MACROS: [&str; 5] = ["array!", "vec!", "s!", "stack!", "concatenate!"];
+pub(super) const MACROS: [&str; 11] =
+    ["array!", "vec!", "s!", "stack!", "concatenate!", "vector!", "matrix!", "dvector!", "dmatrix!", "point!", "matches!"];
 
 /// Methods that `f64` has and jac does not read.
 const UNSUPPORTED: [&str; 16] = [
@@ -426,7 +427,9 @@ impl Reader<'_> {
             Some(iter) => iter,
             None => self.referent(&call.receiver)?,
         };
-        if TRANSPARENT.contains(&name.as_str()) && call.args.is_empty() {
+        // of a constant from outside these may lead to another type
+        let converts = matches!(receiver, Value::Opaque(_)) && matches!(name.as_str(), "into" | "as_ref" | "borrow");
+        if TRANSPARENT.contains(&name.as_str()) && call.args.is_empty() && !converts {
             return Ok(receiver);
         }
         self.method_of(receiver, &name, call, span)
@@ -590,6 +593,12 @@ impl Reader<'_> {
             (Some(_), Value::Float(_), "re", 0) => return Ok(receiver),
             (Some(_), Value::Float(_), "to_f64", 0) => return Ok(Value::some(receiver)),
             (Some(_), _, "powd", 1) => "powf",
+            (_, Value::Float(e), "neg", 0) => return Ok(Value::Float(self.folded(Op::Neg, vec![*e]))),
+            (_, Value::Float(e), "to_i64" | "to_i32" | "to_u32" | "to_u64" | "to_usize" | "to_isize", 0) => {
+                let ty = IntType::named(&name[3..]).expect("a type of integers");
+                let whole = self.whole_of_float(*e, ty);
+                return Ok(Value::some(whole));
+            }
             (_, _, name, _) => name,
         };
         let known = methods();
@@ -621,6 +630,10 @@ impl Reader<'_> {
                     let at = self.as_position(&a, span)?;
                     self.program.arena.integer(at)
                 }
+                Value::Whole(_) => {
+                    let help = "take the power in each arm, or `powf` of a float";
+                    return self.fail(span, format!("`{name}` of an integer that depends on floats"), help);
+                }
                 other => return self.fail(span, format!("`{name}` of {}", other.kind()), ""),
             });
         }
@@ -643,6 +656,9 @@ impl Reader<'_> {
     /// `is_nan` and its kin.
     fn classified(&mut self, e: Expr, name: &str) -> Option<Truth> {
         let text = match name {
+            // of num-traits
+            "is_zero" => "a == 0",
+            "is_one" => "a == 1",
             "is_nan" => "!(a == a)",
             "is_finite" => "abs(a) <= 1.7976931348623157e308",
             "is_infinite" => "1.7976931348623157e308 < abs(a)",

@@ -11,6 +11,7 @@ mod body;
 mod carried;
 mod consumers;
 mod control;
+mod counted;
 mod elements;
 mod floats;
 mod helpers;

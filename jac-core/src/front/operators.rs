@@ -197,7 +197,7 @@ impl Reader<'_> {
     }
 
     /// A float cast to an integer: as Rust does, towards zero, and not beyond the largest. The derivative is 0.
-    fn whole_of_float(&mut self, e: Expr, ty: IntType) -> Value {
+    pub(super) fn whole_of_float(&mut self, e: Expr, ty: IntType) -> Value {
         let mut value = self.folded(Op::Trunc, vec![e]);
         // of 64 bits no float is near the largest that is not beyond all use
         for (op, bound) in [(Op::Max, ty.least()), (Op::Min, ty.largest())] {

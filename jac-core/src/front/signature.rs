@@ -148,6 +148,11 @@ pub(super) fn fix(options: &Options, interface: &mut Interface, program: &Progra
     }
     fixed.sort_by_key(|at| at.place);
     fixed.iter().rev().for_each(|at| _ = interface.params.remove(at.place));
+    let is_counted = |c: &Param| c.ident.to_string().starts_with("__run_");
+    if let (Some(at), true) = (fixed.first(), interface.asks || interface.constants.iter().any(is_counted)) {
+        let error = diagnostics.error(at.span, "`at` of a function that is called by what is generated");
+        error.help("it may return nothing, or has a loop that ends on a condition on floats: differentiate a function without");
+    }
     if let (Some(at), true) = (fixed.first(), interface.strict) {
         diagnostics.error(at.span, "`at` beside `strict`").help("what constants decide is computed here, not in the order that is written");
     }

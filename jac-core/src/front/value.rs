@@ -190,7 +190,7 @@ impl Closure {
             syn::ReturnType::Default => None,
         };
         let lengths = item.sig.generics.const_params().map(|c| c.ident.clone()).collect();
-        let types = item.sig.generics.type_params().map(|t| t.ident.clone()).collect();
+        let types = super::floats::of_function(&item.sig.generics);
         let changes_self = item.sig.receiver().is_some_and(|r| matches!(&r.kind, syn::ReceiverKind::Reference(.., Some(_))));
         Closure { inputs: inputs.collect(), output, lengths, body, types, changes_self, scope: Vec::new(), home: None, elsewhere: None }
     }
