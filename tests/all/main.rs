@@ -45,3 +45,4 @@ mod strict;
 mod sums;
 mod text;
 mod update;
+mod values;

@@ -114,7 +114,7 @@ impl<'b> Reader<'b> {
             return self.fail(
                 span,
                 "this loop over a run-time length is left early",
-                "guard the rest of its body with an `if`, or fix the length",
+                "make it a statement of the annotated function itself, guard the rest of its body with an `if`, or fix the length",
             );
         }
         Ok(())

@@ -473,7 +473,11 @@ impl Reader<'_> {
                 return self.uneven_loop(each, &from, &to, ty);
             }
             over => {
-                let may_be_open = matches!(over, Value::Tensor(_) | Value::Stream(_)) || self.kept == super::Loops::Kept;
+                let is_open = match &over {
+                    Value::Range(from, Some(to), _) => self.lengths.resolve(&to.plus(from, -1)).known().is_none(),
+                    over => matches!(over, Value::Tensor(_) | Value::Stream(_)),
+                };
+                let may_be_open = is_open || self.kept == super::Loops::Kept;
                 if may_be_open {
                     if let Some(value) = self.counted_for(each, &over)? {
                         return Ok(value);

@@ -16,9 +16,11 @@ use quote::{format_ident, quote, ToTokens};
 use syn::spanned::Spanned;
 
 /// What a counted loop goes through.
-enum Through {
-    /// Nothing: `while`, `loop`.
+enum Through<'e> {
+    /// Nothing: `loop`.
     Nothing,
+    /// Nothing, but a condition, which may change variables, is evaluated before each round, and once more.
+    While(&'e syn::Expr),
     /// The integers from a first one.
     Range(Affine),
     /// An item for each position.
@@ -44,7 +46,7 @@ impl<'b> Reader<'b> {
         let run = quote! {
             #label while { let __goes_on = #condition; __run.1 = __goes_on; __goes_on } { __run.0 += 1; #(#body)* }
         };
-        self.counted_loop(k, run, Through::Nothing, &each.body, None, each.label.as_ref(), each.cond.span()).map(Some)
+        self.counted_loop(k, run, Through::While(&each.cond), &each.body, None, each.label.as_ref(), each.cond.span()).map(Some)
     }
 
     /// `loop { … }`
@@ -91,7 +93,7 @@ impl<'b> Reader<'b> {
         &mut self,
         k: usize,
         run: TokenStream,
-        through: Through,
+        through: Through<'_>,
         body: &syn::Block,
         pattern: Option<&syn::Pat>,
         label: Option<&syn::Label>,
@@ -102,7 +104,7 @@ impl<'b> Reader<'b> {
         let rounds = self.opaque_integer(&full)?;
         let index = self.program.index(rounds.clone());
         let item_at = |r: &mut Self, at: Affine| match &through {
-            Through::Nothing => Value::unit(),
+            Through::Nothing | Through::While(_) => Value::unit(),
             Through::Range(from) => Value::Int(Int { at: from.plus(&at, 1), ty: None, cast: false }),
             Through::Items(stream) => r.moved(stream, &[at]),
         };
@@ -113,6 +115,7 @@ impl<'b> Reader<'b> {
         let result = self.open_loop(&stream, span, &mut |r, item| {
             r.staying = Some(r.loops - 1);
             r.scoped(|r| {
+                r.begins(&through)?;
                 if let Some(pattern) = pattern {
                     r.bind(pattern, item)?;
                 }
@@ -125,12 +128,22 @@ impl<'b> Reader<'b> {
         let left: syn::Expr = syn::parse_quote!(#counter.1);
         let Truth::Open(left) = self.opaque_truth(&left)? else { return Ok(Value::unit()) };
         let last = item_at(self, rounds);
-        let is_loop = matches!(through, Through::Nothing) && run.to_string().contains("loop {");
-        let partial = |r: &mut Self| r.left_round(body, pattern, label, last);
-        if is_loop {
+        let partial = |r: &mut Self| {
+            r.begins(&through)?;
+            r.left_round(body, pattern, label, last)
+        };
+        if matches!(through, Through::Nothing) {
             return partial(self);
         }
-        self.both_arms(left, partial, |_| Ok(Value::unit()))
+        self.both_arms(left, partial, |r| r.begins(&through).map(|()| Value::unit()))
+    }
+
+    /// What is done before a round.
+    fn begins(&mut self, through: &Through<'_>) -> Eval<()> {
+        match through {
+            Through::While(condition) => self.truth(condition).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// A round in which a loop is left.

@@ -21,6 +21,11 @@ enum Bound {
 type Bindings = Map<String, Bound>;
 
 impl Reader<'_> {
+    /// Whether the crate has a macro of that name.
+    pub(super) fn is_own_macro(&self, name: &str) -> bool {
+        self.types.home.as_ref().is_some_and(|home| home.macro_rules(name).is_some())
+    }
+
     /// What a macro of the crate writes; none if there is no such macro.
     pub(super) fn expanded(&mut self, mac: &syn::Macro) -> Eval<Option<TokenStream>> {
         let Some(name) = mac.path.segments.last().map(|s| s.ident.to_string()) else { return Ok(None) };

@@ -251,7 +251,8 @@ impl Reader<'_> {
             return self.float_function(owner, &name, arguments, call, span);
         }
         // between float types
-        if self.types.generic.is_some() && matches!(name.as_str(), "convert" | "convert_ref") && arguments.len() == 1 {
+        let is_conversion = matches!(name.as_str(), "convert" | "convert_ref") && arguments.len() == 1;
+        if self.types.generic.is_some() && is_conversion && self.is_of(&path.path, &["nalgebra", "na", "simba"]) {
             return match arguments.remove(0) {
                 Value::Int(a) => self.integer_as_float(&a, span).map(Value::Float),
                 Value::Opaque(e) => Ok(Value::Opaque(Rc::new(converted(self.types.generic.as_ref(), &e)))),
@@ -273,13 +274,15 @@ impl Reader<'_> {
             ("Unit" | "UnitVector2" | "UnitVector3", "new_unchecked", [Value::Tensor(t)]) if t.library == Library::Nalgebra => {
                 Ok(Value::Tensor(t.clone()))
             }
-            (_, "distance", [a @ Value::Tensor(t), b @ Value::Tensor(_)]) if t.library == Library::Nalgebra => {
+            (_, "distance", [a @ Value::Tensor(t), b @ Value::Tensor(_)])
+                if t.library == Library::Nalgebra && self.is_of(&path.path, &["nalgebra", "na"]) =>
+            {
                 let (a, b) = (a.clone(), b.clone());
                 self.distance(a, b, span)
             }
             ("" | "Result" | "Option", "Ok" | "Some", [_]) => Ok(Value::some(arguments.remove(0))),
             // of num-traits
-            (_, "cast", [Value::Float(_)]) => Ok(Value::some(arguments.remove(0))),
+            (_, "cast", [Value::Float(_)]) if self.is_of(&path.path, &["num_traits", "num"]) => Ok(Value::some(arguments.remove(0))),
             ("mem", "swap", [Value::Reference(a), Value::Reference(b)]) => {
                 let (a, b) = (a.clone(), b.clone());
                 let (x, y) = (self.load(&a, span)?, self.load(&b, span)?);
@@ -827,7 +830,7 @@ impl Reader<'_> {
                 let at = self.integer(&length)?;
                 self.repeated(value, at, length.span())
             }
-            "vector" | "dvector" | "matrix" | "dmatrix" | "point" => self.matrix_macro(mac),
+            "vector" | "dvector" | "matrix" | "dmatrix" | "point" if !self.is_own_macro(&name) => self.matrix_macro(mac),
             "array" | "vec" => {
                 let items = Punctuated::<syn::Expr, Token![,]>::parse_terminated.parse2(mac.tokens.clone());
                 let items = self.parsed(items)?;

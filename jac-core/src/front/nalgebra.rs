@@ -5,7 +5,7 @@
 use super::body::{Eval, Reader};
 use super::value::{Elements, Library, Place, Slice, Stream, Tensor, Truth, Value};
 use crate::interface::Matrix;
-use crate::ir::{positions, Affine, Expr};
+use crate::ir::{positions, Affine, Expr, Index};
 use crate::ops::{Intrinsic, Op, MOST_ROWS};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, ToTokens};
@@ -35,7 +35,7 @@ pub(super) const CONSTRUCTORS: [&str; 18] = [
 ];
 
 /// The methods that are read.
-pub(super) const METHODS: [&str; 61] = [
+pub(super) const METHODS: [&str; 62] = [
     "len",
     "nrows",
     "ncols",
@@ -49,6 +49,7 @@ pub(super) const METHODS: [&str; 61] = [
     "norm_squared",
     "magnitude_squared",
     "normalize",
+    "into_scalar",
     "transpose",
     "adjoint",
     "tr_mul",
@@ -433,12 +434,7 @@ impl Reader<'_> {
                 let indices = self.program.axes(&[n.clone(), n]);
                 let column = self.as_column(t);
                 let e = self.element(&column, &[Affine::from(indices[0])]);
-                let sides = indices.iter().map(|i| self.program.arena.integer(Affine::from(*i))).collect();
-                let equal = self.program.arena.apply(Op::Eq, sides);
-                let zero = self.program.arena.constant(0);
-                let e = self.program.arena.apply(Op::Select, vec![equal, e, zero]);
-                let t = self.tensor(indices, e, Library::Nalgebra);
-                Ok(self.shortened(t))
+                Ok(self.on_diagonal(indices, e))
             }
             ("from_rows" | "from_columns", [Value::Array(parts)]) => {
                 let mut lists = Vec::new();
@@ -535,12 +531,17 @@ impl Reader<'_> {
 
     fn scaled_identity(&mut self, shape: &[Affine], e: Expr) -> Eval {
         let indices = self.program.axes(shape);
+        Ok(self.on_diagonal(indices, e))
+    }
+
+    /// The matrix of `e` on the diagonal.
+    fn on_diagonal(&mut self, indices: Vec<Index>, e: Expr) -> Value {
         let sides = indices.iter().map(|i| self.program.arena.integer(Affine::from(*i))).collect();
         let equal = self.program.arena.apply(Op::Eq, sides);
         let zero = self.program.arena.constant(0);
         let e = self.program.arena.apply(Op::Select, vec![equal, e, zero]);
         let t = self.tensor(indices, e, Library::Nalgebra);
-        Ok(self.shortened(t))
+        self.shortened(t)
     }
 
     /// A matrix of known, short lengths as a list of its elements.
@@ -589,7 +590,10 @@ impl Reader<'_> {
         }
         let arguments: Vec<Value> = self.arguments(&call.args)?.into_iter().map(|v| self.read_through(v)).collect::<Eval<_>>()?;
         let arguments = self.typed_like(arguments, name)?;
-        let name = name.strip_suffix("_mut").unwrap_or(name);
+        if name.ends_with("_mut") {
+            let help = "assign to it at once: `m.fixed_view_mut::<2, 2>(0, 0).copy_from(&part)`, `m.row_mut(0).add_assign(&row)`";
+            return self.fail(span, format!("`{name}` as a value of its own"), help);
+        }
         let generic = |k: usize| turbofish(call, k);
         match (name, arguments.as_slice()) {
             ("len", []) => match self.known_shape(&t) {
@@ -654,6 +658,10 @@ impl Reader<'_> {
                 let [x, y, z] = [v[0], v[1], v[2]];
                 let [nx, ny, nz] = [x, y, z].map(|e| self.program.arena.neg(e));
                 Ok(Self::matrix(3, 3, vec![zero, nz, y, z, zero, nx, ny, x, zero]))
+            }
+            ("into_scalar" | "to_scalar", []) => {
+                let first = [Affine::from(0), Affine::from(0)];
+                Ok(Value::Float(self.element(&t, &first)))
             }
             ("transpose" | "adjoint", []) => Ok(Value::Tensor(self.transposed(&t))),
             ("tr_mul", [Value::Tensor(other)]) => {

@@ -209,6 +209,11 @@ impl Reader<'_> {
         }
         let found = match home.find(path, Space::Value) {
             Some(Found::Function(f, types, home)) => Some(elsewhere(&f, types, home)),
+            Some(Found::Several(_)) => {
+                let name = path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
+                let help = "write what it computes here, or give it a name of its own";
+                return self.fail(span, format!("there are several functions `{name}`, and which is meant types tell"), help);
+            }
             Some(Found::Conditional) => {
                 let name = path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
                 let help = "write what it computes here, or give the variants different names";
@@ -251,10 +256,40 @@ impl Reader<'_> {
         item.variants.iter().any(is).then(|| Value::Word(Rc::new(syn::Expr::Path(path.clone()))))
     }
 
+    /// The variant, or the constant, that a name in a pattern is.
+    pub(super) fn imported_variant(&mut self, name: &syn::Ident) -> Eval {
+        if let Some(value) = self.constant_elsewhere(&syn::parse_quote!(#name))? {
+            return Ok(value);
+        }
+        // under another name
+        let whole = self.types.home.as_ref().and_then(|home| home.import(&name.to_string()));
+        let own = whole.and_then(|path| path.last().cloned()).map_or_else(|| name.clone(), |own| syn::Ident::new(&own, name.span()));
+        Ok(Value::Word(Rc::new(syn::parse_quote!(#own))))
+    }
+
     /// The constant of a trait of the crate's own that the float type has.
     fn float_constant_elsewhere(&mut self, name: &str, span: Span) -> Eval<Option<Value>> {
         let (float, name) = (syn::Ident::new(self.program.float.name(), span), syn::Ident::new(name, span));
         self.constant_found(&syn::parse_quote!(#float::#name), |home| home.associated(&syn::parse_quote!(#float), &name.to_string()))
+    }
+
+    /// The methods of that name that a type has of several traits, or of one for several types.
+    pub(super) fn methods_in(&mut self, home: &Home, ty: &syn::Type, name: &str) -> Vec<Rc<Closure>> {
+        match home.associated(ty, name) {
+            Some(Found::Function(f, types, home)) => vec![elsewhere(&f, types, home)],
+            Some(Found::Several(all)) => all.into_iter().map(|(f, types, home)| elsewhere(&f, types, home)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a path leads to one of these crates, as far as it is known.
+    pub(super) fn is_of(&self, path: &syn::Path, crates: &[&str]) -> bool {
+        let written = || path.segments.iter().rev().skip(1).any(|s| crates.iter().any(|name| s.ident == name));
+        match self.types.home.as_ref().and_then(|home| home.find(path, Space::Value)) {
+            Some(Found::External(names)) => names.first().is_some_and(|first| crates.contains(&first.as_str())),
+            Some(_) => false,
+            None => written(),
+        }
     }
 
     /// The value of the constant of the crate that a path leads to.

@@ -46,6 +46,17 @@ impl Reader<'_> {
         }
         let float = self.float_type();
         let ty: syn::Type = parse_quote!(#float);
+        // an item cannot be of the type parameter
+        let converted = match (&self.types.generic, e) {
+            (Some(generic), syn::Expr::Path(p)) if p.qself.is_none() => {
+                let first = p.path.segments.first().map(|s| &s.ident);
+                let is_item = p.path.segments.last().is_some_and(|s| super::value::is_constant(&s.ident.to_string()))
+                    && first.is_some_and(|first| *first != generic.ident && first != "Self");
+                is_item.then(|| syn::parse2::<syn::Expr>(generic.number(&quote!(#e))).ok()).flatten()
+            }
+            _ => None,
+        };
+        let e = converted.as_ref().unwrap_or(e);
         let tensor = self.constant(e, &ty, |r, name| ParamKind::Float(Ty::Scalar, r.program.tensor(name, Vec::new(), Role::Param), false));
         match tensor {
             ParamKind::Float(_, tensor, _) => Ok(self.read_here(tensor)),
@@ -281,8 +292,12 @@ fn constant_name(e: &syn::Expr) -> String {
             syn::Member::Unnamed(at) => format!("{}_{}", constant_name(&f.base), at.index),
         },
         syn::Expr::Path(p) => p.path.segments.last().map_or_else(|| "c".to_owned(), |s| s.ident.to_string()),
+        syn::Expr::MethodCall(call) if call.method == "unwrap" => constant_name(&call.receiver),
         syn::Expr::MethodCall(call) => call.method.to_string(),
-        syn::Expr::Call(call) => constant_name(&call.func),
+        syn::Expr::Call(call) => match (constant_name(&call.func), call.args.first()) {
+            (name, Some(argument)) if name.starts_with("from") => constant_name(argument),
+            (name, _) => name,
+        },
         syn::Expr::Index(index) => match &*index.index {
             syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(k), .. }) => format!("{}_{}", constant_name(&index.expr), k.base10_digits()),
             _ => constant_name(&index.expr),

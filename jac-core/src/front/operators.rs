@@ -258,7 +258,13 @@ impl Reader<'_> {
 fn same_word(a: &syn::Expr, b: &syn::Expr) -> bool {
     match (a, b) {
         (syn::Expr::Path(a), syn::Expr::Path(b)) => a.path.segments.last().map(|s| &s.ident) == b.path.segments.last().map(|s| &s.ident),
-        (syn::Expr::Lit(a), syn::Expr::Lit(b)) => a.lit == b.lit,
+        (syn::Expr::Lit(a), syn::Expr::Lit(b)) => match (&a.lit, &b.lit) {
+            (syn::Lit::Char(a), syn::Lit::Char(b)) => a.value() == b.value(),
+            (syn::Lit::Str(a), syn::Lit::Str(b)) => a.value() == b.value(),
+            (syn::Lit::Byte(a), syn::Lit::Byte(b)) => a.value() == b.value(),
+            (syn::Lit::ByteStr(a), syn::Lit::ByteStr(b)) => a.value() == b.value(),
+            (a, b) => a == b,
+        },
         _ => false,
     }
 }

@@ -150,11 +150,13 @@ impl Reader<'_> {
     pub(super) fn matches(&mut self, pattern: &Pat, value: &Value) -> Eval<Truth> {
         match pattern {
             Pat::Path(p) if matches!(value, Value::Word(_) | Value::Words(..)) => {
-                self.equal(value.clone(), Value::Word(Rc::new(syn::Expr::Path(p.clone()))), p.span())
+                let named = self.path(p)?;
+                self.equal(value.clone(), named, p.span())
             }
             // a variant that is imported, and no name
             Pat::Ident(p) if matches!(value, Value::Word(_) | Value::Words(..)) && p.subpat.is_none() && is_capital(&p.ident) => {
-                self.equal(value.clone(), Value::Word(Rc::new(syn::parse_quote!(#p))), p.span())
+                let named = self.imported_variant(&p.ident)?;
+                self.equal(value.clone(), named, p.span())
             }
             Pat::Ident(p) if matches!(value, Value::Opaque(_)) && p.subpat.is_none() && is_capital(&p.ident) && p.ident != "None" => {
                 let Value::Opaque(e) = value else { return Ok(Truth::Known(false)) };

@@ -2,7 +2,7 @@
 
 use super::body::{Eval, Reader};
 use super::source::{Found, Home, Space};
-use super::value::{Struct, Value};
+use super::value::{Closure, Struct, Value};
 use crate::ops::Op;
 use proc_macro2::Span;
 use quote::ToTokens;
@@ -113,6 +113,40 @@ impl Reader<'_> {
             Op::Rem => "rem",
             _ => return self.fail(span, format!("cannot apply `{}` to a struct", op.name()), ""),
         };
-        self.struct_method(a, name, vec![b], span)
+        let Some((ty, home)) = a.ty.clone() else { return self.struct_method(a, name, vec![b], span) };
+        let mut found = self.methods_in(&home, &ty, name);
+        if found.len() > 1 {
+            found.retain(|f| self.takes(f, &b));
+        }
+        match found.as_slice() {
+            [f] => {
+                let f = Rc::clone(f);
+                self.call_closure(&f, vec![Value::Struct(a), b], span)
+            }
+            [] => self.no_method(name, "this struct", [], span),
+            _ => {
+                self.fail(span, format!("there are several `{name}` of this struct"), "call the method that is meant by a name of its own")
+            }
+        }
+    }
+
+    /// Whether the type of the second parameter of a method fits a value.
+    fn takes(&self, f: &Closure, value: &Value) -> bool {
+        let Some(syn::Pat::Type(typed)) = f.inputs.get(1) else { return false };
+        let ty = super::types::strip(&typed.ty);
+        let name = |ty: &syn::Type| match super::types::strip(ty) {
+            syn::Type::Path(p) => p.path.segments.last().map(|s| s.ident.to_string()),
+            _ => None,
+        };
+        match value {
+            Value::Float(_) => matches!(self.types.see(ty), super::types::Seen::Float(crate::interface::Ty::Scalar, ..)),
+            Value::Struct(s) => {
+                let own = s.ty.as_ref().and_then(|(ty, _)| name(ty));
+                let is_self = name(ty).is_some_and(|n| n == "Self");
+                let given = if is_self { f.home.as_ref().and_then(|home| home.owner()).and_then(|(ty, _)| name(&ty)) } else { name(ty) };
+                own.is_some() && own == given
+            }
+            _ => false,
+        }
     }
 }

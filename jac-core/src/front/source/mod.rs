@@ -101,6 +101,16 @@ impl Home {
         })
     }
 
+    /// The path that a `use` of this module gives a name.
+    pub fn import(&self, name: &str) -> Option<Vec<String>> {
+        let (modules, place) = self.at()?;
+        let items = modules.items(place.module);
+        items.iter().find_map(|item| match item {
+            syn::Item::Use(u) => paths::imported(u).find(|(own, _)| own == name).map(|(_, path)| path),
+            _ => None,
+        })
+    }
+
     /// The crates, by their paths, of which everything is imported here.
     pub fn globs(&self) -> Vec<Vec<String>> {
         let Some((modules, place)) = self.at() else { return Vec::new() };

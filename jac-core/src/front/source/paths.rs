@@ -39,6 +39,8 @@ pub enum Found {
     Trait(Rc<syn::ItemTrait>, Home),
     /// A module.
     Module(Module),
+    /// Functions of several traits, or of one for several types: which is meant, types tell.
+    Several(Vec<(Rc<syn::ItemFn>, Vec<syn::Ident>, Home)>),
     /// What is of another crate, by its path from there.
     External(Vec<String>),
     /// Several items, of which the compiler takes one by a condition.
@@ -382,6 +384,7 @@ impl Search<'_> {
     }
 
     fn associated_in(&mut self, order: &[Module], identity: &(Option<Module>, String), name: &str) -> Option<Found> {
+        let mut functions: Vec<(bool, (Rc<syn::ItemFn>, Vec<syn::Ident>, Home))> = Vec::new();
         for m in order {
             let items = self.modules.items(*m);
             for block in self.impls(&items, *m, identity) {
@@ -391,7 +394,7 @@ impl Search<'_> {
                     match item {
                         syn::ImplItem::Fn(f) if f.sig.ident == name => {
                             let f: syn::ItemFn = syn::parse2(quote::quote!(#f)).ok()?;
-                            return Some(Found::Function(Rc::new(f), types(), home()));
+                            functions.push((block.trait_.is_none(), (Rc::new(f), types(), home())));
                         }
                         syn::ImplItem::Const(c) if c.ident == name => {
                             return Some(Found::Constant(c.ty.clone(), c.expr.clone(), home()));
@@ -401,7 +404,16 @@ impl Search<'_> {
                 }
             }
         }
-        None
+        // what is the type's own comes before what traits have
+        if functions.iter().any(|(is_own, _)| *is_own) {
+            functions.retain(|(is_own, _)| *is_own);
+        }
+        let mut functions: Vec<_> = functions.into_iter().map(|(_, f)| f).collect();
+        match functions.len() {
+            0 => None,
+            1 => functions.pop().map(|(f, types, home)| Found::Function(f, types, home)),
+            _ => Some(Found::Several(functions)),
+        }
     }
 
     /// What the traits of a type say for all types.
