@@ -266,7 +266,7 @@ impl Window {
         let passed = self.written[0].0 - 1;
         for (offset, state) in (self.lowest..).zip(states).filter(|(offset, _)| *offset > passed) {
             let last = element(program, *state, rounds.clone());
-            let last = where_all(program, &[rounds.clone()], last, value);
+            let last = where_all(program, std::slice::from_ref(&rounds), last, value);
             let sides = [position.clone(), self.position(&rounds, offset)].map(|side| program.arena.integer(side));
             let is_there = program.arena.fold(Op::Eq, &sides);
             value = program.arena.fold(Op::Select, &[is_there, last, value]);

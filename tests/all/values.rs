@@ -308,39 +308,23 @@ fn functions_of_matrices_in_all_forms() {
         [a[0], a[1], b]
     };
     let all = [0.3, 0.7, 1.1, -0.4, 0.6];
-    for c in 0..5 {
-        for r in 0..3 {
-            near(
-                j[r][c],
-                difference(
-                    |t| {
-                        let mut v = all;
-                        v[c] = t;
-                        f(&v)[r]
-                    },
-                    all[c],
-                ),
-            );
-        }
+    for (r, c) in (0..3).flat_map(|r| (0..5).map(move |c| (r, c))) {
+        let moved = |t| {
+            let mut v = all;
+            v[c] = t;
+            f(&v)[r]
+        };
+        near(j[r][c], difference(moved, all[c]));
     }
     let x4 = SVector::<f64, 4>::new(0.3, 0.7, -0.2, 1.4);
     let jb = blocks_jacobian(&x4);
-    for r in 0..3 {
-        for c in 0..3 {
-            for k in 0..4 {
-                near(
-                    jb[r][c][k],
-                    difference(
-                        |t| {
-                            let mut p = x4;
-                            p[k] = t;
-                            blocks(&p)[(r, c)]
-                        },
-                        x4[k],
-                    ),
-                );
-            }
-        }
+    for (r, c, k) in (0..36).map(|i| (i / 12, i / 4 % 3, i % 4)) {
+        let moved = |t| {
+            let mut p = x4;
+            p[k] = t;
+            blocks(&p)[(r, c)]
+        };
+        near(jb[r][c][k], difference(moved, x4[k]));
     }
     let (m, n) = (4, 3);
     let a = DMatrix::from_fn(m, n, |i, j| 0.3 * i as f64 - 0.2 * (j * j) as f64 + 0.1);
@@ -408,6 +392,7 @@ fn functions_of_matrices_in_all_forms() {
         }
     }
     assert_eq!(sparse_one_jacobian_pattern().nnz(), 4);
+    assert_eq!(sparse_one(&Vector3::new(1.0, 2.0, 3.0)), Vector3::new(1.0, 6.0, 3.0));
     let mut values = [0.0; 4];
     sparse_one_jacobian_values(&Vector3::new(1.0, 2.0, 3.0), &mut values);
     assert_eq!(values, [2.0, 3.0, 2.0, 1.0]);

@@ -557,7 +557,9 @@ impl Reader<'_> {
     }
 
     fn unbounded<T>(&mut self, span: Span) -> Eval<T> {
-        let help = "write `for _ in 0..N`, with the most rounds there may be, and `break` in it";
+        let help =
+            "make it a statement of the annotated function itself, or write `for _ in 0..N`, with the most rounds there may be, and \
+                    `break` in it";
         self.fail(span, "how long this loop runs is not known at compile time", help)
     }
 

@@ -27,7 +27,20 @@ enum Through<'e> {
     Items(Stream),
 }
 
-impl<'b> Reader<'b> {
+/// A loop of which the rounds are counted.
+struct Counted<'e> {
+    /// Which statement of the function it is.
+    statement: usize,
+    /// The same with a counter in it.
+    run: TokenStream,
+    through: Through<'e>,
+    body: &'e syn::Block,
+    pattern: Option<&'e syn::Pat>,
+    label: Option<&'e syn::Label>,
+    span: Span,
+}
+
+impl Reader<'_> {
     /// Whether a loop is a statement of the annotated function itself, so that its rounds can be counted, and which.
     fn own_statement(&self, each: &dyn ToTokens) -> Option<usize> {
         let is_here = self.abroad.is_none() && self.calls == 0 && self.labels.is_empty() && self.branches == 0 && self.outs.is_empty();
@@ -46,7 +59,16 @@ impl<'b> Reader<'b> {
         let run = quote! {
             #label while { let __goes_on = #condition; __run.1 = __goes_on; __goes_on } { __run.0 += 1; #(#body)* }
         };
-        self.counted_loop(k, run, Through::While(&each.cond), &each.body, None, each.label.as_ref(), each.cond.span()).map(Some)
+        self.counted_loop(Counted {
+            statement: k,
+            run,
+            through: Through::While(&each.cond),
+            body: &each.body,
+            pattern: None,
+            label: each.label.as_ref(),
+            span: each.cond.span(),
+        })
+        .map(Some)
     }
 
     /// `loop { … }`
@@ -54,7 +76,16 @@ impl<'b> Reader<'b> {
         let Some(k) = self.own_statement(each).filter(|_| leaves(&each.body)) else { return Ok(None) };
         let (label, body) = (&each.label, &each.body.stmts);
         let run = quote!(#label loop { __run.0 += 1; __run.1 = true; #(#body)* });
-        self.counted_loop(k, run, Through::Nothing, &each.body, None, each.label.as_ref(), each.loop_token.span).map(Some)
+        self.counted_loop(Counted {
+            statement: k,
+            run,
+            through: Through::Nothing,
+            body: &each.body,
+            pattern: None,
+            label: each.label.as_ref(),
+            span: each.loop_token.span,
+        })
+        .map(Some)
     }
 
     /// `for item in over { … }` that is left early.
@@ -85,21 +116,22 @@ impl<'b> Reader<'b> {
                 #(#body)*
             }
         };
-        self.counted_loop(k, run, through, &each.body, Some(&each.pat), each.label.as_ref(), each.expr.span()).map(Some)
+        self.counted_loop(Counted {
+            statement: k,
+            run,
+            through,
+            body: &each.body,
+            pattern: Some(&each.pat),
+            label: each.label.as_ref(),
+            span: each.expr.span(),
+        })
+        .map(Some)
     }
 
-    /// Reads a loop, of which statement `k` of the function with the counter in it is `run`.
-    fn counted_loop(
-        &mut self,
-        k: usize,
-        run: TokenStream,
-        through: Through<'_>,
-        body: &syn::Block,
-        pattern: Option<&syn::Pat>,
-        label: Option<&syn::Label>,
-        span: Span,
-    ) -> Eval {
-        let counter = self.counter(k, &run);
+    /// Reads a loop.
+    fn counted_loop(&mut self, each: Counted<'_>) -> Eval {
+        let Counted { statement, run, through, body, pattern, label, span } = each;
+        let counter = self.counter(statement, &run);
         let full: syn::Expr = syn::parse_quote!(#counter.0);
         let rounds = self.opaque_integer(&full)?;
         let index = self.program.index(rounds.clone());

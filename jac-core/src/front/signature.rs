@@ -228,6 +228,8 @@ fn varied(options: &Options, params: &[Param], generic: bool, wrapped: bool, dia
     let mut found = Vec::new();
     let mut take = |p: &Param, span: Span, diagnostics: &mut Diagnostics| match &p.kind {
         ParamKind::Float(Ty::Scalar | Ty::Array(_), t, _) => found.push(*t),
+        // reported already
+        ParamKind::Float(Ty::Matrix(_), ..) => {}
         ParamKind::Float(..) => {
             let error = diagnostics.error(span, format!("`batch` over `{}`, whose length its type does not say", p.ident));
             error.help(

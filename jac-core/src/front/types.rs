@@ -54,7 +54,7 @@ impl Types {
 
     /// Whether a float type is another than the type parameter that stands for it.
     pub fn is_other_float(&self, float: &TokenStream) -> bool {
-        self.generic.as_ref().is_some_and(|generic| float.to_string() != generic.ident.to_string())
+        self.generic.as_ref().is_some_and(|generic| generic.ident != float.to_string())
     }
 
     /// The length that a const generic or item stands for.

@@ -24,6 +24,9 @@ pub struct Field {
     pub home: Home,
 }
 
+/// A function of an `impl`, with the names of the type parameters around.
+pub type Associated = (Rc<syn::ItemFn>, Vec<syn::Ident>, Home);
+
 /// What a path leads to.
 #[derive(Clone, Debug)]
 pub enum Found {
@@ -40,7 +43,7 @@ pub enum Found {
     /// A module.
     Module(Module),
     /// Functions of several traits, or of one for several types: which is meant, types tell.
-    Several(Vec<(Rc<syn::ItemFn>, Vec<syn::Ident>, Home)>),
+    Several(Vec<Associated>),
     /// What is of another crate, by its path from there.
     External(Vec<String>),
     /// Several items, of which the compiler takes one by a condition.
@@ -384,7 +387,7 @@ impl Search<'_> {
     }
 
     fn associated_in(&mut self, order: &[Module], identity: &(Option<Module>, String), name: &str) -> Option<Found> {
-        let mut functions: Vec<(bool, (Rc<syn::ItemFn>, Vec<syn::Ident>, Home))> = Vec::new();
+        let mut functions: Vec<(bool, Associated)> = Vec::new();
         for m in order {
             let items = self.modules.items(*m);
             for block in self.impls(&items, *m, identity) {
