@@ -16,6 +16,15 @@ fn differences<const N: usize, const M: usize>(f: impl Fn(&SVector<f64, N>) -> S
     j
 }
 
+/// The same by an element of a matrix.
+fn by_element<const M: usize>(f: impl Fn(&Matrix3<f64>) -> SVector<f64, M>, m: &Matrix3<f64>, at: (usize, usize)) -> SVector<f64, M> {
+    let h = 1e-5;
+    let (mut a, mut b) = (*m, *m);
+    a[at] += h;
+    b[at] -= h;
+    (f(&a) - f(&b)) / (2.0 * h)
+}
+
 fn close<const M: usize, const N: usize>(a: &SMatrix<f64, M, N>, b: &SMatrix<f64, M, N>) {
     assert!((a - b).norm() < 1e-6 * (1.0 + b.norm()), "{a} {b}");
 }
@@ -103,11 +112,7 @@ fn a_jacobian_of_vectors_is_a_matrix_of_outputs_by_inputs() {
     let (again, by_k): (SMatrix<f64, 2, 3>, [[[f64; 3]; 3]; 2]) = project_jacobian(&P, &k);
     close(&again, &by_p);
     for (r, c) in (0..3).flat_map(|r| (0..3).map(move |c| (r, c))) {
-        let h = 1e-5;
-        let (mut a, mut b) = (k, k);
-        a[(r, c)] += h;
-        b[(r, c)] -= h;
-        let d = (project(&P, &a) - project(&P, &b)) / (2.0 * h);
+        let d = by_element(|k| project(&P, k), &k, (r, c));
         for i in 0..2 {
             assert!((d[i] - by_k[i][r][c]).abs() < 1e-6 * (1.0 + d[i].abs()), "{i} {r} {c}");
         }
@@ -120,11 +125,7 @@ fn gradients_and_hessians_have_the_types_of_their_inputs() {
     let (by_p, by_m): (Vector3<f64>, Matrix3<f64>) = energy_jacobian(&P, &m);
     close(&by_p.transpose(), &differences(|p| one(energy(p, &m)), &P));
     for (r, c) in (0..3).flat_map(|r| (0..3).map(move |c| (r, c))) {
-        let h = 1e-6;
-        let (mut a, mut b) = (m, m);
-        a[(r, c)] += h;
-        b[(r, c)] -= h;
-        let d = (energy(&P, &a) - energy(&P, &b)) / (2.0 * h);
+        let d = by_element(|m| one(energy(&P, m)), &m, (r, c))[0];
         assert!((d - by_m[(r, c)]).abs() < 1e-6 * (1.0 + d.abs()));
     }
     let ((by_both, _), _) = energy_hessian(&P, &m);

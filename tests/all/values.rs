@@ -6,6 +6,16 @@ use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Matrix3, SMatrix, SVector, 
 fn difference(f: impl Fn(f64) -> f64, x: f64) -> f64 {
     (f(x + 1e-6) - f(x - 1e-6)) / 2e-6
 }
+/// The same by an element of what the function is of.
+fn by_element<I: Copy, X: Clone + std::ops::IndexMut<I, Output = f64>>(f: impl Fn(&X) -> f64, x: &X, at: I) -> f64 {
+    let moved = |t| {
+        let mut moved = x.clone();
+        moved[at] = t;
+        f(&moved)
+    };
+    difference(moved, x[at])
+}
+
 #[track_caller]
 fn near(a: f64, b: f64) {
     assert!((a - b).abs() < 2e-6 * (1.0 + b.abs()), "{a} {b}");
@@ -255,29 +265,9 @@ fn functions_of_matrices_in_all_forms() {
     let (x, a) = (Vector3::new(0.3, -0.4, 0.9), Matrix3::new(1.0, 2.0, 0.3, 0.1, -1.0, 0.7, 0.2, 0.8, 1.1));
     let (g, ga) = quadratic_jacobian(&x, &a);
     for k in 0..3 {
-        near(
-            g[k],
-            difference(
-                |t| {
-                    let mut p = x;
-                    p[k] = t;
-                    quadratic(&p, &a)
-                },
-                x[k],
-            ),
-        );
+        near(g[k], by_element(|p| quadratic(p, &a), &x, k));
         for l in 0..3 {
-            near(
-                ga[(k, l)],
-                difference(
-                    |t| {
-                        let mut p = a;
-                        p[(k, l)] = t;
-                        quadratic(&x, &p)
-                    },
-                    a[(k, l)],
-                ),
-            );
+            near(ga[(k, l)], by_element(|p| quadratic(&x, p), &a, (k, l)));
         }
     }
     let (t, ta) = (Vector3::new(0.1, 0.2, 0.3), Matrix3::from_fn(|i, j| (i as f64) - 0.3 * j as f64));
@@ -288,17 +278,7 @@ fn functions_of_matrices_in_all_forms() {
     let ((h, _), _) = quadratic_hessian(&x, &a);
     for k in 0..3 {
         for l in 0..3 {
-            near(
-                h[(k, l)],
-                difference(
-                    |t| {
-                        let mut p = x;
-                        p[l] = t;
-                        quadratic_jacobian(&p, &a).0[k]
-                    },
-                    x[l],
-                ),
-            );
+            near(h[(k, l)], by_element(|p| quadratic_jacobian(p, &a).0[k], &x, l));
         }
     }
     let (x, y, s) = (Vector2::new(0.3, 0.7), [1.1, -0.4], 0.6);
@@ -309,22 +289,12 @@ fn functions_of_matrices_in_all_forms() {
     };
     let all = [0.3, 0.7, 1.1, -0.4, 0.6];
     for (r, c) in (0..3).flat_map(|r| (0..5).map(move |c| (r, c))) {
-        let moved = |t| {
-            let mut v = all;
-            v[c] = t;
-            f(&v)[r]
-        };
-        near(j[r][c], difference(moved, all[c]));
+        near(j[r][c], by_element(|v| f(v)[r], &all, c));
     }
     let x4 = SVector::<f64, 4>::new(0.3, 0.7, -0.2, 1.4);
     let jb = blocks_jacobian(&x4);
     for (r, c, k) in (0..36).map(|i| (i / 12, i / 4 % 3, i % 4)) {
-        let moved = |t| {
-            let mut p = x4;
-            p[k] = t;
-            blocks(&p)[(r, c)]
-        };
-        near(jb[r][c][k], difference(moved, x4[k]));
+        near(jb[r][c][k], by_element(|p| blocks(p)[(r, c)], &x4, k));
     }
     let (m, n) = (4, 3);
     let a = DMatrix::from_fn(m, n, |i, j| 0.3 * i as f64 - 0.2 * (j * j) as f64 + 0.1);
@@ -332,44 +302,14 @@ fn functions_of_matrices_in_all_forms() {
     let (v, (gx, ga, gb)) = regress_value_and_jacobian(&x, &a, &b);
     near(v, regress(&x, &a, &b));
     for k in 0..n {
-        near(
-            gx[k],
-            difference(
-                |t| {
-                    let mut p = x.clone();
-                    p[k] = t;
-                    regress(&p, &a, &b)
-                },
-                x[k],
-            ),
-        );
+        near(gx[k], by_element(|p| regress(p, &a, &b), &x, k));
     }
     for k in 0..m {
-        near(
-            gb[k],
-            difference(
-                |t| {
-                    let mut p = b.clone();
-                    p[k] = t;
-                    regress(&x, &a, &p)
-                },
-                b[k],
-            ),
-        );
+        near(gb[k], by_element(|p| regress(&x, &a, p), &b, k));
     }
     for i in 0..m {
         for k in 0..n {
-            near(
-                ga[(i, k)],
-                difference(
-                    |t| {
-                        let mut p = a.clone();
-                        p[(i, k)] = t;
-                        regress(&x, &p, &b)
-                    },
-                    a[(i, k)],
-                ),
-            );
+            near(ga[(i, k)], by_element(|p| regress(&x, p, &b), &a, (i, k)));
         }
     }
     let mut into = (DVector::zeros(n), DMatrix::zeros(m, n), DVector::zeros(m));
@@ -378,17 +318,7 @@ fn functions_of_matrices_in_all_forms() {
     let ((hxx, ..), ..) = regress_hessian(&x, &a, &b);
     for k in 0..n {
         for l in 0..n {
-            near(
-                hxx[(k, l)],
-                difference(
-                    |t| {
-                        let mut p = x.clone();
-                        p[l] = t;
-                        regress_jacobian(&p, &a, &b).0[k]
-                    },
-                    x[l],
-                ),
-            );
+            near(hxx[(k, l)], by_element(|p| regress_jacobian(p, &a, &b).0[k], &x, l));
         }
     }
     assert_eq!(sparse_one_jacobian_pattern().nnz(), 4);

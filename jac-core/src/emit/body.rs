@@ -85,10 +85,8 @@ pub(super) struct Printer<'a> {
     pub destinations: Map<Buffer, TokenStream>,
     /// The copies of those that are in another layout than the standard one.
     pub copies: Map<Buffer, Ident>,
-    /// The parameters that are read through a slice of another name.
+    /// The parameters that are read through a slice, or an array, of another name.
     pub slices: Map<Buffer, Ident>,
-    /// The numbers of the parameters that are of nalgebra.
-    pub numbers: Map<Buffer, Ident>,
     /// The library's arrays behind slices: parameters that products of matrices read, results, and what products make.
     pub arrays: Map<Buffer, Ident>,
     /// The matrices that are factored.
@@ -156,7 +154,6 @@ impl<'a> Printer<'a> {
             destinations: Map::default(),
             copies: Map::default(),
             slices: Map::default(),
-            numbers: Map::default(),
             arrays: Map::default(),
             factors: Map::default(),
             assigned,

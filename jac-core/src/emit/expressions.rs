@@ -202,10 +202,9 @@ impl Printer<'_> {
                     return quote!(#element());
                 }
                 let behind_reference = info.home == Home::Input && at.is_empty() && self.is_reference(*b);
-                if !self.is_copy() {
-                    return self.copied(parenthesise(element, if behind_reference { PREFIX } else { ATOM }, ATOM));
-                }
-                parenthesise(element, if behind_reference { PREFIX } else { ATOM }, strength)
+                let own = if behind_reference { PREFIX } else { ATOM };
+                // what is cloned is a receiver
+                self.copied(parenthesise(element, own, if self.is_copy() { strength } else { ATOM }))
             }
             Value::Apply(op, args) => self.operation(*op, args, strength),
         }

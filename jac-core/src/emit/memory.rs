@@ -28,9 +28,6 @@ impl Printer<'_> {
         if let Some(slice) = self.slices.get(&b) {
             return quote!(#slice);
         }
-        if let Some(numbers) = self.numbers.get(&b) {
-            return quote!(#numbers);
-        }
         match self.param(b) {
             Some((ident, true)) => quote!(*#ident),
             Some((ident, false)) => quote!(#ident),
@@ -213,7 +210,7 @@ impl Printer<'_> {
                         quote!(let #transposed = #ident.transpose(); let #own = #transposed.as_slice();)
                     }
                 });
-                self.numbers.insert(b, own);
+                self.slices.insert(b, own);
                 continue;
             }
             let ParamKind::Float(Ty::Nd(1..), t, _) = &p.kind else { continue };

@@ -1,6 +1,7 @@
 //! Statements and expressions.
 
 use super::control::{Jump, Target};
+use super::floats::in_float_type;
 use super::helpers::Helpers;
 use super::integers::Int;
 use super::lengths::Lengths;
@@ -79,11 +80,10 @@ pub(super) struct Reader<'a> {
     pub(super) returned: Option<syn::Type>,
     /// The parameters of other types, which are constants here.
     pub(super) unread: Vec<(syn::Ident, syn::Type)>,
-    /// The annotated function, and its parameters; the statement of it that is read, and where its block is.
-    pub(super) own: Option<Rc<syn::ItemFn>>,
+    /// The annotated function, which is what is read, its parameters, and the statement of it that is read.
+    pub(super) own: Rc<syn::ItemFn>,
     pub(super) params: Vec<Param>,
     pub(super) statement: Option<usize>,
-    own_block: usize,
     /// Whether generated code takes many points at once.
     pub(super) batched: bool,
     /// The loop in which this round is not left, if it is known to be none of those that are.
@@ -114,6 +114,7 @@ pub(super) fn read(
     (helpers, kept): (&Helpers, Loops),
     diagnostics: &mut Diagnostics,
 ) -> Option<Program> {
+    let own = Rc::new(interface.item.clone());
     let mut reader = Reader {
         program,
         lengths,
@@ -141,10 +142,9 @@ pub(super) fn read(
         nothing: None,
         asks: false,
         macros: 0,
-        own: Some(Rc::new(interface.item.clone())),
+        own: Rc::clone(&own),
         params: interface.params.clone(),
         statement: None,
-        own_block: std::ptr::from_ref::<Block>(&interface.item.block) as usize,
         batched: interface.batch.is_some(),
         staying: None,
         unread: Vec::new(),
@@ -171,7 +171,7 @@ pub(super) fn read(
                     (Seen::Float(Ty::Scalar, ..), Some(generic)) => {
                         let is_reference = matches!(param.ty, syn::Type::Reference(_));
                         let number = if is_reference { quote::quote!(*#ident) } else { quote::quote!(#ident) };
-                        let e: syn::Expr = syn::parse2(generic.number(&number)).unwrap_or_else(|_| syn::parse_quote!(#ident));
+                        let e = in_float_type(generic, &number);
                         Value::Float(reader.opaque_float(&e).ok()?)
                     }
                     _ => Value::Opaque(Rc::new(syn::parse_quote!(#ident))),
@@ -193,7 +193,7 @@ pub(super) fn read(
             r.returned = Some((**ty).clone());
         }
         r.expected.clone_from(&r.returned);
-        r.block(&interface.item.block)
+        r.block(&own.block)
     });
     let value = match value {
         Ok(value) => value,
@@ -372,7 +372,7 @@ impl Reader<'_> {
             }
             let mut value = Value::unit();
             for (k, stmt) in block.stmts.iter().enumerate() {
-                if std::ptr::from_ref::<Block>(block) as usize == r.own_block {
+                if std::ptr::eq(block, &*r.own.block) {
                     r.statement = Some(k);
                 }
                 let last = k + 1 == block.stmts.len();

@@ -333,11 +333,10 @@ impl Reader<'_> {
                 }
                 Ok(Value::Struct(Struct { ty, fields }))
             }
-            (Value::Whole(a), Value::Whole(b)) => Ok(Value::Whole(self.program.arena.apply(Op::Select, vec![c, a, b]))),
             (a @ (Value::Whole(_) | Value::Int(_)), b @ (Value::Whole(_) | Value::Int(_)))
-                if self.is_any_number(&a) && self.is_any_number(&b) =>
+                if [&a, &b].iter().all(|v| !matches!(v, Value::Int(int) if int.cast)) =>
             {
-                let sides = [self.whole_number(a)?, self.whole_number(b)?];
+                let sides = [self.whole_number(a, self.here)?, self.whole_number(b, self.here)?];
                 Ok(Value::Whole(self.program.arena.apply(Op::Select, vec![c, sides[0], sides[1]])))
             }
             (Value::Opaque(a), Value::Opaque(b)) => {
@@ -365,20 +364,6 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a value is an integer that is a float as well.
-    fn is_any_number(&self, value: &Value) -> bool {
-        !matches!(value, Value::Int(a) if a.cast)
-    }
-
-    /// An integer as the float that it is.
-    fn whole_number(&mut self, value: Value) -> Eval<Expr> {
-        match value {
-            Value::Int(a) => self.integer_as_float(&a, self.here),
-            Value::Whole(e) => Ok(e),
-            other => self.fail(self.here, format!("expected an integer, found {}", other.kind()), ""),
-        }
-    }
-
     // ---- loops ----
 
     /// The number of the loop that a label, or its absence, means.
@@ -403,7 +388,7 @@ impl Reader<'_> {
 
     /// Whether what is read under two values takes the same way: they are equal where they are known at
     /// compile time, and differ only in floats and conditions that are not.
-    fn decides_alike(&self, a: &Value, b: &Value) -> bool {
+    pub(super) fn decides_alike(&self, a: &Value, b: &Value) -> bool {
         let floats = |a: Expr, b: Expr| a == b || [a, b].iter().all(|e| self.program.arena.as_const(*e).is_none());
         match (a, b) {
             (Value::Float(a), Value::Float(b)) | (Value::Whole(a), Value::Whole(b)) => floats(*a, *b),
@@ -582,19 +567,8 @@ impl Reader<'_> {
         if let syn::Expr::Let(condition) = &*each.cond {
             return self.while_matched(each, condition);
         }
-        // on floats from the first round on, or from the second
-        let is_open = self.tried(|r| match r.truth(&each.cond)? {
-            Truth::Known(true) => {
-                r.labels.push((each.label.as_ref().map(|l| l.name.ident.to_string()), usize::MAX));
-                r.block(&each.body)?;
-                Ok(matches!(r.truth(&each.cond)?, Truth::Open(_)))
-            }
-            truth => Ok(matches!(truth, Truth::Open(_))),
-        });
-        if is_open == Some(true) || self.kept == super::Loops::Kept {
-            if let Some(value) = self.counted_while(each)? {
-                return Ok(value);
-            }
+        if let Some(value) = self.counted_while(each)? {
+            return Ok(value);
         }
         self.rounds(each.label.as_ref(), true, each.cond.span(), |r, _| match r.truth(&each.cond)? {
             Truth::Known(true) => r.block(&each.body).map(|_| true),
@@ -604,16 +578,8 @@ impl Reader<'_> {
     }
 
     pub(super) fn endless_loop(&mut self, each: &syn::ExprLoop) -> Eval {
-        let before = self.slots.clone();
-        let is_alike = self.tried(|r| {
-            r.labels.push((each.label.as_ref().map(|l| l.name.ident.to_string()), usize::MAX));
-            r.block(&each.body)?;
-            Ok(before.iter().zip(&r.slots).all(|(a, b)| r.decides_alike(a, b)))
-        });
-        if is_alike == Some(true) || self.kept == super::Loops::Kept {
-            if let Some(value) = self.counted_endless(each)? {
-                return Ok(value);
-            }
+        if let Some(value) = self.counted_endless(each)? {
+            return Ok(value);
         }
         self.rounds(each.label.as_ref(), true, each.loop_token.span, |r, _| r.block(&each.body).map(|_| true))
     }

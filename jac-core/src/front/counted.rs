@@ -9,10 +9,12 @@ use super::control::Target;
 use super::integers::Int;
 use super::streams::Source;
 use super::value::{Stream, Truth, Value};
+use super::Loops;
 use crate::interface::{Param, ParamKind};
 use crate::ir::Affine;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, ToTokens};
+use std::rc::Rc;
 use syn::spanned::Spanned;
 
 /// What a counted loop goes through.
@@ -42,19 +44,33 @@ struct Counted<'e> {
 
 impl Reader<'_> {
     /// Whether a loop is a statement of the annotated function itself, so that its rounds can be counted, and which.
-    fn own_statement(&self, each: &dyn ToTokens) -> Option<usize> {
+    fn own_statement<T>(&self, each: &T) -> Option<usize> {
         let is_here = self.abroad.is_none() && self.calls == 0 && self.labels.is_empty() && self.branches == 0 && self.outs.is_empty();
         let k = self.statement.filter(|_| is_here && !self.batched)?;
-        let same = match &self.own.as_ref()?.block.stmts[k] {
-            syn::Stmt::Expr(e, _) => e.to_token_stream().to_string() == each.to_token_stream().to_string(),
-            _ => false,
+        let syn::Stmt::Expr(e, _) = &self.own.block.stmts[k] else { return None };
+        let own = match e {
+            syn::Expr::While(own) => std::ptr::from_ref(own).cast::<T>(),
+            syn::Expr::Loop(own) => std::ptr::from_ref(own).cast(),
+            syn::Expr::ForLoop(own) => std::ptr::from_ref(own).cast(),
+            _ => return None,
         };
-        same.then_some(k)
+        std::ptr::eq(own, each).then_some(k)
     }
 
     /// `while condition { … }` whose condition is on floats.
     pub(super) fn counted_while(&mut self, each: &syn::ExprWhile) -> Eval<Option<Value>> {
         let Some(k) = self.own_statement(each) else { return Ok(None) };
+        // from the first round on, or from the second
+        let is_open = |r: &mut Self| match r.truth(&each.cond)? {
+            Truth::Known(true) => {
+                r.tried_round(&each.body, each.label.as_ref())?;
+                Ok(matches!(r.truth(&each.cond)?, Truth::Open(_)))
+            }
+            truth => Ok(matches!(truth, Truth::Open(_))),
+        };
+        if self.kept != Loops::Kept && self.tried(is_open) != Some(true) {
+            return Ok(None);
+        }
         let (label, condition, body) = (&each.label, &each.cond, &each.body.stmts);
         let run = quote! {
             #label while { let __goes_on = #condition; __run.1 = __goes_on; __goes_on } { __run.0 += 1; #(#body)* }
@@ -74,6 +90,14 @@ impl Reader<'_> {
     /// `loop { … }`
     pub(super) fn counted_endless(&mut self, each: &syn::ExprLoop) -> Eval<Option<Value>> {
         let Some(k) = self.own_statement(each).filter(|_| leaves(&each.body)) else { return Ok(None) };
+        let is_on_floats = |r: &mut Self| {
+            let before = r.slots.clone();
+            r.tried_round(&each.body, each.label.as_ref())?;
+            Ok(before.iter().zip(&r.slots).all(|(a, b)| r.decides_alike(a, b)))
+        };
+        if self.kept != Loops::Kept && self.tried(is_on_floats) != Some(true) {
+            return Ok(None);
+        }
         let (label, body) = (&each.label, &each.body.stmts);
         let run = quote!(#label loop { __run.0 += 1; __run.1 = true; #(#body)* });
         self.counted_loop(Counted {
@@ -170,6 +194,12 @@ impl Reader<'_> {
         self.both_arms(left, partial, |r| r.begins(&through).map(|()| Value::unit()))
     }
 
+    /// Reads a round that is undone.
+    fn tried_round(&mut self, body: &syn::Block, label: Option<&syn::Label>) -> Eval<()> {
+        self.labels.push((label.map(|l| l.name.ident.to_string()), usize::MAX));
+        self.block(body).map(drop)
+    }
+
     /// What is done before a round.
     fn begins(&mut self, through: &Through<'_>) -> Eval<()> {
         match through {
@@ -200,7 +230,7 @@ impl Reader<'_> {
     /// The constant `(rounds, left)`: how many rounds are not left in the middle, and whether there is one that is.
     fn counter(&mut self, k: usize, run: &TokenStream) -> syn::Ident {
         let ident = format_ident!("__run_{}", self.constants.len(), span = Span::mixed_site());
-        let Some(own) = self.own.clone() else { return ident };
+        let own = Rc::clone(&self.own);
         let mut bound = TokenStream::new();
         let typed = own.sig.inputs.iter().filter_map(|input| match input {
             syn::FnArg::Typed(typed) => Some(typed),

@@ -1,7 +1,8 @@
 //! Which type parameters stand for the float type: those that a trait of floats bounds.
 
 use super::source::{Found, Home, Space};
-use crate::interface::Numbers;
+use crate::interface::{Generic, Numbers};
+use quote::ToTokens;
 
 /// Traits may stand on one another only so often.
 const DEEPEST: usize = 16;
@@ -42,6 +43,12 @@ pub(super) fn of_function(generics: &syn::Generics) -> Vec<syn::Ident> {
         })
     };
     generics.type_params().filter(|t| !is_other(t)).map(|t| t.ident.clone()).collect()
+}
+
+/// An expression of type `f64` in the float type.
+pub(super) fn in_float_type(generic: &Generic, e: &impl ToTokens) -> syn::Expr {
+    let number = generic.number(&e.to_token_stream());
+    syn::parse_quote!(#number)
 }
 
 /// What the traits of well-known crates say.

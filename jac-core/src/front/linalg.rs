@@ -25,9 +25,7 @@ impl Reader<'_> {
         if self.types.generic.is_some() {
             return self.fail(span, "linear algebra over a type parameter", "write `f64` or `f32`");
         }
-        let mut module = path.path.clone();
-        module.segments.pop();
-        module.segments.pop_punct();
+        let module = super::types::without_last(&path.path);
         if !self.modules.contains(&module) {
             self.modules.push(module);
         }

@@ -6,11 +6,10 @@ use super::integers::IntType;
 use super::iterators::Iter;
 use super::linalg;
 use super::opaque::receiver;
-use super::types::Seen;
 use super::value::{Closure, Library, Slice, Stream, Tensor, Truth, Value};
 use super::views::CHANGING;
 use crate::diag::did_you_mean;
-use crate::interface::{Generic, Numbers, Ty};
+use crate::interface::{Generic, Numbers};
 use crate::ir::{self, Affine, Expr};
 use crate::ops::{Op, Syntax, SYNONYMS};
 use proc_macro2::Span;
@@ -92,6 +91,12 @@ pub(super) const ARRAY_CONSTRUCTORS: [&str; 15] = [
 /// The macros that the front reads.
 pub(super) const MACROS: [&str; 11] =
     ["array!", "vec!", "s!", "stack!", "concatenate!", "vector!", "matrix!", "dvector!", "dmatrix!", "point!", "matches!"];
+
+/// Checks and prints of the function itself, which compute nothing.
+const CHECKS: [&str; 8] = ["assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne", "println", "eprintln"];
+
+/// Where the function panics there is no derivative.
+const ENDS: [&str; 4] = ["panic", "unreachable", "unimplemented", "todo"];
 
 /// Methods that `f64` has and jac does not read.
 const UNSUPPORTED: [&str; 16] = [
@@ -250,36 +255,13 @@ impl Reader<'_> {
             }
             return self.float_function(owner, &name, arguments, call, span);
         }
-        // between float types
-        let is_conversion = matches!(name.as_str(), "convert" | "convert_ref") && arguments.len() == 1;
-        if self.types.generic.is_some() && is_conversion && self.is_of(&path.path, &["nalgebra", "na", "simba"]) {
-            return match arguments.remove(0) {
-                Value::Int(a) => self.integer_as_float(&a, span).map(Value::Float),
-                Value::Opaque(e) => Ok(Value::Opaque(Rc::new(converted(self.types.generic.as_ref(), &e)))),
-                value => Ok(value),
-            };
+        if let Some(value) = self.matrix_call(call, &path.path, &arguments, expected)? {
+            return Ok(value);
         }
         if owner == "linalg" && linalg::is_function(&name) {
             return self.linalg(&name, arguments, path);
         }
-        if let Some(ty) = self.matrix_owner(&path.path, expected) {
-            return self.matrix_function(&ty, &name, arguments, call);
-        }
         match (owner, name.as_str(), arguments.as_slice()) {
-            ("Unit" | "UnitVector2" | "UnitVector3", "new_normalize", [Value::Tensor(t)]) if t.library == Library::Nalgebra => {
-                let t = t.clone();
-                let as_method: syn::ExprMethodCall = syn::parse_quote!(v.normalize());
-                self.matrix_method(t, "normalize", &as_method, span)
-            }
-            ("Unit" | "UnitVector2" | "UnitVector3", "new_unchecked", [Value::Tensor(t)]) if t.library == Library::Nalgebra => {
-                Ok(Value::Tensor(t.clone()))
-            }
-            (_, "distance", [a @ Value::Tensor(t), b @ Value::Tensor(_)])
-                if t.library == Library::Nalgebra && self.is_of(&path.path, &["nalgebra", "na"]) =>
-            {
-                let (a, b) = (a.clone(), b.clone());
-                self.distance(a, b, span)
-            }
             ("" | "Result" | "Option", "Ok" | "Some", [_]) => Ok(Value::some(arguments.remove(0))),
             // of num-traits
             (_, "cast", [Value::Float(_)]) if self.is_of(&path.path, &["num_traits", "num"]) => Ok(Value::some(arguments.remove(0))),
@@ -345,28 +327,13 @@ impl Reader<'_> {
         }
     }
 
-    /// The type of nalgebra that a function is of: by its own path, another name of it, or what is expected.
-    fn matrix_owner(&self, path: &syn::Path, expected: Option<&syn::Type>) -> Option<crate::interface::Matrix> {
-        let mut owner = path.clone();
-        owner.segments.pop();
-        owner.segments.pop_punct();
-        if owner.segments.is_empty() {
-            return None;
-        }
-        let of = |ty: &syn::Type| match self.types.see(ty) {
-            Seen::Float(Ty::Matrix(m), ..) => Some(m),
-            _ => None,
-        };
-        let ty: syn::Type = syn::parse_quote!(#owner);
-        of(&ty).or_else(|| self.types.matrix(&owner)).or_else(|| {
-            let is_bare = matches!(owner.segments.last()?.ident.to_string().as_str(), "SVector" | "SMatrix" | "OVector" | "OMatrix");
-            of(expected.filter(|_| is_bare)?)
-        })
-    }
-
     /// A function of the float type: `f64::from(n)`, `T::zero()`, `f64::max(a, b)`.
     fn float_function(&mut self, owner: &str, name: &str, mut arguments: Vec<Value>, call: &syn::ExprCall, span: Span) -> Eval {
         let generic = !matches!(owner, "f64" | "f32");
+        let own = if generic && !arguments.is_empty() { self.item_of_float(name) } else { None };
+        if let Some(f) = own {
+            return self.call_closure(&f, arguments, span);
+        }
         let found = |e: Expr| Ok(Value::some(Value::Float(e)));
         match (name, arguments.as_slice()) {
             ("zero" | "default", []) => Ok(Value::Float(self.program.arena.constant(0))),
@@ -378,10 +345,6 @@ impl Reader<'_> {
                 Ok(Value::Opaque(Rc::new(syn::parse_quote!(#f(#e)))))
             }
             // `NumCast` and `FromPrimitive` return options
-            (_, [_, ..]) if generic && self.item_of_float(name).is_some() => {
-                let f = self.item_of_float(name).expect("it was found");
-                self.call_closure(&f, arguments, span)
-            }
             (_, [Value::Int(a)]) if generic && name.starts_with("from") => found(self.integer_as_float(&a.clone(), span)?),
             (_, [Value::Float(e)]) if generic && name.starts_with("from") => found(*e),
             // converted where the generated function begins: its type may be any that has a conversion
@@ -421,7 +384,8 @@ impl Reader<'_> {
             }
         }
         if let ("contains", Some(range), 1) = (name.as_str(), float_range(&call.receiver), call.args.len()) {
-            return self.contains(range, &call.args[0], span);
+            let x = self.referent(&call.args[0])?;
+            return self.within(range, &x, span).map(Value::Truth);
         }
         if CHANGING.contains(&name.as_str()) {
             return self.changing_method(&name, call, span);
@@ -436,26 +400,6 @@ impl Reader<'_> {
             return Ok(receiver);
         }
         self.method_of(receiver, &name, call, span)
-    }
-
-    /// `(0.0..=1.0).contains(&x)`
-    fn contains(&mut self, range: &syn::ExprRange, x: &syn::Expr, span: Span) -> Eval {
-        let x = self.referent(x)?;
-        let mut truth = Truth::Known(true);
-        if let Some(start) = &range.start {
-            let start = self.referent(start)?;
-            if let Value::Truth(above) = self.apply(Op::Le, start, x.clone(), span)? {
-                truth = self.both(Op::And, truth, above);
-            }
-        }
-        if let Some(end) = &range.end {
-            let end = self.referent(end)?;
-            let op = if matches!(range.limits, syn::RangeLimits::Closed(_)) { Op::Le } else { Op::Lt };
-            if let Value::Truth(below) = self.apply(op, x, end, span)? {
-                truth = self.both(Op::And, truth, below);
-            }
-        }
-        Ok(Value::Truth(truth))
     }
 
     fn method_of(&mut self, receiver: Value, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
@@ -849,12 +793,8 @@ impl Reader<'_> {
                 let parts = parts.map(|e| self.expr(e)).collect::<Eval<_>>()?;
                 self.joined(&name, axis, parts, span)
             }
-            "assert" | "assert_eq" | "assert_ne" | "debug_assert" | "debug_assert_eq" | "debug_assert_ne" | "println" | "eprintln" => {
-                // checks and prints of the function itself, which compute nothing
-                Ok(Value::unit())
-            }
-            // where the function panics there is no derivative
-            "panic" | "unreachable" | "unimplemented" | "todo" => Err(Stop::Jumped),
+            name if CHECKS.contains(&name) => Ok(Value::unit()),
+            name if ENDS.contains(&name) => Err(Stop::Jumped),
             "s" => {
                 let slices = (|input: ParseStream| {
                     let mut out = Vec::new();
@@ -960,18 +900,8 @@ fn float_range(e: &syn::Expr) -> Option<&syn::ExprRange> {
 
 /// Whether a macro is one that the front knows itself.
 pub(super) fn is_read(mac: &syn::Macro) -> bool {
-    let own = ["vector", "dvector", "matrix", "dmatrix", "point", "array", "vec", "s", "stack", "concatenate", "matches"];
-    let checks = ["assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne", "println", "eprintln"];
-    let ends = ["panic", "unreachable", "unimplemented", "todo"];
-    mac.path.segments.last().is_some_and(|s| own.iter().chain(&checks).chain(&ends).any(|name| s.ident == name))
-}
-
-/// A constant of type `f64` in the float type.
-fn converted(generic: Option<&crate::interface::Generic>, e: &syn::Expr) -> syn::Expr {
-    match generic {
-        Some(generic) => syn::parse2(generic.number(&quote::quote!(#e))).unwrap_or_else(|_| e.clone()),
-        None => e.clone(),
-    }
+    let read = || MACROS.iter().map(|name| name.trim_end_matches('!'));
+    mac.path.segments.last().is_some_and(|s| read().chain(CHECKS).chain(ENDS).any(|name| s.ident == name))
 }
 
 /// Whether the tokens of a `vec!` are a value and how often it stands there.

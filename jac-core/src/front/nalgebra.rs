@@ -3,8 +3,10 @@
 //! All are tensors of two axes; a vector or point has one column. Single positions count down the columns, as in nalgebra.
 
 use super::body::{Eval, Reader};
+use super::floats::in_float_type;
+use super::types::{without_last, Seen};
 use super::value::{Elements, Library, Place, Slice, Stream, Tensor, Truth, Value};
-use crate::interface::Matrix;
+use crate::interface::{Matrix, Ty};
 use crate::ir::{positions, Affine, Expr, Index};
 use crate::ops::{Intrinsic, Op, MOST_ROWS};
 use proc_macro2::{Span, TokenStream};
@@ -124,7 +126,7 @@ pub(super) fn type_of(path: &syn::Path, library: &TokenStream, length: &dyn Fn(&
         "DVector" => make(vec![None], false),
         "DMatrix" => make(vec![None, None], false),
         "RowDVector" => make(vec![one(), None], false),
-        "SVector" | "OVector" | "Vec" if library.to_string() != "std" => make(vec![argument(1)?], false),
+        "SVector" | "OVector" | "Vec" => make(vec![argument(1)?], false),
         "RowSVector" => make(vec![one(), argument(1)?], false),
         "SMatrix" | "OMatrix" | "Mat" => make(vec![argument(1)?, argument(2)?], false),
         "OPoint" | "Point" => make(vec![argument(1)?], true),
@@ -154,8 +156,7 @@ fn dimension(argument: &syn::GenericArgument, length: &dyn Fn(&syn::Expr) -> Tok
         syn::GenericArgument::Type(syn::Type::Path(p)) => {
             let last = p.path.segments.last()?;
             let name = last.ident.to_string();
-            if let (true, Some(n)) = (name.starts_with('U'), name[1..].parse::<usize>().ok()) {
-                let n = proc_macro2::Literal::usize_unsuffixed(n);
+            if let Some(n) = numbered(&name) {
                 return Some(quote!(#n));
             }
             match name.as_str() {
@@ -171,6 +172,11 @@ fn dimension(argument: &syn::GenericArgument, length: &dyn Fn(&syn::Expr) -> Tok
     }
 }
 
+/// The number that the name of a type is: `U3`, of older versions.
+fn numbered(name: &str) -> Option<proc_macro2::Literal> {
+    name.strip_prefix('U')?.parse().ok().map(proc_macro2::Literal::usize_unsuffixed)
+}
+
 /// Whether a crate is nalgebra, by the names it is given.
 pub(super) fn is_library(name: &str) -> bool {
     name.contains("nalgebra") || name == "na"
@@ -178,40 +184,24 @@ pub(super) fn is_library(name: &str) -> bool {
 
 /// The library that a path leads to, if its types are nalgebra's: as the annotated function may write it.
 pub(super) fn library(path: &syn::Path, found: Option<&[String]>) -> Option<TokenStream> {
-    let mut prefix = path.clone();
-    prefix.segments.pop();
-    prefix.segments.pop_punct();
+    let prefix = without_last(path);
     let written = prefix.segments.iter().any(|s| is_library(&s.ident.to_string()));
     match found {
         // an import, or a path from another crate
-        Some(names) if names.iter().any(|name| is_library(name)) => {
-            if prefix.segments.is_empty() || !written {
-                let names = names.iter().take_while_inclusive(|name| !is_library(name)).map(|n| syn::Ident::new(n, Span::call_site()));
-                return Some(quote!(#(::#names)*));
+        Some(names) => {
+            let end = names.iter().position(|name| is_library(name))?;
+            if written {
+                return Some(prefix.to_token_stream());
             }
-            Some(prefix.to_token_stream())
+            let names = names[..=end].iter().map(|n| syn::Ident::new(n, Span::call_site()));
+            Some(quote!(#(::#names)*))
         }
-        Some(_) => None,
         None if written => Some(prefix.to_token_stream()),
         // by a glob, or nobody knows
         None if prefix.segments.is_empty() => Some(quote!(::nalgebra)),
         None => None,
     }
 }
-
-/// `take_while` with the item that ends it.
-trait TakeWhileInclusive: Iterator + Sized {
-    fn take_while_inclusive(self, mut goes_on: impl FnMut(&Self::Item) -> bool) -> impl Iterator<Item = Self::Item> {
-        let mut done = false;
-        self.take_while(move |item| {
-            let take = !done;
-            done |= !goes_on(item);
-            take
-        })
-    }
-}
-
-impl<I: Iterator> TakeWhileInclusive for I {}
 
 /// The position of a named coordinate.
 pub(super) fn coordinate(name: &str) -> Option<i64> {
@@ -235,13 +225,7 @@ impl Reader<'_> {
     pub(super) fn matrix_param(&mut self, tensor: crate::ir::Tensor) -> Value {
         let t = self.whole(tensor, Library::Nalgebra);
         let t = self.as_matrix(t);
-        match self.known_shape(&t) {
-            Some(shape) if shape[0] * shape[1] <= super::limits::MOST_ELEMENTS && self.short(&t.shape[0]).is_some() => {
-                let es = self.listed(&t, &shape);
-                Value::Tensor(Tensor { elements: Elements::List(es), ..t })
-            }
-            _ => Value::Tensor(t),
-        }
+        self.shortened(t)
     }
 
     /// A tensor of one axis as a column.
@@ -350,6 +334,58 @@ impl Reader<'_> {
         }
         let rows = if is_matrix { es.len() } else { columns };
         Ok(Self::matrix(rows, if is_matrix { columns } else { 1 }, es.concat()))
+    }
+
+    /// A function of nalgebra: one of a type, a distance, a unit vector, a conversion between float types.
+    pub(super) fn matrix_call(
+        &mut self,
+        call: &syn::ExprCall,
+        path: &syn::Path,
+        arguments: &[Value],
+        expected: Option<&syn::Type>,
+    ) -> Eval<Option<Value>> {
+        let segments: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
+        let Some((name, owners)) = segments.split_last() else { return Ok(None) };
+        let (owner, span) = (owners.last().map_or("", String::as_str), call.func.span());
+        if let Some(ty) = self.matrix_owner(path, expected) {
+            return self.matrix_function(&ty, name, arguments.to_vec(), call).map(Some);
+        }
+        let is_matrix = matches!(arguments, [Value::Tensor(t), ..] if t.library == Library::Nalgebra);
+        Ok(Some(match (owner, name.as_str(), arguments) {
+            ("Unit" | "UnitVector2" | "UnitVector3", "new_normalize", [Value::Tensor(t)]) if is_matrix => {
+                self.normalized(t.clone(), span)?
+            }
+            ("Unit" | "UnitVector2" | "UnitVector3", "new_unchecked", [t]) if is_matrix => t.clone(),
+            (_, "distance", [a, b @ Value::Tensor(_)]) if is_matrix && self.is_of(path, &["nalgebra", "na"]) => {
+                self.distance(a.clone(), b.clone(), span)?
+            }
+            (_, "convert" | "convert_ref", [value]) if self.is_of(path, &["nalgebra", "na", "simba"]) => {
+                match (value, &self.types.generic) {
+                    (_, None) => return Ok(None),
+                    (Value::Int(a), _) => Value::Float(self.integer_as_float(&a.clone(), span)?),
+                    (Value::Opaque(e), Some(generic)) => Value::Opaque(Rc::new(in_float_type(generic, e))),
+                    (value, _) => value.clone(),
+                }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The type of nalgebra that a function is of: by its own path, another name of it, or what is expected.
+    fn matrix_owner(&self, path: &syn::Path, expected: Option<&syn::Type>) -> Option<Matrix> {
+        let owner = without_last(path);
+        if owner.segments.is_empty() {
+            return None;
+        }
+        let of = |ty: &syn::Type| match self.types.see(ty) {
+            Seen::Float(Ty::Matrix(m), ..) => Some(m),
+            _ => None,
+        };
+        let ty: syn::Type = syn::parse_quote!(#owner);
+        of(&ty).or_else(|| self.types.matrix(&owner)).or_else(|| {
+            let is_bare = matches!(owner.segments.last()?.ident.to_string().as_str(), "SVector" | "SMatrix" | "OVector" | "OMatrix");
+            of(expected.filter(|_| is_bare)?)
+        })
     }
 
     /// A function of a type: `Vector3::new(x, y, z)`.
@@ -582,10 +618,16 @@ impl Reader<'_> {
         self.float(value, span)
     }
 
+    fn normalized(&mut self, t: Tensor, span: Span) -> Eval {
+        let square = self.length_squared(t.clone(), span)?;
+        let length = self.folded(Op::Sqrt, vec![square]);
+        self.broadcast(Op::Div, Value::Tensor(t), Value::Float(length), span)
+    }
+
     /// A method of a vector, matrix or point.
     pub(super) fn matrix_method(&mut self, t: Tensor, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
         let int = |a: &Affine| Value::position(a.clone());
-        if let ("map" | "fold" | "iter" | "into_iter" | "zip_map" | "apply", _) = (name, ()) {
+        if matches!(name, "map" | "fold" | "iter" | "into_iter" | "zip_map" | "apply") {
             return self.matrix_by_elements(t, name, call, span);
         }
         let arguments: Vec<Value> = self.arguments(&call.args)?.into_iter().map(|v| self.read_through(v)).collect::<Eval<_>>()?;
@@ -629,11 +671,7 @@ impl Reader<'_> {
                 let other = arguments.into_iter().next().unwrap_or(Value::Poison);
                 self.distance(Value::Tensor(t), other, span)
             }
-            ("normalize", []) => {
-                let square = self.length_squared(t.clone(), span)?;
-                let length = self.folded(Op::Sqrt, vec![square]);
-                self.broadcast(Op::Div, Value::Tensor(t), Value::Float(length), span)
-            }
+            ("normalize", []) => self.normalized(t, span),
             ("cross", [Value::Tensor(other)]) => {
                 let (Some([_, columns]), Some(_)) = (self.known_shape(&t), self.known_shape(other)) else {
                     return self.fail(span, "`cross` of vectors of unknown length", "");
@@ -886,14 +924,13 @@ impl Reader<'_> {
 
     /// What goes through the elements, column by column.
     fn matrix_by_elements(&mut self, t: Tensor, name: &str, call: &syn::ExprMethodCall, span: Span) -> Eval {
-        let float = |r: &mut Self, value: Value, at: Span| r.float(value, at);
         match (name, call.args.len()) {
             ("map", 1) => {
                 let f = self.callable(&call.args[0])?;
                 let at = call.args[0].span();
                 self.map(Value::Tensor(t), span, &mut |r, e| {
                     let value = r.invoke(&f, vec![Value::Float(e)], at)?;
-                    float(r, value, at)
+                    r.float(value, at)
                 })
             }
             ("zip_map", 2) => {
@@ -926,12 +963,8 @@ pub(super) fn turbofish(call: &syn::ExprMethodCall, k: usize) -> Option<syn::Exp
     match arguments.iter().nth(k)? {
         syn::GenericArgument::Const(e) => Some(e.clone()),
         syn::GenericArgument::Type(syn::Type::Path(p)) => {
-            let name = p.path.segments.last()?.ident.to_string();
-            // `U3`, of older versions
-            let n = name.strip_prefix('U').and_then(|n| n.parse::<usize>().ok());
-            let n = n.map(proc_macro2::Literal::usize_unsuffixed);
             let path = &p.path;
-            Some(n.map_or_else(|| syn::parse_quote!(#path), |n| syn::parse_quote!(#n)))
+            Some(numbered(&path.segments.last()?.ident.to_string()).map_or_else(|| syn::parse_quote!(#path), |n| syn::parse_quote!(#n)))
         }
         _ => None,
     }

@@ -3,6 +3,7 @@
 use super::body::{Eval, Reader, Stop};
 use super::integers::{Int, IntType};
 use super::source::{Found, Home, Space};
+use super::types::without_last;
 use super::value::{is_constant, Closure, Truth, Value};
 use crate::diag::did_you_mean;
 use crate::ir::{Affine, Constant, Expr, Float};
@@ -247,13 +248,25 @@ impl Reader<'_> {
 
     /// The variant of an enum of the crate's own that a path names, if it holds nothing.
     fn variant(&self, path: &syn::ExprPath) -> Option<Value> {
-        let (variant, owner) = path.path.segments.last().zip(path.path.segments.len().checked_sub(2))?;
-        let names: Vec<String> = path.path.segments.iter().take(owner + 1).map(|s| s.ident.to_string()).collect();
-        let ty = path_of(&names, path.span());
-        let Found::Type(item, _) = self.types.home.as_ref()?.find(&ty, Space::Type)? else { return None };
-        let syn::Item::Enum(item) = &*item else { return None };
+        let variant = path.path.segments.last()?;
         let is = |v: &syn::Variant| v.ident == variant.ident && matches!(v.fields, syn::Fields::Unit);
-        item.variants.iter().any(is).then(|| Value::Word(Rc::new(syn::Expr::Path(path.clone()))))
+        let of = self.enum_around(&path.path)?;
+        of.variants.iter().any(is).then(|| Value::Word(Rc::new(syn::Expr::Path(path.clone()))))
+    }
+
+    /// The enum of the crate's own of which a path names something.
+    pub(super) fn enum_around(&self, path: &syn::Path) -> Option<syn::ItemEnum> {
+        let owner = without_last(path);
+        if owner.segments.is_empty() {
+            return None;
+        }
+        match self.types.home.as_ref()?.find(&owner, Space::Type)? {
+            Found::Type(item, _) => match &*item {
+                syn::Item::Enum(item) => Some(item.clone()),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// The variant, or the constant, that a name in a pattern is.

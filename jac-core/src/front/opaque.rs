@@ -52,7 +52,7 @@ impl Reader<'_> {
                 let first = p.path.segments.first().map(|s| &s.ident);
                 let is_item = p.path.segments.last().is_some_and(|s| super::value::is_constant(&s.ident.to_string()))
                     && first.is_some_and(|first| *first != generic.ident && first != "Self");
-                is_item.then(|| syn::parse2::<syn::Expr>(generic.number(&quote!(#e))).ok()).flatten()
+                is_item.then(|| super::floats::in_float_type(generic, e))
             }
             _ => None,
         };
@@ -98,7 +98,10 @@ impl Reader<'_> {
 
     /// A value whose type stands beside it: a constant of unknown type gets it.
     pub(super) fn typed(&mut self, value: Value, ty: &syn::Type) -> Eval {
-        let value = if matches!(self.types.see(ty), Seen::Float(Ty::Scalar, ..)) { value.definite() } else { value };
+        let value = match value {
+            Value::Option(..) if matches!(self.types.see(ty), Seen::Float(Ty::Scalar, ..)) => value.definite(),
+            value => value,
+        };
         let e = match value {
             Value::Opaque(e) => e,
             Value::Generator(f) => match super::types::strip(ty) {

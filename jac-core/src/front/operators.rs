@@ -138,13 +138,8 @@ impl Reader<'_> {
             (Value::Struct(a), b) if !op.entry().truth => self.struct_op(op, a, b, span),
             (Value::Word(x), Value::Word(y)) if op == Op::Eq => Ok(Value::Truth(Truth::Known(same_word(&x, &y)))),
             (Value::Int(a), Value::Int(b)) => self.integer_op(op, &a, &b, span),
-            (Value::Whole(a), Value::Whole(b)) => self.whole_op(op, a, b, span),
-            (Value::Whole(a), Value::Int(b)) => {
-                let b = self.integer_as_float(&b, span)?;
-                self.whole_op(op, a, b, span)
-            }
-            (Value::Int(a), Value::Whole(b)) => {
-                let a = self.integer_as_float(&a, span)?;
+            (a @ (Value::Whole(_) | Value::Int(_)), b @ (Value::Whole(_) | Value::Int(_))) => {
+                let (a, b) = (self.whole_number(a, span)?, self.whole_number(b, span)?);
                 self.whole_op(op, a, b, span)
             }
             (Value::Truth(a), Value::Truth(b)) if matches!(op, Op::And | Op::Or) => Ok(Value::Truth(self.both(op, a, b))),
@@ -179,6 +174,15 @@ impl Reader<'_> {
                 let help = if mixed { "write an integer literal as a float, `2.0`, and convert others by `as f64`" } else { "" };
                 self.fail(span, format!("cannot apply `{name}` to {} and {}", a.kind(), b.kind()), help)
             }
+        }
+    }
+
+    /// An integer as the float that it is.
+    pub(super) fn whole_number(&mut self, value: Value, span: Span) -> Eval<Expr> {
+        match value {
+            Value::Int(a) => self.integer_as_float(&a, span),
+            Value::Whole(e) => Ok(e),
+            other => self.fail(span, format!("expected an integer, found {}", other.kind()), ""),
         }
     }
 

@@ -199,21 +199,7 @@ impl Reader<'_> {
                 let constant = self.path(p)?;
                 self.equal(value.clone(), constant, p.span())
             }
-            Pat::Range(p) => {
-                let mut truth = Truth::Known(true);
-                if let Some(start) = &p.start {
-                    let start = self.expr(start)?;
-                    let above = self.compare(Op::Le, start, value.clone(), p.span())?;
-                    truth = self.both(Op::And, truth, above);
-                }
-                if let Some(end) = &p.end {
-                    let op = if matches!(p.limits, syn::RangeLimits::Closed(_)) { Op::Le } else { Op::Lt };
-                    let end = self.expr(end)?;
-                    let below = self.compare(op, value.clone(), end, p.span())?;
-                    truth = self.both(Op::And, truth, below);
-                }
-                Ok(truth)
-            }
+            Pat::Range(p) => self.within(p, value, p.span()),
             Pat::Or(p) => {
                 let mut truth = Truth::Known(false);
                 for case in &p.cases {
@@ -244,6 +230,23 @@ impl Reader<'_> {
             }
             other => self.fail(other.span(), "this pattern is not supported", "compare with literals, ranges and constants"),
         }
+    }
+
+    /// Whether a value is in a range, of a pattern or an expression.
+    pub(super) fn within(&mut self, range: &syn::ExprRange, value: &Value, span: Span) -> Eval<Truth> {
+        let mut truth = Truth::Known(true);
+        if let Some(start) = &range.start {
+            let start = self.referent(start)?;
+            let above = self.compare(Op::Le, start, value.clone(), span)?;
+            truth = self.both(Op::And, truth, above);
+        }
+        if let Some(end) = &range.end {
+            let op = if matches!(range.limits, syn::RangeLimits::Closed(_)) { Op::Le } else { Op::Lt };
+            let end = self.referent(end)?;
+            let below = self.compare(op, value.clone(), end, span)?;
+            truth = self.both(Op::And, truth, below);
+        }
+        Ok(truth)
     }
 
     pub(super) fn equal(&mut self, a: Value, b: Value, span: Span) -> Eval<Truth> {

@@ -30,14 +30,8 @@ impl Reader<'_> {
                 return self.fail(p.span(), "a reference that is made to point elsewhere", "assign through it: `*r = …`");
             }
         }
-        if let Some(call) = called(target) {
-            let view = self.view(&syn::Expr::MethodCall(call.clone()))?;
-            if !view.is_whole() {
-                return self.assign_view(view, value, target.span());
-            }
-        }
-        let place = self.place(target)?;
-        self.store(&place, value, target.span())
+        let view = self.view(target)?;
+        self.assign_view(view, value, target.span())
     }
 
     /// Puts a value into a place.
@@ -186,15 +180,5 @@ impl Reader<'_> {
             Value::Poison => Err(Stop::Reported),
             other => self.fail(span, format!("cannot index {}", other.kind()), ""),
         }
-    }
-}
-
-/// The method call that an expression is, behind `*` and `&mut`.
-fn called(target: &syn::Expr) -> Option<&syn::ExprMethodCall> {
-    match target {
-        syn::Expr::MethodCall(call) => Some(call),
-        syn::Expr::Paren(p) => called(&p.expr),
-        syn::Expr::Unary(u) if matches!(u.op, UnOp::Deref(_)) => called(&u.expr),
-        _ => None,
     }
 }

@@ -409,24 +409,19 @@ impl Reader<'_> {
         let mut tuple = false;
         if let ReturnType::Type(_, ty) = output {
             let mut ty = strip(ty).clone();
-            // another name of a tuple, an option or a result
-            if let Type::Path(path) = &ty {
-                let meant = self.types.meant(&path.path);
-                if let Some(Type::Path(meant)) = &meant {
-                    if let (Some(constructor), Some(inner)) = (wrapper_of(&meant.path), first_type(&meant.path)) {
-                        // as it is written, if that says what is inside
-                        let ty_of = if first_type(&path.path).is_some() { path.path.clone() } else { meant.path.clone() };
-                        wrapper = Some(Wrapper { ty: ty_of, constructor });
-                        ty = strip(inner).clone();
+            if let Type::Path(path) = ty.clone() {
+                // it may be another name of a tuple, an option or a result
+                match self.types.meant(&path.path).unwrap_or_else(|| ty.clone()) {
+                    Type::Path(meant) => {
+                        if let (Some(constructor), Some(inner)) = (wrapper_of(&meant.path), first_type(&meant.path)) {
+                            ty = strip(inner).clone();
+                            // as it is written, if that says what is inside
+                            let written = if first_type(&path.path).is_some() { path.path } else { meant.path.clone() };
+                            wrapper = Some(Wrapper { ty: written, constructor });
+                        }
                     }
-                } else if let Some(tuple @ Type::Tuple(_)) = meant {
-                    ty = tuple;
-                }
-            }
-            if let Type::Path(path) = &ty {
-                if let (Some(constructor), Some(inner), None) = (wrapper_of(&path.path), first_type(&path.path), &wrapper) {
-                    wrapper = Some(Wrapper { ty: path.path.clone(), constructor });
-                    ty = strip(inner).clone();
+                    tuple @ Type::Tuple(_) => ty = tuple,
+                    _ => {}
                 }
             }
             let ty = &ty;

@@ -1,7 +1,7 @@
 //! Structs of the crate's own: literals, tuple structs, methods and operators.
 
 use super::body::{Eval, Reader};
-use super::source::{Found, Home, Space};
+use super::source::Home;
 use super::value::{Closure, Struct, Value};
 use crate::ops::Op;
 use proc_macro2::Span;
@@ -22,7 +22,7 @@ impl Reader<'_> {
 
     /// `S { a, b: 1.0, ..base }`
     pub(super) fn struct_literal(&mut self, e: &syn::ExprStruct) -> Eval {
-        if e.path.segments.len() > 1 && self.variant_of(&e.path) {
+        if self.enum_around(&e.path).is_some() {
             return self.fail(e.span(), "a variant with fields is not supported", "pass what it holds as parameters");
         }
         let ty = self.struct_type(&e.path);
@@ -65,15 +65,6 @@ impl Reader<'_> {
             fields.sort_by_key(|(name, _)| order.iter().position(|own| own == name));
         }
         Ok(Value::Struct(Struct { ty, fields }))
-    }
-
-    /// Whether a path names a variant of an enum.
-    fn variant_of(&self, path: &syn::Path) -> bool {
-        let mut owner = path.clone();
-        owner.segments.pop();
-        owner.segments.pop_punct();
-        let found = self.types.home.as_ref().and_then(|home| home.find(&owner, Space::Type));
-        matches!(found, Some(Found::Type(item, _)) if matches!(&*item, syn::Item::Enum(_)))
     }
 
     /// `S(a, b)`, if that is a tuple struct of the crate's own.

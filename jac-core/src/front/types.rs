@@ -197,9 +197,7 @@ impl Types {
             _ => None,
         };
         let Some(rank) = rank else { return Seen::Other };
-        let mut prefix = path.clone();
-        prefix.segments.pop();
-        prefix.segments.pop_punct();
+        let prefix = without_last(path);
         let prefix = (!prefix.segments.is_empty()).then(|| prefix.to_token_stream());
         Seen::Float(Ty::Nd(rank), float, prefix)
     }
@@ -259,6 +257,14 @@ impl Types {
 pub(super) fn new_size(program: &mut Program, name: &str, kind: SizeKind) -> Size {
     program.sizes.push(SizeVar { name: name.to_owned(), kind });
     Size(program.sizes.len() as u32 - 1)
+}
+
+/// The path before the last name.
+pub(super) fn without_last(path: &syn::Path) -> syn::Path {
+    let mut before = path.clone();
+    before.segments.pop();
+    before.segments.pop_punct();
+    before
 }
 
 /// The type without references and parentheses.

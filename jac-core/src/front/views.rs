@@ -41,13 +41,6 @@ pub(super) struct View {
     slices: Vec<Slice>,
 }
 
-impl View {
-    /// Whether it is all of the place.
-    pub(super) fn is_whole(&self) -> bool {
-        self.slices.is_empty()
-    }
-}
-
 impl Reader<'_> {
     /// The view that an expression stands for: a place, or a mutable slice of one.
     pub(super) fn view(&mut self, e: &syn::Expr) -> Eval<View> {
@@ -229,8 +222,11 @@ impl Reader<'_> {
         Ok(result)
     }
 
-    /// Gives a part of an array other elements.
+    /// Puts a value into a place, or into a part of an array there.
     pub(super) fn assign_view(&mut self, view: View, value: Value, span: Span) -> Eval<()> {
+        if view.slices.is_empty() {
+            return self.store(&view.place, value, span);
+        }
         match self.load(&view.place, span)? {
             Value::Tensor(t) => {
                 let t = self.set_view(t, &view.slices, value, &mut |_, _, new| Ok(new), span)?;
